@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_CONFIG_H
+#define BATCHLOAD_CONFIG_H
+
+#include "lib/address.h"
+#include "lib/directory.h"
+#include "lib/log.h"
+#include "lib/operation.h"
+#include "lib/profile.h"
+#include "lib/request.h"
+#include "lib/spool.h"
+#include "lib/submit.h"
+#include "lib/table.h"
+
+/* batchload.conf (libconfuse), validated whole. One immutable snapshot, shared by reference. */
+
+/* Version of the configuration format. */
+#define CONFIG_VERSION 1
+
+typedef struct {
+    /* daemon */
+    char *socket;         /* "unix:/path" or "inet:port@host" */
+    unsigned socket_mode; /* of a unix socket; default 0660 */
+    char *socket_group;   /* or NULL */
+    char *user;           /* to run as; NULL: stay */
+    LogTarget log;
+    char *log_file; /* with LOG_TO_FILE */
+    unsigned workers;
+    char *parser; /* path of batchload-parse */
+    /* mail */
+    GStrv batch_addresses; /* normal form, at least one */
+    char *sender_table;    /* "texthash:/path" */
+    bool wrong_subject_reject;
+    GStrv reserved_addresses; /* local parts, lower case */
+    /* request */
+    RequestLimits request;
+    TableLimits table;
+    OperationRules rules;
+    unsigned slice_rows;
+    unsigned list_members_max;
+    unsigned proof_wait;    /* seconds a job may wait unproven for the directory */
+    unsigned refusal_pause; /* seconds between a refused proof and its response */
+    /* rooms */
+    SpoolSettings spool;
+    DirectorySettings directory;
+    Profile *profile;
+    SubmitSettings submit;
+} Config;
+
+typedef enum { CONFIG_ERROR_SYNTAX, CONFIG_ERROR_FILE } ConfigError;
+#define CONFIG_ERROR (config_error_quark())
+GQuark config_error_quark(void);
+
+/* Reads and checks everything, the profile and the directory's password file included. NULL with
+ * CONFIG_ERROR, file and line in the message where libconfuse knows them. The caller owns one
+ * reference. Any thread, but not two at once (libconfuse). */
+Config *config_load(const char *path, GError **error);
+Config *config_ref(Config *config);
+void config_unref(Config *config);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
+
+#endif

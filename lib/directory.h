@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_DIRECTORY_H
+#define BATCHLOAD_DIRECTORY_H
+
+#include "lib/answer.h"
+#include "lib/entry.h"
+#include "lib/secret.h"
+
+/* LDAP sessions (libldap; no other room includes ldap.h). A Directory is one connection for one
+ * thread at a time; it connects and binds by itself when needed, and after a fault again. */
+
+typedef struct {
+    char *uri; /* ldapi://…, ldap://…, ldaps://…; one */
+    char *base;
+    char *bind_dn;         /* NULL: SASL EXTERNAL over ldapi */
+    Secret *bind_password; /* NULL with EXTERNAL */
+    bool starttls;
+    char *ca_file; /* NULL: the system's */
+    unsigned connect_seconds;
+    unsigned answer_seconds; /* longest wait for one answer */
+    unsigned window;         /* writes in flight, 1 … 256 */
+} DirectorySettings;
+
+typedef enum {
+    DIRECTORY_ERROR_AWAY,     /* could not tell: away, busy, full, broken, answer too late */
+    DIRECTORY_ERROR_SETTINGS, /* could not tell: the service's own bind is refused, clear text to a
+                                 remote host; the message is for the postmaster's log */
+    DIRECTORY_ERROR_SIZE,     /* could not tell: more entries than were asked for */
+} DirectoryError;
+#define DIRECTORY_ERROR (directory_error_quark())
+GQuark directory_error_quark(void);
+
+typedef struct Directory Directory;
+
+/* First call of libldap in the process: once, in main(), before threads. */
+void directory_init(void);
+
+/* Refuses settings that would send a password in clear to another host: only ldapi, ldaps,
+ * StartTLS, or ldap to a loopback address are taken. Does not connect yet. NULL with
+ * DIRECTORY_ERROR_SETTINGS. settings must outlive the result. */
+Directory *directory_new(const DirectorySettings *settings, GError **error);
+void directory_free(Directory *directory);
+
+/* One entry by its DN. ANSWER_YES: *entry, owned by the caller. ANSWER_NO: no such entry. */
+Answer directory_read(Directory *directory, const char *dn, const char *const *attributes,
+                      Entry **entry, GError **error);
+
+typedef enum { DIRECTORY_SCOPE_ONE, DIRECTORY_SCOPE_SUB } DirectoryScope;
+
+/* Entries below base; ANSWER_NO when base itself does not exist; an empty array is ANSWER_YES.
+ * More than limit entries: DIRECTORY_ERROR_SIZE. */
+Answer directory_search(Directory *directory, const char *base, DirectoryScope scope,
+                        const char *filter, const char *const *attributes, unsigned limit,
+                        GPtrArray **entries, GError **error);
+
+/* How a write ended. */
+typedef enum {
+    WRITE_UNSENT, /* never left: nothing can have happened */
+    WRITE_DONE,
+    WRITE_CONFLICT, /* 68, 32, 122, 16/20 of a value: another state than the one expected */
+    WRITE_REFUSED,  /* the row's: 17 18 19 21 34 50 64 65 66 67 69; words says why */
+    WRITE_UNKNOWN,  /* sent, no answer, or an answer that leaves it open (51 52 53 80 …) */
+} WriteState;
+
+typedef struct {
+    const Change *change;
+    char *assertion; /* RFC 4515 filter sent as a critical RFC 4528 control, or NULL */
+    /* results */
+    WriteState state;
+    int code;          /* LDAP result code */
+    char *words;       /* of WRITE_REFUSED: our words, a sentence, for the administrator */
+    char *attribute;   /* the attribute the server's text names, or NULL */
+    char *server_text; /* the server's own diagnostic, printable, at most 200 bytes, or NULL */
+} Write;
+
+Write *write_new(const Change *change, char *assertion /* taken over */);
+void write_free(Write *write);
+
+/* Sends all writes in order and collects their answers, up to window in flight on one
+ * connection, never two in flight on the same DN or on parent and child. Fills in every result.
+ * Stops sending after the first UNKNOWN, what was not sent stays WRITE_UNSENT. ANSWER_YES when
+ * every write has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR
+ * otherwise. */
+Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+
+/* Tries a person's password on a connection of its own. ANSWER_NO: wrong. An empty password is
+ * never sent: ANSWER_NO. */
+Answer directory_check_password(Directory *directory, const char *dn, const Secret *password,
+                                GError **error);
+
+/* value with the escapes of an RFC 4515 assertion value / an RFC 4514 attribute value. Caller
+ * owns the result. */
+char *directory_escape_filter(const char *value);
+char *directory_escape_dn(const char *value);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Write, write_free)
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_FIELD_H
+#define BATCHLOAD_FIELD_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* The columns a batchload.csv may have. The order is that of the contract's tables; the values
+ * are never stored (names are). FIELD_WHITE_FIRST … FIELD_WHITE_LAST are the white pages. */
+typedef enum {
+    FIELD_DOMAIN,
+    FIELD_USER,
+    FIELD_TYPE,
+    FIELD_ACTION,
+    FIELD_PASSWORD,
+    FIELD_MAILFORWARD,
+    FIELD_LIST_MEMBER,
+    FIELD_GIVENNAME,
+    FIELD_SURNAME,
+    FIELD_TITLE,
+    FIELD_DESCRIPTION,
+    FIELD_STREET,
+    FIELD_POSTALCODE,
+    FIELD_STATE,
+    FIELD_LOCATION,
+    FIELD_COUNTRYNAME,
+    FIELD_ORGANIZATION,
+    FIELD_ORGANIZATIONALUNIT,
+    FIELD_PHONE,
+    FIELD_FAX,
+    FIELD_MOBILE,
+    FIELD_INITIALS,
+    FIELD_BUSINESSCATEGORY,
+    FIELD_EMPLOYEETYPE,
+    FIELD_LABELEDURI,
+    FIELD_POBOX,
+    FIELD_POSTALADDRESS,
+    FIELD_HOMEPOSTALADDRESS,
+    FIELD_REGISTEREDADDRESS,
+    FIELD_HOMEPHONE,
+    FIELD_ISDNUMBER,
+    FIELD_PAGER,
+    FIELD_DEPTNO,
+    FIELD_EMPLOYEENUMBER,
+    FIELD_ROOMNUMBER,
+    FIELD_CARLICENSE,
+    FIELD_SIPADDRESS,
+    FIELD_RESULT, /* of our own result.csv sent back: ignored on the way in */
+    FIELD_REASON,
+    FIELD_COUNT,
+} Field;
+
+#define FIELD_WHITE_FIRST FIELD_GIVENNAME
+#define FIELD_WHITE_LAST FIELD_SIPADDRESS
+#define FIELD_WHITE_COUNT (FIELD_WHITE_LAST - FIELD_WHITE_FIRST + 1)
+
+/* The name as the contract writes it ("LIST MEMBER"); static. */
+const char *field_name(Field field);
+
+/* The field a headline's name stands for: case, blanks, '-' and '_' do not matter, the contract's
+ * other spellings count. false when there is none. */
+bool field_find(const char *name, Field *field);
+
+/* The known name nearest to an unknown one (edit distance of the folded forms), static; NULL
+ * when nothing is near enough to be meant. */
+const char *field_nearest(const char *name);
+
+/* A column whose cells must never leave the product. */
+bool field_is_secret(Field field);
+bool field_is_mandatory(Field field);
+
+#endif

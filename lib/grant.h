@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_GRANT_H
+#define BATCHLOAD_GRANT_H
+
+#include "lib/address.h"
+#include "lib/operation.h"
+
+/* What the sender table's right-hand side says a sender may do:
+ *
+ *   allow [domains=a,b,…|*] [actions=ADD,DELETE,MODIFY] [types=FULL,FORWARD,LIST] [rows=N]
+ *         [external=all|none|forward|member] [administrators=yes|no] [automatic=yes|no]
+ *         [envelope=same|any]
+ *   discard
+ *   reject TEXT
+ *
+ * Words are separated by blanks, lists by commas, nothing is said twice. */
+typedef enum { GRANT_ALLOW, GRANT_DISCARD, GRANT_REJECT } GrantVerdict;
+
+/* Bits of Grant.external: which addresses outside the grant may be named. external=forward
+ * forbids external forwards (it allows members only), external=member forbids external members. */
+enum { GRANT_EXTERNAL_FORWARD = 1, GRANT_EXTERNAL_MEMBER = 2 };
+
+typedef struct {
+    GrantVerdict verdict;
+    char *text;          /* of reject; else NULL */
+    char *source;        /* the right-hand side as it was written */
+    bool every_domain;   /* domains=* */
+    GStrv domains;       /* normal form; never NULL for allow unless every_domain */
+    unsigned actions;    /* bits 1u << Action */
+    unsigned types;      /* bits 1u << ObjectType */
+    unsigned rows;       /* most rows of one request; 0: the configuration's limit */
+    unsigned external;   /* bits above that are allowed */
+    bool administrators; /* may change addresses that have a grant of their own */
+    bool automatic;      /* Auto-Submitted: auto-generated is taken */
+    bool any_envelope;   /* the envelope sender may differ from From */
+} Grant;
+
+typedef enum { GRANT_ERROR_SYNTAX, GRANT_ERROR_NOT_AVAILABLE } GrantError;
+#define GRANT_ERROR (grant_error_quark())
+GQuark grant_error_quark(void);
+
+/* Parses a right-hand side. sender is whom it is for: without domains= the grant covers the
+ * sender's own domain; sender NULL (a domain key or a static table) makes domains= mandatory.
+ * NULL with GRANT_ERROR_SYNTAX, whose message names the word, or GRANT_ERROR_NOT_AVAILABLE for
+ * auth=, tls and client=, which this version does not have. Any thread. Caller owns the result. */
+Grant *grant_parse(const char *text, const Address *sender, GError **error);
+void grant_free(Grant *grant);
+
+/* Whether a domain in normal form lies inside the grant; exact match, no parent domains. */
+bool grant_covers(const Grant *grant, const char *domain);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Grant, grant_free)
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_JOB_H
+#define BATCHLOAD_JOB_H
+
+#include "lib/config.h"
+#include "lib/plan.h"
+#include "lib/spool.h"
+
+/* One job through its stages, one bounded step at a time. */
+
+/* One worker's hands: its directory connection. One thread at a time. */
+typedef struct JobWorker JobWorker;
+
+/* config and spool are kept (a reference; borrowed). has_grant asks the sender table. NULL with
+ * DIRECTORY_ERROR_SETTINGS. */
+JobWorker *job_worker_new(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
+                          GError **error);
+void job_worker_free(JobWorker *worker);
+
+/* Does the next step of a claimed job: opens it (parse, proof, rows), applies one slice, builds
+ * the response, or hands it over. Whatever could not be told becomes a wait with a growing pause.
+ * Never fails as a whole: what goes wrong is logged with the job's queue id and kept in the job. */
+void job_step(JobWorker *worker, SpoolClaim *claim);
+
+/* Pause before attempt n + 1, in seconds: 1, 2, 4, … 300. */
+unsigned job_pause(unsigned attempts);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobWorker, job_worker_free)
+
+#endif

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+# The engine: everything that can be used without a mail server.
+
+noinst_LIBRARIES += lib/libbatchload.a
+lib_libbatchload_a_SOURCES = lib/answer.h \
+	lib/secret.c lib/secret.h \
+	lib/address.c lib/address.h \
+	lib/log.c lib/log.h \
+	lib/seal.c lib/seal.h \
+	lib/grant.c lib/grant.h \
+	lib/field.c lib/field.h \
+	lib/table.c lib/table.h \
+	lib/outcome.c lib/outcome.h \
+	lib/password.c lib/password.h \
+	lib/operation.c lib/operation.h \
+	lib/request.c lib/request.h \
+	lib/entry.c lib/entry.h \
+	lib/profile.c lib/profile.h \
+	lib/directory.c lib/directory.h \
+	lib/plan.c lib/plan.h \
+	lib/settle.c lib/settle.h \
+	lib/response.c lib/response.h \
+	lib/submit.c lib/submit.h \
+	lib/config.c lib/config.h \
+	lib/job.c lib/job.h \
+	lib/spool.c lib/spool.h lib/spool-store.h lib/spool-sqlite.c
+
+# What parses a mail runs in a process of its own.
+noinst_LIBRARIES += lib/libparse.a
+lib_libparse_a_SOURCES = lib/parse.c lib/parse.h lib/confine.c lib/confine.h
+pkglibexec_PROGRAMS += batchload-parse
+batchload_parse_SOURCES = lib/parse-main.c
+batchload_parse_LDADD = lib/libparse.a lib/libbatchload.a $(GMIME_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS) $(GLIB_LIBS) $(IDN2_LIBS) -lpthread
+
+ENGINE_LIBS = lib/libbatchload.a $(GMIME_LIBS) $(CSV_LIBS) $(LDAP_LIBS) $(SQLITE_LIBS) \
+	$(CONFUSE_LIBS) $(SODIUM_LIBS) $(IDN2_LIBS) $(CURL_LIBS) $(CRYPT_LIBS) $(JSON_LIBS) $(GLIB_LIBS)
+
+check_PROGRAMS += test-secret
+test_secret_SOURCES = lib/test-secret.c
+test_secret_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-address
+test_address_SOURCES = lib/test-address.c
+test_address_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-log
+test_log_SOURCES = lib/test-log.c
+test_log_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-seal
+test_seal_SOURCES = lib/test-seal.c
+test_seal_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-grant
+test_grant_SOURCES = lib/test-grant.c
+test_grant_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-field
+test_field_SOURCES = lib/test-field.c
+test_field_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-table
+test_table_SOURCES = lib/test-table.c
+test_table_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-outcome
+test_outcome_SOURCES = lib/test-outcome.c
+test_outcome_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-password
+test_password_SOURCES = lib/test-password.c
+test_password_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-operation
+test_operation_SOURCES = lib/test-operation.c
+test_operation_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-request
+test_request_SOURCES = lib/test-request.c
+test_request_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-entry
+test_entry_SOURCES = lib/test-entry.c
+test_entry_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-profile
+test_profile_SOURCES = lib/test-profile.c
+test_profile_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-directory
+test_directory_SOURCES = lib/test-directory.c
+test_directory_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-plan
+test_plan_SOURCES = lib/test-plan.c
+test_plan_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-settle
+test_settle_SOURCES = lib/test-settle.c
+test_settle_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-spool
+test_spool_SOURCES = lib/test-spool.c
+test_spool_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-response
+test_response_SOURCES = lib/test-response.c
+test_response_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-submit
+test_submit_SOURCES = lib/test-submit.c
+test_submit_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-config
+test_config_SOURCES = lib/test-config.c
+test_config_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-job
+test_job_SOURCES = lib/test-job.c
+test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-parse
+test_parse_SOURCES = lib/test-parse.c
+test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)
+check_PROGRAMS += test-confine
+test_confine_SOURCES = lib/test-confine.c
+test_confine_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)

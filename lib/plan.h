@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PLAN_H
+#define BATCHLOAD_PLAN_H
+
+#include "lib/directory.h"
+#include "lib/grant.h"
+#include "lib/profile.h"
+
+/* Operations × grant × what is there → what will change. Reads the directory, never writes. */
+
+/* Whether an address has a grant of its own in the sender table (its full address is a key). */
+typedef Answer (*PlanHasGrantFunc)(gpointer data, const Address *address, GError **error);
+
+/* Everything a plan depends on; all borrowed. */
+typedef struct {
+    const char *job; /* for the marks "JOB/LINE" */
+    const Address *requester;
+    const Grant *grant;
+    const Profile *profile;
+    Directory *directory;
+    PlanHasGrantFunc has_grant;
+    gpointer has_grant_data;
+    const char *const *batch_addresses; /* normal form */
+    const char *const *reserved_locals; /* postmaster, abuse, …: local parts, lower case */
+    unsigned list_members_max;
+} PlanContext;
+
+/* Most look-ups one row may cost while loops are searched for; beyond it the row fails. */
+#define PLAN_LOOP_LOOKUPS_MAX 1000
+
+/* What a write expects to find: absent (uuid, version and mark all NULL), the version that was
+ * read, or the mark that an earlier row of the slice leaves. */
+typedef struct {
+    Change *change;
+    bool expect_present;
+    char *uuid;    /* NULL where an earlier row makes the entry */
+    char *version; /* NULL where mark is expected */
+    char *mark;    /* "JOB/LINE" of the earlier row, or NULL */
+} PlannedWrite;
+
+typedef struct {
+    unsigned line;
+    GPtrArray *writes; /* of PlannedWrite, in order; empty: the outcome stands already */
+    Outcome *outcome;  /* on success of all writes; or why nothing is written */
+} PlannedRow;
+
+void planned_row_free(PlannedRow *row);
+
+/* The plan of a slice (or of single rows of it): an overlay of the rows planned so far lies over
+ * the directory, so that a row sees the effect of the earlier ones. One thread. */
+typedef struct Plan Plan;
+Plan *plan_new(const PlanContext *context);
+void plan_free(Plan *plan);
+
+/* Reads ahead in a few searches what the operations (GPtrArray of Operation *, NULL members are
+ * skipped) will ask for, within the grant. ANSWER_YES or ANSWER_UNKNOWN. */
+Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error);
+
+/* Plans one row and lays its effect over what the next rows see. Scope and privilege are checked
+ * before any look-up. ANSWER_YES: *row, owned by the caller, with a failed outcome where the row
+ * can't be done. ANSWER_UNKNOWN: the directory or the sender table could not tell; nothing of the
+ * overlay has changed. */
+Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error);
+
+/* Tells the overlay what was read of a DN just now (entry NULL: absent), when rows are planned
+ * anew after another writer came between. Takes a copy. */
+void plan_observe(Plan *plan, const char *dn, const Entry *entry);
+
+/* Lays the effect of a row that was planned before (a stored one) over what the next rows see. */
+void plan_assume(Plan *plan, const PlannedRow *row);
+
+/* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes: to be sealed.
+ * Floating; _from_variant NULL on other shapes. */
+#define PLAN_ROWS_TYPE "a(ua(" CHANGE_TYPE "bmsmsms)" OUTCOME_TYPE ")"
+GVariant *planned_rows_to_variant(GPtrArray *rows);
+GPtrArray *planned_rows_from_variant(GVariant *value);
+
+/* The domains that a slice's work reads or writes (normal form, no doubles), for its claim;
+ * "*" alone when it may be any (a DELETE under domains=*). Caller owns it (g_strfreev). */
+GStrv plan_domains(const Grant *grant, GPtrArray *operations);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlannedRow, planned_row_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PROFILE_H
+#define BATCHLOAD_PROFILE_H
+
+#include "lib/address.h"
+#include "lib/entry.h"
+#include "lib/operation.h"
+
+/* The profile knows the schema: DN templates, object classes, the attribute of each field, how
+ * members and targets are stored. The engine never names an attribute. Read from a file
+ * (libconfuse; policy/profiles/default.conf), immutable afterwards. Any thread. */
+typedef struct Profile Profile;
+
+typedef enum { PROFILE_ERROR_SYNTAX, PROFILE_ERROR_NOT_AVAILABLE } ProfileError;
+#define PROFILE_ERROR (profile_error_quark())
+GQuark profile_error_quark(void);
+
+/* Version of the profile format this program reads. */
+#define PROFILE_VERSION 1
+
+/* Loads a profile for a directory suffix. NULL with PROFILE_ERROR (file and line in the message).
+ * Caller owns the result. */
+Profile *profile_load(const char *path, const char *base, GError **error);
+void profile_free(Profile *profile);
+
+/* --- names and look-ups; results owned by the caller unless said otherwise --- */
+
+const char *profile_base(const Profile *profile); /* owned by the profile */
+char *profile_domain_dn(const Profile *profile, const char *domain);
+char *profile_entry_dn(const Profile *profile, const Address *address);
+/* The address an entry bears (from its attributes), or NULL. */
+Address *profile_entry_address(const Profile *profile, const Entry *entry);
+/* Attributes to ask for so that every question below can be answered; NULL-terminated, owned by
+ * the profile. Includes the operational ones (entry's unique id and version). */
+const char *const *profile_attributes(const Profile *profile);
+/* RFC 4515 filters, values escaped. */
+char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses /* of Address */);
+char *profile_filter_address_anywhere(const Profile *profile, const Address *address);
+char *profile_filter_lists_with(const Profile *profile, GPtrArray *members /* of char * */);
+
+/* --- reading an entry --- */
+
+/* false: something else, which bears the address but is none of our types. */
+bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type);
+bool profile_entry_enabled(const Profile *profile, const Entry *entry);
+bool profile_domain_enabled(const Profile *profile, const Entry *domain);
+/* Members of a list, targets of a forward, as addresses in text; owned by the entry, may be NULL.
+ */
+GPtrArray *profile_entry_members(const Profile *profile, const Entry *entry);
+GPtrArray *profile_entry_targets(const Profile *profile, const Entry *entry);
+bool profile_entry_has_member(const Profile *profile, const Entry *entry, const char *member);
+const char *profile_entry_mark(const Profile *profile, const Entry *entry);    /* or NULL */
+const char *profile_entry_uuid(const Profile *profile, const Entry *entry);    /* or NULL */
+const char *profile_entry_version(const Profile *profile, const Entry *entry); /* or NULL */
+
+/* --- writing; mark is "JOB/LINE"; hash is the userPassword value or NULL --- */
+
+/* Creation of FULL, FORWARD or LIST. mailbox_id is a fresh UUID that is never used again. */
+Change *profile_add(const Profile *profile, const Operation *operation, const char *hash,
+                    const char *mailbox_id, const char *mark);
+/* Password, white pages, targets of an existing entry. NULL when everything given is there
+ * already (nothing to change). cn and sn change only where GIVENNAME or SURNAME is given. */
+Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
+                       const Entry *entry, const char *mark);
+/* Adds or removes members (char *) of a list; either array may be NULL or empty. */
+Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
+                        GPtrArray *removed, const char *mark);
+Change *profile_delete(const Profile *profile, const Entry *entry);
+
+/* What a write asserts of its entry (RFC 4528), as a filter: the unique id (NULL: not known) and
+ * either the version or the mark that was seen. Caller owns the result. */
+char *profile_assertion(const Profile *profile, const char *uuid, const char *version,
+                        const char *mark);
+
+/* Attribute a directory's complaint names → the column's name to tell the administrator, or NULL;
+ * static. */
+const char *profile_field_of_attribute(const Profile *profile, const char *attribute);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
+
+#endif

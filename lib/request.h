@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_REQUEST_H
+#define BATCHLOAD_REQUEST_H
+
+#include "lib/secret.h"
+#include <gio/gio.h>
+#include <stdbool.h>
+
+/* The mail becomes a request: keywords and the attachment. The bytes are parsed by a helper
+ * program (batchload-parse, GMime) in a confined child, a fresh one per mail: a mail that crashes
+ * GMime or exhausts memory costs that mail only. doc/requests.md section 2.
+ *
+ * The child never holds the mail: it reads it as a replayed stream. Frames on its standard input
+ * are a 32-bit length in host order and that many bytes; length 0 is the end of the mail, length
+ * REQUEST_FRAME_REWOUND says that the mail begins again. On its standard output it sends frames
+ * of a 32-bit length, a byte of REQUEST_FRAME_* kind, and the bytes: REWIND asks for the mail from
+ * its start, RECORD is the typed record (GVariant REQUEST_RECORD_TYPE, read by the parent as
+ * untrusted), DATA is decoded attachment, END closes it. */
+#define REQUEST_FRAME_REWOUND 0xffffffffu
+#define REQUEST_FRAME_MAX 65536
+#define REQUEST_REWINDS_MAX 8
+enum {
+    REQUEST_FRAME_REWIND = 'W',
+    REQUEST_FRAME_RECORD = 'R',
+    REQUEST_FRAME_DATA = 'D',
+    REQUEST_FRAME_END = 'E',
+};
+
+/* Longest values of the keywords, in bytes. */
+#define REQUEST_REFERENCE_MAX 200
+#define REQUEST_TEXT_MAX 65536 /* of the first text part that is looked at for keywords */
+
+typedef enum { MODE_APPLY, MODE_CHECK, MODE_ATOMIC } Mode;
+
+typedef struct {
+    guint64 message_bytes_max;
+    guint64 attachment_bytes_max;
+    unsigned mime_depth_max;
+    unsigned mime_parts_max;
+    gsize header_bytes_max;    /* all headers of one part */
+    guint64 parser_memory_max; /* bytes of address space of the child */
+    unsigned parser_cpu_seconds;
+    unsigned parser_seconds; /* the parent waits for the child, in all */
+} RequestLimits;
+
+/* Refusals of the whole request, in the order in which they are looked for; the message is the
+ * sentence that the administrator reads and names the limit where there is one. The order
+ * continues with the proof and then TABLE_ERROR_*. */
+typedef enum {
+    REQUEST_ERROR_TOO_LARGE,
+    REQUEST_ERROR_UNREADABLE, /* GMime's critical warnings, or the child died of this mail */
+    REQUEST_ERROR_NO_TABLE,   /* no batchload.csv */
+    REQUEST_ERROR_SEVERAL_TABLES,
+    REQUEST_ERROR_KEYWORD,     /* a keyword twice with different values, reference too long,
+                                  a Mode that does not exist or is not available yet */
+    REQUEST_ERROR_NO_PASSWORD, /* missing or empty */
+    REQUEST_ERROR_CHILD,       /* could not tell: no child could be started, pipe or spool
+                                  failed; to be tried again, never told to anybody */
+} RequestError;
+#define REQUEST_ERROR (request_error_quark())
+GQuark request_error_quark(void);
+
+typedef struct {
+    char *reference; /* never NULL, "" where none; valid UTF-8, one line, no control characters */
+    Mode mode;
+    Secret *password; /* never NULL or "" */
+} Request;
+
+typedef struct RequestReader RequestReader;
+
+/* Reopens the mail's bytes from the start; called once at first and once per rewind. NULL with
+ * any error, which is told as REQUEST_ERROR_CHILD. */
+typedef GInputStream *(*RequestOpenFunc)(gpointer data, GError **error);
+
+/* Starts helper (an absolute path) on a mail. One thread at a time; it blocks in the calling
+ * thread only. NULL with REQUEST_ERROR_CHILD. Caller owns the result. */
+RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
+                                  RequestOpenFunc open, gpointer data, GError **error);
+
+/* Kills the child if it still runs, and reaps it. */
+void request_reader_free(RequestReader *reader);
+
+/* Runs the child up to its record. The result is owned by the reader. NULL with REQUEST_ERROR.
+ * The reference is also had when the request is refused: *reference (may be NULL as a pointer)
+ * then holds it or "", owned by the caller. */
+const Request *request_reader_request(RequestReader *reader, char **reference, GError **error);
+
+/* The decoded batchload.csv, once, after the request. Reads fail with REQUEST_ERROR (TOO_LARGE,
+ * UNREADABLE, CHILD). Not seekable. Owned by the caller; must be freed before the reader. */
+GInputStream *request_reader_table(RequestReader *reader);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RequestReader, request_reader_free)
+
+#endif

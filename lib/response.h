@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_RESPONSE_H
+#define BATCHLOAD_RESPONSE_H
+
+#include "lib/outcome.h"
+#include "lib/spool.h"
+#include "lib/table.h"
+#include <gio/gio.h>
+#include <stdbool.h>
+
+/* Outcomes become a mail. doc/requests.md section 4. Streams: nothing is held whole. */
+
+/* Failed rows that the text part lists one by one. */
+#define RESPONSE_FAILURES_LISTED 200
+
+/* Rows and their outcomes, in file order, read as often as the response needs them (rewind starts
+ * again). next: ANSWER_YES with *row and *outcome owned by the caller, ANSWER_NO at the end. */
+typedef struct {
+    const TableHead *head; /* NULL where the request was refused as a whole */
+    bool (*rewind)(gpointer data, GError **error);
+    Answer (*next)(gpointer data, TableRow **row, Outcome **outcome, GError **error);
+    gpointer data;
+} ResponseSource;
+
+/* Writes the whole message (RFC 5322, CRLF, 7 bit) for a job in REPORTING to out, which stays
+ * open. Message-ID is derived from the job. now: g_get_real_time(), for Date and how long it
+ * took. false with the error of source or out. One thread. */
+bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
+                    GError **error);
+
+/* <job.batchload@domain of the batch address>; owned by the caller. */
+char *response_message_id(const Job *job);
+
+#endif

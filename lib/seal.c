@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/seal.h"

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SECRET_H
+#define BATCHLOAD_SECRET_H
+
+#include <glib.h>
+
+/* A NUL-terminated string in clear that must not outlive its use: a password. Allocated with
+ * g_malloc; secret_free() wipes it (sodium_memzero) before it is freed. Never print, log or
+ * g_strdup one: use secret_dup(). Any thread. */
+typedef char Secret;
+
+/* A copy of text (NULL gives NULL). Caller owns it. */
+Secret *secret_dup(const char *text);
+
+/* A copy of the first length bytes of text, which need not be terminated. Caller owns it. */
+Secret *secret_ndup(const char *text, gsize length);
+
+/* Wipes and frees; NULL is allowed. */
+void secret_free(Secret *secret);
+
+/* Core dumps off (RLIMIT_CORE 0, PR_SET_DUMPABLE 0) and libsodium started: called once, first
+ * thing in main() of every program that sees a secret. */
+void secret_init(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Secret, secret_free)
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SPOOL_H
+#define BATCHLOAD_SPOOL_H
+
+#include "lib/answer.h"
+#include "lib/outcome.h"
+#include "lib/seal.h"
+#include "lib/table.h"
+
+/* The job store. What arrives is sealed into a file, file and folder synced; then one short row
+ * commit (SQLite, WAL, synchronous=FULL) is the promise. One daemon owns a spool (a lock on the
+ * folder); readers (the command line) come beside it. doc/decisions.md tells the states.
+ *
+ *   RECEIVED ──▶ WORKING ──▶ REPORTING ──▶ SENDING ──▶ DONE
+ *       └──────────(refused)────▲              └─────▶ ANSWER_FAILED
+ *
+ * RECEIVED: the sealed mail is there, its proof is unchecked. WORKING: the proof holds, the rows
+ * lie in sealed slices. REPORTING: the response is to be built. SENDING: it is stored and to be
+ * handed over. DONE, ANSWER_FAILED: contents deleted (ANSWER_FAILED keeps the response), the record
+ * stays for the days configured. */
+typedef enum {
+    JOB_RECEIVED,
+    JOB_WORKING,
+    JOB_REPORTING,
+    JOB_SENDING,
+    JOB_DONE,
+    JOB_ANSWER_FAILED,
+    JOB_STATE_COUNT,
+} JobState;
+
+const char *job_state_name(JobState state); /* "received", …, "answer failed"; static */
+
+typedef enum {
+    SPOOL_ERROR_UNSAFE, /* links, wrong owner or mode in the spool, newer version: do not start */
+    SPOOL_ERROR_LOCKED, /* another daemon has it */
+    SPOOL_ERROR_STORE,  /* disk or database failed: 4xx, or the stage is tried again */
+    SPOOL_ERROR_KEY,    /* sealed with another key or broken: the job is held and says so */
+    SPOOL_ERROR_FULL,   /* a limit on queued jobs or bytes: 4xx */
+    SPOOL_ERROR_GONE,   /* no such job */
+} SpoolError;
+#define SPOOL_ERROR (spool_error_quark())
+GQuark spool_error_quark(void);
+
+/* Version of files and tables; an older one is upgraded at open, a newer one refused. */
+#define SPOOL_VERSION 1
+
+typedef struct {
+    char *directory;
+    char *key_file;
+    unsigned jobs_max; /* queued jobs in all */
+    guint64 bytes_max; /* bytes of queued mail in all */
+    unsigned duplicate_days;
+    unsigned keep_days; /* records of finished jobs; at least duplicate_days */
+} SpoolSettings;
+
+/* What the session knows of a mail. All strings; NULL where unknown. */
+typedef struct {
+    char *requester;     /* normal form */
+    char *batch_address; /* normal form; the response's From */
+    char *grant;         /* right-hand side of the sender table at acceptance */
+    bool own_key;        /* found by the full address, not by the domain */
+    char *client;        /* client address, "local" for sendmail(1) */
+    char *queue_id;
+    char *message_id; /* with <>, at most 998 bytes */
+    char *references; /* at most 2,000 bytes */
+    char *subject;    /* decoded */
+    char *date;
+} JobFacts;
+void job_facts_clear(JobFacts *facts);
+
+typedef struct {
+    char *id; /* "20261120-K7M2QP": date and 6 random characters of base 32 */
+    JobState state;
+    JobFacts facts;
+    char *reference;   /* known from WORKING or a refusal on */
+    gint64 received;   /* times are microseconds since 1970 (g_get_real_time) */
+    gint64 started;    /* 0: not yet */
+    gint64 finished;   /* 0: not yet */
+    gint64 not_before; /* waits until then; 0: ready */
+    unsigned attempts; /* of the present stage that ended in a wait */
+    char *waiting;     /* why it waits, plain words, or NULL */
+    char *refusal;     /* whole-request error, the sentence for the administrator, or NULL */
+    guint64 bytes;     /* of the mail */
+    unsigned rows, slices, slices_done;
+    unsigned counts[RESULT_COUNT];
+} Job;
+void job_free(Job *job);
+
+typedef struct Spool Spool;
+
+/* Opens (and makes, mode 0700) the spool, takes its lock, checks it against planted links and
+ * foreign owners, removes files without a row and half-written ones. Main thread. NULL with
+ * SPOOL_ERROR or SEAL_ERROR_KEY. */
+Spool *spool_open(const SpoolSettings *settings, GError **error);
+/* For readers: no lock, no key, nothing is written; only spool_list and spool_find work. */
+Spool *spool_open_readonly(const char *directory, GError **error);
+void spool_close(Spool *spool);
+
+/* --- intake: any thread, one SpoolIntake per thread at a time --- */
+
+typedef struct SpoolIntake SpoolIntake;
+
+/* Begins a mail. NULL with SPOOL_ERROR_STORE or SPOOL_ERROR_FULL. */
+SpoolIntake *spool_intake_new(Spool *spool, GError **error);
+/* Headers and the blank line; then the body, whose bytes go into the job's key. */
+bool spool_intake_header(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
+bool spool_intake_body(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
+/* The promise: sealed, synced, committed. ANSWER_YES: a new job; ANSWER_NO: this mail is a job
+ * already (the key: keyed hash of requester, Message-ID or else Date, Subject, body); *id, owned
+ * by the caller, names it in both cases. ANSWER_UNKNOWN: not stored, say 4xx. */
+Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id, GError **error);
+/* Without a commit, what was written is removed. */
+void spool_intake_free(SpoolIntake *intake);
+
+/* --- work: any thread --- */
+
+/* A job in one worker's hands. Claims live in memory: a crash frees them all. */
+typedef struct SpoolClaim SpoolClaim;
+
+/* The next job to be worked on, its stage being its state: jobs of one requester in order of
+ * arrival (unproven ones by client address), requesters in turn, the one served longest ago
+ * first; a WORKING job only when no claimed slice has one of its next slice's domains. ANSWER_NO:
+ * nothing ready; *due is when to ask again at the latest (G_MAXINT64: when something changes).
+ * ANSWER_UNKNOWN: SPOOL_ERROR_STORE. */
+Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error);
+/* The job as it stands; owned by the claim, changes with the calls below. */
+const Job *spool_claim_job(const SpoolClaim *claim);
+/* Gives the job back; wakes spool_wait(). */
+void spool_claim_release(SpoolClaim *claim);
+
+/* Blocks until something may be claimable, due (g_get_real_time) has come, or spool_wake(). */
+void spool_wait(Spool *spool, gint64 due);
+void spool_wake(Spool *spool);
+
+/* The job waits for seconds, state unchanged; why is for people (no secrets). */
+bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError **error);
+
+/* RECEIVED. The mail again, unsealed. */
+GInputStream *spool_mail_open(SpoolClaim *claim, GError **error);
+/* Slices are stored one after the other (sealed, not yet synced) … */
+typedef struct SpoolRows SpoolRows;
+SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error);
+bool spool_rows_add(SpoolRows *rows, GVariant *slice /* TABLE_ROWS_TYPE */, unsigned count,
+                    const char *const *domains, GError **error);
+void spool_rows_free(SpoolRows *rows);
+/* … and made the job's in the commit of the verdict: RECEIVED → WORKING (no rows: → REPORTING).
+ * The mail, and with it the administrator's password, is deleted by this commit. head_names: the
+ * headline. Takes rows over in any case. */
+bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *head_names,
+                      SpoolRows *rows, GError **error);
+/* RECEIVED → REPORTING with a whole-request error. The response is not built before pause
+ * seconds from now. Deletes the mail. */
+bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *refusal,
+                       unsigned pause, GError **error);
+
+/* WORKING: the slice at slices_done. */
+GStrv spool_head_names(SpoolClaim *claim, GError **error);
+GVariant *spool_slice_rows(SpoolClaim *claim, unsigned slice, GError **error);
+/* The intent: committed before the first write; replaced when rows are planned anew. _load:
+ * ANSWER_NO where none is stored. */
+bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error);
+Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent, GError **error);
+/* Outcomes (a(u(ymsmsmsms)): line, outcome) and position in one commit; the intent goes, and so do
+ * the slice's secrets at the end of the job. The last slice: WORKING → REPORTING. started is set
+ * with the first. */
+#define SPOOL_OUTCOMES_TYPE "a(u" OUTCOME_TYPE ")"
+bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                      GError **error);
+
+/* REPORTING: what is told. */
+GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error);
+/* A sealed stream for the response; closing it writes it to its end, and _stored() syncs it and
+ * commits REPORTING → SENDING. A second _create starts anew. */
+GOutputStream *spool_response_create(SpoolClaim *claim, GError **error);
+bool spool_response_stored(SpoolClaim *claim, GError **error);
+
+/* SENDING. */
+GInputStream *spool_response_open(SpoolClaim *claim, GError **error);
+/* SENDING → DONE; contents are deleted. */
+bool spool_job_done(SpoolClaim *claim, GError **error);
+/* SENDING → ANSWER_FAILED; why is for people. Rows are deleted, the response is kept. */
+bool spool_job_answer_failed(SpoolClaim *claim, const char *why, GError **error);
+
+/* Records and contents past their days are removed; a WAL grown long is cut. Now and then. */
+bool spool_expire(Spool *spool, GError **error);
+
+/* --- looking: any thread, also read-only --- */
+
+/* Calls found for each job, oldest first; finished ones only where all. It must not call the spool.
+ */
+bool spool_list(Spool *spool, bool all, void (*found)(gpointer data, const Job *job), gpointer data,
+                GError **error);
+/* ANSWER_YES: *job, owned by the caller. */
+Answer spool_find(Spool *spool, const char *id, Job **job, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spool, spool_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolIntake, spool_intake_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolClaim, spool_claim_release)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolRows, spool_rows_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JobFacts, job_facts_clear)
+
+#endif

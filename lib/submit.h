@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SUBMIT_H
+#define BATCHLOAD_SUBMIT_H
+
+#include "lib/answer.h"
+#include <gio/gio.h>
+#include <stdbool.h>
+
+/* A response is handed to the MTA, with the null sender. */
+
+typedef struct {
+    char *target;     /* "smtp://host:port" (libcurl) or "sendmail:/path" */
+    char *helo;       /* our name in EHLO; NULL: localhost */
+    unsigned seconds; /* longest whole hand-over */
+} SubmitSettings;
+
+typedef enum {
+    SUBMIT_ERROR_AWAY,    /* 4xx, no connection, too late: try again */
+    SUBMIT_ERROR_REFUSED, /* 5xx, sendmail's EX_NOUSER, EX_DATAERR, …: will not be taken */
+} SubmitError;
+#define SUBMIT_ERROR (submit_error_quark())
+GQuark submit_error_quark(void);
+
+/* false with a message when the target can't be used. */
+bool submit_target_valid(const char *target, GError **error);
+
+/* Hands message (CRLF lines, read to its end) to recipient. ANSWER_YES: taken. ANSWER_NO:
+ * refused (SUBMIT_ERROR_REFUSED is set all the same, for its words). ANSWER_UNKNOWN:
+ * SUBMIT_ERROR_AWAY. Any thread; curl_global_init in main() before threads. No shell; the
+ * recipient comes after "--". */
+Answer submit_message(const SubmitSettings *settings, const char *recipient, GInputStream *message,
+                      GError **error);
+
+#endif

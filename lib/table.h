@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_TABLE_H
+#define BATCHLOAD_TABLE_H
+
+#include "lib/answer.h"
+#include "lib/field.h"
+#include <gio/gio.h>
+
+/* batchload.csv: bytes to rows (libcsv, RFC 4180). doc/requests.md section 3. */
+
+typedef struct {
+    unsigned rows_max;     /* rows after the headline, blank ones not counted */
+    unsigned columns_max;  /* columns of the headline, and fields of a row */
+    gsize field_bytes_max; /* bytes of one field */
+    guint64 bytes_max;     /* bytes of the whole file */
+} TableLimits;
+
+/* All of these refuse the whole file. The message is the sentence the administrator reads; it
+ * holds nothing of the file but, with TABLE_ERROR_COLUMN, an unknown name where all mandatory
+ * names are there. */
+typedef enum {
+    TABLE_ERROR_LIMIT,    /* names the limit */
+    TABLE_ERROR_ENCODING, /* NUL; not UTF-8; UTF-16 and Windows-1252 are not available yet */
+    TABLE_ERROR_QUOTING,  /* open quote at the end, quote inside a field: names the line */
+    TABLE_ERROR_EMPTY,    /* no line at all */
+    TABLE_ERROR_HEADLINE, /* the first line is no headline: no mandatory name in it */
+    TABLE_ERROR_COLUMN,   /* mandatory column missing, column unknown or given twice */
+    TABLE_ERROR_READ,     /* the stream failed: says nothing about the file; its error is kept
+                             as the message's cause and the caller tries again */
+} TableError;
+#define TABLE_ERROR (table_error_quark())
+GQuark table_error_quark(void);
+
+typedef struct {
+    unsigned columns;
+    Field *field;               /* per column */
+    char **name;                /* per column, as written; NULL-terminated */
+    int column_of[FIELD_COUNT]; /* -1 where the field has no column */
+} TableHead;
+
+TableHead *table_head_from_names(const char *const *names, GError **error);
+TableHead *table_head_copy(const TableHead *head);
+void table_head_free(TableHead *head);
+
+/* One row. Of a ragged row (found != columns) only DOMAIN and USER are kept, where they stand
+ * before the PASSWORD column; every other cell is "". */
+typedef struct {
+    unsigned line;  /* on which the row begins, from 1, as an editor counts */
+    unsigned found; /* fields that stood there */
+    unsigned columns;
+    char **cell; /* columns of them, never NULL, UTF-8; freed by wiping */
+} TableRow;
+
+void table_row_free(TableRow *row);
+
+/* The cell of a field, or NULL where the file has no such column. Owned by the row. */
+const char *table_row_cell(const TableRow *row, const TableHead *head, Field field);
+
+/* Rows as one value of type a(uuas) (line, found, cells), for the spool. _to_variant returns a
+ * floating reference; _from_variant returns a GPtrArray of TableRow, owned by the caller, or NULL
+ * where the value has another shape. */
+#define TABLE_ROWS_TYPE "a(uuas)"
+GVariant *table_rows_to_variant(GPtrArray *rows);
+GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head);
+
+typedef struct TableReader TableReader;
+
+/* Reads from a stream that it keeps a reference of. One thread at a time. Caller owns the result.
+ */
+TableReader *table_reader_new(GInputStream *stream, const TableLimits *limits);
+void table_reader_free(TableReader *reader);
+
+/* The headline; owned by the reader. NULL with TABLE_ERROR. */
+const TableHead *table_reader_head(TableReader *reader, GError **error);
+
+/* The next row, owned by the caller. ANSWER_NO at the (checked) end of the file; ANSWER_UNKNOWN
+ * with TABLE_ERROR: the file is refused, and rows given out before must not be applied. */
+Answer table_reader_next(TableReader *reader, TableRow **row, GError **error);
+
+/* Writes one line of CSV (RFC 4180, CRLF, separator ';' by default of the caller) with every
+ * field quoted where needed, and a leading ' before a cell that a spreadsheet would run as a
+ * formula (=, +, -, @, tab, CR first). out is appended to. */
+void table_write_line(GString *out, char separator, const char *const *cells, unsigned count);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TableHead, table_head_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TableRow, table_row_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TableReader, table_reader_free)
+
+#endif

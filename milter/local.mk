@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# The daemon.
+
+noinst_LIBRARIES += milter/libmilterd.a
+milter_libmilterd_a_SOURCES = milter/session.c milter/session.h milter/workers.c milter/workers.h \
+	milter/callbacks.c milter/callbacks.h
+
+sbin_PROGRAMS += batchload-milter
+batchload_milter_SOURCES = milter/main.c
+batchload_milter_LDADD = milter/libmilterd.a $(POLICY_LIBS) $(MILTER_LIBS) -lpthread
+
+check_PROGRAMS += test-session
+test_session_SOURCES = milter/test-session.c
+test_session_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+check_PROGRAMS += test-workers
+test_workers_SOURCES = milter/test-workers.c
+test_workers_LDADD = milter/libmilterd.a $(POLICY_LIBS)

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Who may ask, and what a postmaster edits.
+
+noinst_LIBRARIES += policy/libpolicy.a
+policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c \
+	policy/sender.c policy/sender.h
+
+POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS)
+
+check_PROGRAMS += test-map
+test_map_SOURCES = policy/test-map.c
+test_map_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-sender
+test_sender_SOURCES = policy/test-sender.c
+test_sender_LDADD = $(POLICY_LIBS)

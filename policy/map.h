@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_MAP_H
+#define BATCHLOAD_MAP_H
+
+#include "lib/answer.h"
+#include <glib.h>
+#include <stdbool.h>
+
+/* Lookup tables that look and behave as Postfix's do (DATABASE_README): "type:name". Not found
+ * and failed are different results. A table whose source can't be read opens all the same, and
+ * fails each look-up with its reason. An open table is immutable; any thread may look up. */
+typedef struct Map Map;
+
+typedef enum {
+    MAP_ERROR_TYPE,   /* no type, unknown type, or a type that is not available yet */
+    MAP_ERROR_SYNTAX, /* bad name */
+    MAP_ERROR_FAILED, /* could not tell */
+} MapError;
+#define MAP_ERROR (map_error_quark())
+GQuark map_error_quark(void);
+
+/* Driver of one type, a row of the registry in map.c. */
+typedef struct {
+    const char *type;
+    /* Opens name; NULL with error only for a name that can never work. */
+    gpointer (*open)(const char *name, GError **error);
+    /* ANSWER_YES: *value, owned by the caller. Key is given as it is to be compared. */
+    Answer (*lookup)(gpointer handle, const char *key, char **value, GError **error);
+    /* Calls each for every pair in order, for checks of the whole table; NULL where a type can't.
+     */
+    Answer (*each)(gpointer handle,
+                   bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
+                                GError **error),
+                   gpointer data, GError **error);
+    void (*close)(gpointer handle);
+} MapType;
+
+extern const MapType map_texthash; /* texthash(5): file of "key value" lines, first match wins */
+
+Map *map_open(const char *spec, GError **error);
+Answer map_lookup(Map *map, const char *key, char **value, GError **error);
+Answer map_each(Map *map,
+                bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
+                             GError **error),
+                gpointer data, GError **error);
+const char *map_spec(const Map *map);
+void map_close(Map *map);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Map, map_close)
+
+#endif

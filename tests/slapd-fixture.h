@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SLAPD_FIXTURE_H
+#define BATCHLOAD_SLAPD_FIXTURE_H
+
+#include "lib/directory.h"
+#include "lib/profile.h"
+
+/* A private slapd for unit tests: our schema and indexes, dbnosync, a base entry and the domains
+ * given, on ldapi and loopback in a temporary folder; killed and removed by slapd_fixture_free(),
+ * and when the test program dies (PR_SET_PDEATHSIG). Aborts the test when it can't be had. */
+typedef struct {
+    char *folder;
+    char *uri;                  /* ldapi://… */
+    char *base;                 /* dc=example,dc=org */
+    char *root_dn;
+    char *root_password;
+    DirectorySettings settings; /* as rootdn, short timeouts */
+    Profile *profile;           /* the shipped default profile */
+    pid_t pid;
+} SlapdFixture;
+
+/* domains: NULL-terminated, may be NULL. */
+SlapdFixture *slapd_fixture_new(const char *const *domains);
+void slapd_fixture_free(SlapdFixture *fixture);
+
+/* kill -9 and, later, start again with the same files. */
+void slapd_fixture_kill(SlapdFixture *fixture);
+void slapd_fixture_restart(SlapdFixture *fixture);
+
+/* Adds entries given as LDIF (ldapadd); aborts the test when that fails. */
+void slapd_fixture_ldif(SlapdFixture *fixture, const char *ldif);
+
+#endif
