@@ -13,3 +13,7 @@ test_map_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)
+
+# What a postmaster gives to slapd(8), and the profile that knows it.
+nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchload.ldif \
+	policy/openldap/slapd.conf policy/openldap/base.ldif
