@@ -1,2 +1,79 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/job.h"
+#include "lib/job-private.h"
+
+#define PAUSE_MAX 300
+
+G_DEFINE_QUARK(batchload - job - error - quark, job_error)
+
+JobWorker *job_worker_new(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
+                          GError **error)
+{
+    Directory *directory = directory_new(&config->directory, error);
+    if (!directory)
+        return NULL;
+    JobWorker *worker = g_new0(JobWorker, 1);
+    worker->config = config_ref(config);
+    worker->spool = spool;
+    worker->directory = directory;
+    worker->has_grant = has_grant;
+    worker->has_grant_data = data;
+    return worker;
+}
+
+void job_worker_free(JobWorker *worker)
+{
+    if (!worker)
+        return;
+    directory_free(worker->directory);
+    config_unref(worker->config);
+    g_free(worker);
+}
+
+unsigned job_pause(unsigned attempts)
+{
+    return attempts >= 9 ? PAUSE_MAX : MIN(1u << attempts, PAUSE_MAX);
+}
+
+void job_log(const Job *job, LogLevel level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    log_line(level, job->facts.queue_id, "job=%s %s", job->id, text);
+}
+
+Grant *job_grant(const Job *job, GError **error)
+{
+    g_autoptr(Address) requester = address_parse(job->facts.requester, NULL, error);
+    if (!requester)
+        return NULL;
+    return grant_parse(job->facts.grant, job->facts.own_key ? requester : NULL, error);
+}
+
+static void job_wait(SpoolClaim *claim, const GError *why)
+{
+    const Job *job = spool_claim_job(claim);
+    unsigned seconds = job_pause(job->attempts);
+    g_autofree char *reason = log_value(why->message);
+    job_log(job, LOG_LEVEL_WARNING, "state=\"%s\" action=wait seconds=%u reason=%s",
+            job_state_name(job->state), seconds, reason);
+    g_autoptr(GError) error = NULL;
+    if (!spool_job_wait(claim, seconds, why->message, &error))
+        job_log(job, LOG_LEVEL_ERROR, "action=wait failed: %s", error->message);
+}
+
+void job_step(JobWorker *worker, SpoolClaim *claim)
+{
+    static bool (*const stages[JOB_STATE_COUNT])(JobWorker *, SpoolClaim *, GError **) = {
+        [JOB_RECEIVED] = job_open,
+        [JOB_WORKING] = job_slice,
+        [JOB_REPORTING] = job_report,
+        [JOB_SENDING] = job_send,
+    };
+    JobState state = spool_claim_job(claim)->state;
+    g_autoptr(GError) error = NULL;
+    g_return_if_fail(state < JOB_STATE_COUNT && stages[state]);
+    if (!stages[state](worker, claim, &error))
+        job_wait(claim, error);
+}

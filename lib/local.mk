@@ -23,6 +23,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/submit.c lib/submit.h \
 	lib/config.c lib/config.h \
 	lib/job.c lib/job.h \
+	lib/job-open.c lib/job-slice.c lib/job-report.c lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-store.h lib/spool-sqlite.c
 
 # What parses a mail runs in a process of its own.

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-private.h"
+
+/* The first stage: mail to request, the proof, the file to slices. */
+
+/* One sentence for an account that is missing, disabled, doubled, or whose password is wrong. */
+#define PROOF_REFUSED                                                                              \
+    "The password is not the right one for your address, or your address can't be used to send "   \
+    "requests. Check the Password line; ask your service provider if it is right."
+
+#define PROOF_GIVEN_UP                                                                             \
+    "Your password could not be checked because the directory was out of reach for too long. "     \
+    "Please send the request again later."
+
+static GInputStream *open_mail(gpointer claim, GError **error)
+{
+    return spool_mail_open(claim, error);
+}
+
+static bool refuse(SpoolClaim *claim, const char *reference, const char *sentence, unsigned pause,
+                   GError **error)
+{
+    if (!spool_job_refused(claim, reference, sentence, pause, error))
+        return false;
+    g_autofree char *reason = log_value(sentence);
+    const Job *job = spool_claim_job(claim);
+    job_log(job, LOG_LEVEL_INFO, "action=refuse from=%s client=%s reason=%s", job->facts.requester,
+            job->facts.client, reason);
+    return true;
+}
+
+/* Whether the one entry that bears the requester's address, and its domain, are enabled. */
+static Answer find_requester(JobWorker *worker, const Address *requester, char **dn, GError **error)
+{
+    const Profile *profile = worker->config->profile;
+    g_autofree char *filter = profile_filter_address_anywhere(profile, requester);
+    g_autoptr(GPtrArray) entries = NULL;
+    g_autoptr(GError) problem = NULL;
+    Answer answer = directory_search(worker->directory, profile_base(profile), DIRECTORY_SCOPE_SUB,
+                                     filter, profile_attributes(profile), 2, &entries, &problem);
+    if (answer == ANSWER_UNKNOWN) {
+        if (g_error_matches(problem, DIRECTORY_ERROR, DIRECTORY_ERROR_SIZE))
+            return ANSWER_NO; /* borne more than twice */
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return ANSWER_UNKNOWN;
+    }
+    if (answer == ANSWER_NO || entries->len != 1 ||
+        !profile_entry_enabled(profile, g_ptr_array_index(entries, 0)))
+        return ANSWER_NO;
+
+    g_autofree char *domain_dn = profile_domain_dn(profile, requester->domain);
+    g_autoptr(Entry) domain = NULL;
+    answer =
+        directory_read(worker->directory, domain_dn, profile_attributes(profile), &domain, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    if (!profile_domain_enabled(profile, domain))
+        return ANSWER_NO;
+    *dn = g_strdup(((Entry *)g_ptr_array_index(entries, 0))->dn);
+    return ANSWER_YES;
+}
+
+static Answer check_proof(JobWorker *worker, const Job *job, const Secret *password, GError **error)
+{
+    g_autofree char *dn = NULL;
+    g_autoptr(Address) requester = address_parse(job->facts.requester, NULL, error);
+    if (!requester)
+        return ANSWER_UNKNOWN;
+    Answer answer = find_requester(worker, requester, &dn, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    return directory_check_password(worker->directory, dn, password, error);
+}
+
+/* What is gathered of the rows before they become a slice. */
+typedef struct {
+    SpoolRows *rows;
+    const TableHead *head;
+    const Grant *grant;
+    const OperationRules *rules;
+    GPtrArray *pending; /* of TableRow */
+    gsize bytes;
+} Slicer;
+
+static bool slicer_flush(Slicer *slicer, GError **error)
+{
+    if (slicer->pending->len == 0)
+        return true;
+    g_autoptr(GPtrArray) operations =
+        g_ptr_array_new_with_free_func((GDestroyNotify)operation_free);
+    for (unsigned i = 0; i < slicer->pending->len; i++) {
+        g_autoptr(Outcome) outcome = NULL;
+        Operation *operation = operation_from_row(g_ptr_array_index(slicer->pending, i),
+                                                  slicer->head, slicer->rules, &outcome);
+        if (operation)
+            g_ptr_array_add(operations, operation);
+    }
+    g_auto(GStrv) domains = plan_domains(slicer->grant, operations);
+    g_autoptr(GVariant) slice = g_variant_ref_sink(table_rows_to_variant(slicer->pending));
+    bool added = spool_rows_add(slicer->rows, slice, slicer->pending->len,
+                                (const char *const *)domains, error);
+    g_ptr_array_set_size(slicer->pending, 0);
+    slicer->bytes = 0;
+    return added;
+}
+
+static gsize row_bytes(const TableRow *row)
+{
+    gsize bytes = 0;
+    for (unsigned i = 0; i < row->columns; i++)
+        bytes += strlen(row->cell[i]);
+    return bytes;
+}
+
+/* Reads the file to its end into slices. false with an error of the table or the mail (the file
+ * is refused), or of anything else (could not tell). */
+static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, unsigned rows_max,
+                        GError **error)
+{
+    unsigned count = 0;
+    for (;;) {
+        TableRow *row = NULL;
+        Answer answer = table_reader_next(reader, &row, error);
+        if (answer == ANSWER_UNKNOWN)
+            return false;
+        if (answer == ANSWER_NO)
+            return slicer_flush(slicer, error);
+        g_ptr_array_add(slicer->pending, row);
+        slicer->bytes += row_bytes(row);
+        if (++count > rows_max) {
+            g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
+                        "The file has more rows than the %u that one request of yours may have "
+                        "(rows). Split it into several requests.",
+                        rows_max);
+            return false;
+        }
+        if ((slicer->pending->len >= worker->config->slice_rows ||
+             slicer->bytes >= JOB_SLICE_BYTES_MAX) &&
+            !slicer_flush(slicer, error))
+            return false;
+    }
+}
+
+/* Whether an error is the request's own fault, to be told to the administrator. */
+static bool is_refusal(const GError *error)
+{
+    if (error->domain == TABLE_ERROR)
+        return error->code != TABLE_ERROR_READ;
+    return error->domain == REQUEST_ERROR && error->code != REQUEST_ERROR_CHILD;
+}
+
+static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *request,
+                        RequestReader *mail, GError **error)
+{
+    const Config *config = worker->config;
+    g_autoptr(Grant) grant = job_grant(spool_claim_job(claim), error);
+    if (!grant)
+        return false;
+    g_autoptr(GInputStream) stream = request_reader_table(mail);
+    g_autoptr(TableReader) reader = table_reader_new(stream, &config->table);
+    const TableHead *head = table_reader_head(reader, error);
+    if (!head)
+        return false;
+    g_autoptr(SpoolRows) rows = spool_rows_new(claim, error);
+    if (!rows)
+        return false;
+    g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
+    Slicer slicer = {rows, head, grant, &config->rules, pending, 0};
+    unsigned rows_max =
+        grant->rows ? MIN(grant->rows, config->table.rows_max) : config->table.rows_max;
+    if (!slice_table(worker, reader, &slicer, rows_max, error))
+        return false;
+    return spool_job_proved(claim, request->reference, (const char *const *)head->name,
+                            g_steal_pointer(&rows), error);
+}
+
+bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    const Config *config = worker->config;
+    const Job *job = spool_claim_job(claim);
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *reference = NULL;
+    g_autoptr(RequestReader) mail =
+        request_reader_new(config->parser, &config->request, open_mail, claim, error);
+    if (!mail)
+        return false;
+    const Request *request = request_reader_request(mail, &reference, &problem);
+    if (!request && is_refusal(problem))
+        return refuse(claim, reference, problem->message, 0, error);
+    if (!request) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+
+    Answer proof = check_proof(worker, job, request->password, &problem);
+    if (proof == ANSWER_NO)
+        return refuse(claim, reference, PROOF_REFUSED, config->refusal_pause, error);
+    if (proof == ANSWER_UNKNOWN) {
+        gint64 waited = g_get_real_time() - job->received;
+        if (waited > (gint64)config->proof_wait * G_USEC_PER_SEC)
+            return refuse(claim, reference, PROOF_GIVEN_UP, 0, error);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+
+    if (!store_table(worker, claim, request, mail, &problem)) {
+        if (is_refusal(problem))
+            return refuse(claim, reference, problem->message, 0, error);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    job_log(job, LOG_LEVEL_INFO, "action=begin from=%s rows=%u", job->facts.requester, job->rows);
+    return true;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_JOB_PRIVATE_H
+#define BATCHLOAD_JOB_PRIVATE_H
+
+#include "lib/job.h"
+
+/* Shared by the files of the room lib/job. Each stage does one bounded step of a claimed job.
+ * true: the step ended and its commit stands. false with an error: it could not be told; the job
+ * waits and the same step comes again. */
+
+struct JobWorker {
+    Config *config;
+    Spool *spool;
+    Directory *directory;
+    PlanHasGrantFunc has_grant;
+    gpointer has_grant_data;
+};
+
+/* Most bytes of cells in one slice: a slice of wide rows ends before slice_rows. */
+#define JOB_SLICE_BYTES_MAX (4u * 1024 * 1024)
+
+typedef enum {
+    JOB_ERROR_BROKEN, /* what the spool gave back has a shape that was never stored */
+} JobError;
+#define JOB_ERROR (job_error_quark())
+GQuark job_error_quark(void);
+
+bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error);   /* RECEIVED */
+bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKING */
+bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */
+bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error);   /* SENDING */
+
+/* The grant the job was accepted under. NULL with GRANT_ERROR. Caller owns it. */
+Grant *job_grant(const Job *job, GError **error);
+
+/* One log line of a job: "QUEUEID: job=… " and the text. */
+void job_log(const Job *job, LogLevel level, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+#endif

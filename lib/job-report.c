@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-private.h"
+#include "lib/response.h"
+
+/* The last stages: outcomes to a stored response, and the response to the MTA. */
+
+/* Rows and outcomes of a job, slice by slice. */
+typedef struct {
+    SpoolClaim *claim;
+    TableHead *head;
+    unsigned slice;     /* the next to be loaded */
+    unsigned at;        /* in the loaded one */
+    GPtrArray *rows;    /* of TableRow; given out ones are NULL */
+    GVariant *outcomes; /* SPOOL_OUTCOMES_TYPE */
+} Reader;
+
+static void reader_drop(Reader *reader)
+{
+    g_clear_pointer(&reader->rows, g_ptr_array_unref);
+    g_clear_pointer(&reader->outcomes, g_variant_unref);
+    reader->at = 0;
+}
+
+static void reader_clear(Reader *reader)
+{
+    reader_drop(reader);
+    g_clear_pointer(&reader->head, table_head_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
+
+static bool reader_rewind(gpointer data, GError **error)
+{
+    (void)error;
+    Reader *reader = data;
+    reader_drop(reader);
+    reader->slice = 0;
+    return true;
+}
+
+static bool reader_load(Reader *reader, GError **error)
+{
+    reader_drop(reader);
+    g_autoptr(GVariant) rows = spool_slice_rows(reader->claim, reader->slice, error);
+    if (!rows)
+        return false;
+    reader->outcomes = spool_slice_outcomes(reader->claim, reader->slice, error);
+    if (!reader->outcomes)
+        return false;
+    reader->rows = table_rows_from_variant(rows, reader->head);
+    if (!reader->rows ||
+        !g_variant_is_of_type(reader->outcomes, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE)) ||
+        g_variant_n_children(reader->outcomes) != reader->rows->len) {
+        g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
+                            "stored rows and outcomes do not fit together");
+        return false;
+    }
+    reader->slice++;
+    return true;
+}
+
+static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GError **error)
+{
+    Reader *reader = data;
+    while (!reader->rows || reader->at >= reader->rows->len) {
+        if (reader->slice >= spool_claim_job(reader->claim)->slices)
+            return ANSWER_NO;
+        if (!reader_load(reader, error))
+            return ANSWER_UNKNOWN;
+    }
+    g_autoptr(GVariant) pair = g_variant_get_child_value(reader->outcomes, reader->at);
+    g_autoptr(GVariant) stored = g_variant_get_child_value(pair, 1);
+    Outcome *found = outcome_from_variant(stored);
+    if (!found) {
+        g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
+                            "a stored outcome has a wrong shape");
+        return ANSWER_UNKNOWN;
+    }
+    *outcome = found;
+    *row = g_steal_pointer(&g_ptr_array_index(reader->rows, reader->at));
+    reader->at++;
+    return ANSWER_YES;
+}
+
+static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
+{
+    reader->claim = claim;
+    if (spool_claim_job(claim)->refusal)
+        return true;
+    g_auto(GStrv) names = spool_head_names(claim, error);
+    if (!names)
+        return false;
+    reader->head = table_head_from_names((const char *const *)names, error);
+    return reader->head != NULL;
+}
+
+bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    (void)worker;
+    g_auto(Reader) reader = {0};
+    if (!reader_init(&reader, claim, error))
+        return false;
+    ResponseSource source = {reader.head, reader_rewind, reader_next, &reader};
+    g_autoptr(GOutputStream) out = spool_response_create(claim, error);
+    return out && response_write(spool_claim_job(claim), &source, g_get_real_time(), out, error) &&
+           g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
+}
+
+static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
+{
+    if (!spool_job_answer_failed(claim, why->message, error))
+        return false;
+    g_autofree char *reason = log_value(why->message);
+    job_log(spool_claim_job(claim), LOG_LEVEL_ERROR, "action=\"answer failed\" to=%s reason=%s",
+            spool_claim_job(claim)->facts.requester, reason);
+    return true;
+}
+
+bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    g_autoptr(GInputStream) message = spool_response_open(claim, error);
+    if (!message)
+        return false;
+    g_autoptr(GError) problem = NULL;
+    switch (submit_message(&worker->config->submit, job->facts.requester, message, &problem)) {
+    case ANSWER_NO:
+        return send_failed(claim, problem, error);
+    case ANSWER_UNKNOWN:
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    case ANSWER_YES:
+        break;
+    }
+    if (!spool_job_done(claim, error))
+        return false;
+    job_log(job, LOG_LEVEL_INFO,
+            "action=done to=%s rows=%u created=%u changed=%u deleted=%u unchanged=%u failed=%u "
+            "seconds=%.3f",
+            job->facts.requester, job->rows, job->counts[RESULT_CREATED],
+            job->counts[RESULT_CHANGED], job->counts[RESULT_DELETED], job->counts[RESULT_UNCHANGED],
+            job->counts[RESULT_FAILED],
+            (double)(g_get_real_time() - job->received) / G_USEC_PER_SEC);
+    return true;
+}

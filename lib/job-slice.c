@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-private.h"
+#include "lib/settle.h"
+
+/* The unit of work: a bounded run of rows, planned, its intent committed, applied, its outcomes
+ * committed. */
+
+static PlannedRow *row_without_writes(unsigned line, Outcome *outcome)
+{
+    PlannedRow *row = g_new0(PlannedRow, 1);
+    row->line = line;
+    row->writes = g_ptr_array_new();
+    row->outcome = outcome;
+    return row;
+}
+
+/* The slice as typed operations; where a row is none, NULL stands in its place and its outcome in
+ * outcomes. */
+typedef struct {
+    GPtrArray *rows;       /* of TableRow */
+    GPtrArray *operations; /* of Operation or NULL */
+    GPtrArray *outcomes;   /* of Outcome or NULL */
+} Slice;
+
+static void outcome_free_nullable(gpointer outcome)
+{
+    if (outcome)
+        outcome_free(outcome);
+}
+
+static void operation_free_nullable(gpointer operation)
+{
+    if (operation)
+        operation_free(operation);
+}
+
+static void slice_clear(Slice *slice)
+{
+    g_clear_pointer(&slice->rows, g_ptr_array_unref);
+    g_clear_pointer(&slice->operations, g_ptr_array_unref);
+    g_clear_pointer(&slice->outcomes, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Slice, slice_clear)
+
+static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GError **error)
+{
+    g_auto(GStrv) names = spool_head_names(claim, error);
+    if (!names)
+        return false;
+    g_autoptr(TableHead) head = table_head_from_names((const char *const *)names, error);
+    if (!head)
+        return false;
+    g_autoptr(GVariant) stored =
+        spool_slice_rows(claim, spool_claim_job(claim)->slices_done, error);
+    if (!stored)
+        return false;
+    slice->rows = table_rows_from_variant(stored, head);
+    if (!slice->rows) {
+        g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN, "a stored slice has a wrong shape");
+        return false;
+    }
+    slice->operations = g_ptr_array_new_with_free_func(operation_free_nullable);
+    slice->outcomes = g_ptr_array_new_with_free_func(outcome_free_nullable);
+    for (unsigned i = 0; i < slice->rows->len; i++) {
+        Outcome *outcome = NULL;
+        g_ptr_array_add(slice->operations,
+                        operation_from_row(g_ptr_array_index(slice->rows, i), head,
+                                           &worker->config->rules, &outcome));
+        g_ptr_array_add(slice->outcomes, outcome);
+    }
+    return true;
+}
+
+/* Plans every row of a fresh slice. NULL with an error: could not tell. */
+static GPtrArray *slice_plan(const PlanContext *context, const Slice *slice, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(context);
+    if (plan_prefetch(plan, slice->operations, error) != ANSWER_YES)
+        return NULL;
+    g_autoptr(GPtrArray) planned = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
+    for (unsigned i = 0; i < slice->rows->len; i++) {
+        const TableRow *row = g_ptr_array_index(slice->rows, i);
+        const Operation *operation = g_ptr_array_index(slice->operations, i);
+        PlannedRow *planned_row = NULL;
+        if (!operation)
+            planned_row =
+                row_without_writes(row->line, outcome_copy(g_ptr_array_index(slice->outcomes, i)));
+        else if (plan_row(plan, operation, &planned_row, error) != ANSWER_YES)
+            return NULL;
+        g_ptr_array_add(planned, planned_row);
+    }
+    return g_steal_pointer(&planned);
+}
+
+static bool commit_intent(gpointer claim, GPtrArray *rows, GError **error)
+{
+    g_autoptr(GVariant) intent = g_variant_ref_sink(planned_rows_to_variant(rows));
+    return spool_intent_store(claim, intent, error);
+}
+
+static bool writes_anything(GPtrArray *planned)
+{
+    for (unsigned i = 0; i < planned->len; i++)
+        if (((const PlannedRow *)g_ptr_array_index(planned, i))->writes->len > 0)
+            return true;
+    return false;
+}
+
+/* The committed intent of the slice, made now or found from an earlier attempt (*again). */
+static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, const Slice *slice,
+                               bool *again, GError **error)
+{
+    g_autoptr(GVariant) stored = NULL;
+    Answer answer = spool_intent_load(claim, PLAN_ROWS_TYPE, &stored, error);
+    if (answer == ANSWER_UNKNOWN)
+        return NULL;
+    g_autoptr(GPtrArray) planned = NULL;
+    *again = answer == ANSWER_YES;
+    if (*again) {
+        planned = planned_rows_from_variant(stored);
+        if (!planned || planned->len != slice->rows->len) {
+            g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
+                                "a stored intent has a wrong shape");
+            return NULL;
+        }
+        return g_steal_pointer(&planned);
+    }
+    planned = slice_plan(context, slice, error);
+    if (!planned || (writes_anything(planned) && !commit_intent(claim, planned, error)))
+        return NULL;
+    return g_steal_pointer(&planned);
+}
+
+static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, GError **error)
+{
+    unsigned counts[RESULT_COUNT] = {0};
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
+    for (unsigned i = 0; i < planned->len; i++) {
+        const PlannedRow *row = g_ptr_array_index(planned, i);
+        counts[row->outcome->result]++;
+        g_variant_builder_add(&builder, "(u@" OUTCOME_TYPE ")", row->line,
+                              outcome_to_variant(row->outcome));
+    }
+    g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
+    return spool_slice_done(claim, outcomes, counts, error);
+}
+
+bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    const Config *config = worker->config;
+    const Job *job = spool_claim_job(claim);
+    g_autoptr(Grant) grant = job_grant(job, error);
+    g_autoptr(Address) requester = grant ? address_parse(job->facts.requester, NULL, error) : NULL;
+    if (!requester)
+        return false;
+    g_auto(Slice) slice = {0};
+    if (!slice_load(worker, claim, &slice, error))
+        return false;
+
+    PlanContext context = {
+        .job = job->id,
+        .requester = requester,
+        .grant = grant,
+        .profile = config->profile,
+        .directory = worker->directory,
+        .has_grant = worker->has_grant,
+        .has_grant_data = worker->has_grant_data,
+        .batch_addresses = (const char *const *)config->batch_addresses,
+        .reserved_locals = (const char *const *)config->reserved_addresses,
+        .list_members_max = config->list_members_max,
+    };
+    bool again = false;
+    g_autoptr(GPtrArray) planned = slice_intent(&context, claim, &slice, &again, error);
+    if (!planned)
+        return false;
+    Settle settle = {&context, slice.operations, commit_intent, claim, again};
+    if (settle_rows(&settle, planned, error) != ANSWER_YES)
+        return false;
+    return commit_outcomes(claim, planned, error);
+}
