@@ -1,2 +1,236 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/entry.h"
+#include "lib/secret.h"
+
+#include <string.h>
+
+/* --- values: any of them may be a password's hash, so all are wiped --- */
+
+static GPtrArray *values_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
+}
+
+static bool values_find(const GPtrArray *values, const char *value, bool without_case, guint *index)
+{
+    for (guint i = 0; i < values->len; i++) {
+        const char *other = g_ptr_array_index(values, i);
+        if (without_case ? g_ascii_strcasecmp(other, value) == 0 : strcmp(other, value) == 0) {
+            if (index != NULL)
+                *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- entries --- */
+
+Entry *entry_new(const char *dn)
+{
+    Entry *entry = g_new0(Entry, 1);
+    entry->dn = g_strdup(dn);
+    entry->attributes =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    return entry;
+}
+
+Entry *entry_copy(const Entry *entry)
+{
+    Entry *copy = entry_new(entry->dn);
+    GHashTableIter iter;
+    gpointer name, values;
+    g_hash_table_iter_init(&iter, entry->attributes);
+    while (g_hash_table_iter_next(&iter, &name, &values)) {
+        GPtrArray *copied = values_new();
+        for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
+            g_ptr_array_add(copied, secret_dup(g_ptr_array_index((GPtrArray *)values, i)));
+        g_hash_table_insert(copy->attributes, g_strdup(name), copied);
+    }
+    return copy;
+}
+
+void entry_free(Entry *entry)
+{
+    if (entry == NULL)
+        return;
+    g_free(entry->dn);
+    g_hash_table_unref(entry->attributes);
+    g_free(entry);
+}
+
+void entry_add(Entry *entry, const char *attribute, const char *value)
+{
+    g_autofree char *name = g_ascii_strdown(attribute, -1);
+    GPtrArray *values = g_hash_table_lookup(entry->attributes, name);
+    if (values == NULL) {
+        values = values_new();
+        g_hash_table_insert(entry->attributes, g_steal_pointer(&name), values);
+    }
+    g_ptr_array_add(values, secret_dup(value));
+}
+
+GPtrArray *entry_values(const Entry *entry, const char *attribute)
+{
+    g_autofree char *name = g_ascii_strdown(attribute, -1);
+    return g_hash_table_lookup(entry->attributes, name);
+}
+
+const char *entry_value(const Entry *entry, const char *attribute)
+{
+    const GPtrArray *values = entry_values(entry, attribute);
+    return values == NULL || values->len == 0 ? NULL : g_ptr_array_index(values, 0);
+}
+
+bool entry_has(const Entry *entry, const char *attribute, const char *value, bool without_case)
+{
+    const GPtrArray *values = entry_values(entry, attribute);
+    return values != NULL && values_find(values, value, without_case, NULL);
+}
+
+/* --- changes --- */
+
+static void mod_free(Mod *mod)
+{
+    g_free(mod->attribute);
+    g_ptr_array_unref(mod->values);
+    g_free(mod);
+}
+
+Change *change_new(ChangeKind kind, const char *dn)
+{
+    Change *change = g_new0(Change, 1);
+    change->kind = kind;
+    change->dn = g_strdup(dn);
+    change->mods = g_ptr_array_new_with_free_func((GDestroyNotify)mod_free);
+    return change;
+}
+
+void change_free(Change *change)
+{
+    if (change == NULL)
+        return;
+    g_free(change->dn);
+    g_ptr_array_unref(change->mods);
+    g_free(change);
+}
+
+/* The last mod of an attribute: only that one may grow, or the order of mods would change. */
+static Mod *change_last_mod(const Change *change, const char *attribute)
+{
+    for (guint i = change->mods->len; i > 0; i--) {
+        Mod *mod = g_ptr_array_index(change->mods, i - 1);
+        if (g_ascii_strcasecmp(mod->attribute, attribute) == 0)
+            return mod;
+    }
+    return NULL;
+}
+
+void change_mod(Change *change, ModKind kind, const char *attribute, const char *value)
+{
+    Mod *mod = change_last_mod(change, attribute);
+    if (mod == NULL || mod->kind != kind) {
+        mod = g_new0(Mod, 1);
+        mod->kind = kind;
+        mod->attribute = g_strdup(attribute);
+        mod->values = values_new();
+        g_ptr_array_add(change->mods, mod);
+    }
+    if (value != NULL)
+        g_ptr_array_add(mod->values, secret_dup(value));
+}
+
+/* --- what a change makes of an entry --- */
+
+static void effect_remove(Entry *entry, const Mod *mod)
+{
+    GPtrArray *values = entry_values(entry, mod->attribute);
+    g_autofree char *name = g_ascii_strdown(mod->attribute, -1);
+    if (values == NULL)
+        return;
+    for (guint i = 0; i < mod->values->len; i++) {
+        guint at;
+        if (values_find(values, g_ptr_array_index(mod->values, i), false, &at) ||
+            values_find(values, g_ptr_array_index(mod->values, i), true, &at))
+            g_ptr_array_remove_index(values, at);
+    }
+    if (mod->values->len == 0 || values->len == 0)
+        g_hash_table_remove(entry->attributes, name);
+}
+
+static void effect_of_mod(Entry *entry, const Mod *mod)
+{
+    if (mod->kind == MOD_DELETE) {
+        effect_remove(entry, mod);
+        return;
+    }
+    if (mod->kind == MOD_REPLACE) {
+        g_autofree char *name = g_ascii_strdown(mod->attribute, -1);
+        g_hash_table_remove(entry->attributes, name);
+    }
+    for (guint i = 0; i < mod->values->len; i++) {
+        const char *value = g_ptr_array_index(mod->values, i);
+        if (!entry_has(entry, mod->attribute, value, false))
+            entry_add(entry, mod->attribute, value);
+    }
+}
+
+Entry *change_effect(const Change *change, const Entry *before)
+{
+    Entry *after;
+    if (change->kind == CHANGE_DELETE || (change->kind == CHANGE_MODIFY && before == NULL))
+        return NULL;
+    after = change->kind == CHANGE_ADD ? entry_new(change->dn) : entry_copy(before);
+    for (guint i = 0; i < change->mods->len; i++)
+        effect_of_mod(after, g_ptr_array_index(change->mods, i));
+    return after;
+}
+
+/* --- as one value --- */
+
+GVariant *change_to_variant(const Change *change)
+{
+    GVariantBuilder mods;
+    g_variant_builder_init(&mods, G_VARIANT_TYPE("a(ysas)"));
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        g_variant_builder_open(&mods, G_VARIANT_TYPE("(ysas)"));
+        g_variant_builder_add(&mods, "y", (guchar)mod->kind);
+        g_variant_builder_add(&mods, "s", mod->attribute);
+        g_variant_builder_open(&mods, G_VARIANT_TYPE("as"));
+        for (guint j = 0; j < mod->values->len; j++)
+            g_variant_builder_add(&mods, "s", (char *)g_ptr_array_index(mod->values, j));
+        g_variant_builder_close(&mods);
+        g_variant_builder_close(&mods);
+    }
+    return g_variant_new("(ysa(ysas))", (guchar)change->kind, change->dn, &mods);
+}
+
+Change *change_from_variant(GVariant *value)
+{
+    g_autoptr(GVariantIter) mods = NULL;
+    g_autoptr(Change) change = NULL;
+    GVariantIter *values;
+    guchar kind;
+    const char *text;
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(CHANGE_TYPE)))
+        return NULL;
+    g_variant_get(value, "(y&sa(ysas))", &kind, &text, &mods);
+    if (kind > CHANGE_DELETE)
+        return NULL;
+    change = change_new(kind, text);
+    while (g_variant_iter_next(mods, "(y&sas)", &kind, &text, &values)) {
+        g_autoptr(GVariantIter) owned = values;
+        Mod *mod = g_new0(Mod, 1);
+        const char *one;
+        mod->kind = kind;
+        mod->attribute = g_strdup(text);
+        mod->values = values_new();
+        g_ptr_array_add(change->mods, mod);
+        if (kind > MOD_REPLACE)
+            return NULL;
+        while (g_variant_iter_next(owned, "&s", &one))
+            g_ptr_array_add(mod->values, secret_dup(one));
+    }
+    return g_steal_pointer(&change);
+}

@@ -1,8 +1,150 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "lib/entry.h"
+
+#include <string.h>
+
+/* An entry written as "name=value|name=value", names sorted by the writer of the case. */
+static Entry *entry_of(const char *text)
+{
+    g_auto(GStrv) pairs = g_strsplit(text, "|", -1);
+    Entry *entry = entry_new("cn=x");
+    for (char **pair = pairs; *pair != NULL && **pair != '\0'; pair++) {
+        char *equals = strchr(*pair, '=');
+        *equals = '\0';
+        entry_add(entry, *pair, equals + 1);
+    }
+    return entry;
+}
+
+static char *text_of(const Entry *entry)
+{
+    g_autoptr(GList) names = NULL;
+    GString *text = g_string_new(NULL);
+    if (entry == NULL)
+        return g_string_free(g_string_assign(text, "absent"), FALSE);
+    names = g_list_sort(g_hash_table_get_keys(entry->attributes), (GCompareFunc)strcmp);
+    for (GList *at = names; at != NULL; at = at->next) {
+        GPtrArray *values = entry_values(entry, at->data);
+        for (guint i = 0; i < values->len; i++)
+            g_string_append_printf(text, "%s%s=%s", text->len > 0 ? "|" : "", (char *)at->data,
+                                   (char *)g_ptr_array_index(values, i));
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* A change written as "+name=value", "-name=value", "-name", "=name=value", "=name". */
+static Change *change_of(ChangeKind kind, const char *text)
+{
+    g_auto(GStrv) mods = g_strsplit(text, "|", -1);
+    Change *change = change_new(kind, "cn=x");
+    for (char **mod = mods; *mod != NULL && **mod != '\0'; mod++) {
+        char *equals = strchr(*mod + 1, '=');
+        ModKind how = **mod == '+' ? MOD_ADD : **mod == '-' ? MOD_DELETE : MOD_REPLACE;
+        if (equals != NULL)
+            *equals = '\0';
+        change_mod(change, how, *mod + 1, equals == NULL ? NULL : equals + 1);
+    }
+    return change;
+}
+
+static const struct {
+    const char *name;
+    ChangeKind kind;
+    const char *before; /* NULL: absent */
+    const char *mods;
+    const char *after;
+} effects[] = {
+    {"add", CHANGE_ADD, NULL, "+cn=x|+Mail=a|+mail=b", "cn=x|mail=a|mail=b"},
+    {"delete", CHANGE_DELETE, "cn=x", "", "absent"},
+    {"modify-of-nothing", CHANGE_MODIFY, NULL, "+cn=x", "absent"},
+    {"add-value", CHANGE_MODIFY, "m=a", "+M=b", "m=a|m=b"},
+    {"add-value-twice", CHANGE_MODIFY, "m=a", "+m=a", "m=a"},
+    {"remove-value", CHANGE_MODIFY, "m=a|m=b", "-m=A", "m=b"},
+    {"remove-exact-first", CHANGE_MODIFY, "m=A|m=a", "-m=a", "m=A"},
+    {"remove-last-value", CHANGE_MODIFY, "c=x|m=a", "-m=a", "c=x"},
+    {"remove-attribute", CHANGE_MODIFY, "c=x|m=a|m=b", "-M", "c=x"},
+    {"remove-missing", CHANGE_MODIFY, "c=x", "-m=a|-n", "c=x"},
+    {"replace", CHANGE_MODIFY, "m=a|m=b", "=m=c|=m=d", "m=c|m=d"},
+    {"replace-by-nothing", CHANGE_MODIFY, "c=x|m=a", "=m", "c=x"},
+    {"in-order", CHANGE_MODIFY, "m=a", "+m=b|-m=b|+m=b|=c=x", "c=x|m=a|m=b"},
+};
+
+static void test_effect(gconstpointer data)
+{
+    const __typeof__(effects[0]) *one = data;
+    g_autoptr(Entry) before = one->before == NULL ? NULL : entry_of(one->before);
+    g_autoptr(Change) change = change_of(one->kind, one->mods);
+    g_autoptr(GVariant) value = g_variant_ref_sink(change_to_variant(change));
+    g_autoptr(Change) again = change_from_variant(value);
+    g_autoptr(Entry) after = change_effect(change, before);
+    g_autofree char *text = text_of(after);
+    g_assert_cmpstr(text, ==, one->after);
+    if (before != NULL) { /* untouched */
+        g_autoptr(Entry) same = entry_of(one->before);
+        g_autofree char *left = text_of(before);
+        g_autofree char *right = text_of(same);
+        g_assert_cmpstr(left, ==, right);
+    }
+    /* The stored form does the same. */
+    g_assert_nonnull(again);
+    g_autoptr(Entry) after_again = change_effect(again, before);
+    g_autofree char *text_again = text_of(after_again);
+    g_assert_cmpstr(text_again, ==, one->after);
+    g_assert_cmpstr(again->dn, ==, "cn=x");
+}
+
+static void test_mods_merge(void)
+{
+    g_autoptr(Change) change = change_of(CHANGE_MODIFY, "+m=a|+c=x|+M=b|-m=a|+m=a");
+    const guint counts[] = {2, 1, 1, 1};
+    g_assert_cmpuint(change->mods->len, ==, G_N_ELEMENTS(counts));
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        g_assert_cmpuint(mod->values->len, ==, counts[i]);
+    }
+}
+
+static void test_values(void)
+{
+    g_autoptr(Entry) entry = entry_of("objectClass=Top|OBJECTCLASS=person|mail=a@b");
+    g_autoptr(Entry) copy = entry_copy(entry);
+    entry_add(entry, "mail", "later");
+    g_assert_cmpstr(copy->dn, ==, "cn=x");
+    g_assert_cmpuint(entry_values(copy, "objectclass")->len, ==, 2);
+    g_assert_cmpuint(entry_values(copy, "mail")->len, ==, 1);
+    g_assert_cmpstr(entry_value(copy, "Mail"), ==, "a@b");
+    g_assert_null(entry_value(copy, "cn"));
+    g_assert_null(entry_values(copy, "cn"));
+    g_assert_true(entry_has(copy, "objectClass", "top", true));
+    g_assert_false(entry_has(copy, "objectClass", "top", false));
+    g_assert_false(entry_has(copy, "cn", "x", true));
+}
+
+/* A stored value of another shape is refused, not believed. */
+static void test_variant_shapes(void)
+{
+    static const char *const texts[] = {
+        "(byte 9, 'cn=x', @a(ysas) [])",
+        "(byte 1, 'cn=x', [(byte 7, 'm', ['a'])])",
+        "(1, 'cn=x', @a(ysas) [])",
+        "'cn=x'",
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GVariant) value = g_variant_parse(NULL, texts[i], NULL, NULL, NULL);
+        g_assert_nonnull(value);
+        g_assert_null(change_from_variant(value));
+    }
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(effects); i++) {
+        g_autofree char *path = g_strconcat("/entry/effect/", effects[i].name, NULL);
+        g_test_add_data_func(path, &effects[i], test_effect);
+    }
+    g_test_add_func("/entry/mods-merge", test_mods_merge);
+    g_test_add_func("/entry/values", test_values);
+    g_test_add_func("/entry/variant-shapes", test_variant_shapes);
     return g_test_run();
 }
