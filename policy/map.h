@@ -13,7 +13,7 @@ typedef struct Map Map;
 
 typedef enum {
     MAP_ERROR_TYPE,   /* no type, unknown type, or a type that is not available yet */
-    MAP_ERROR_SYNTAX, /* bad name */
+    MAP_ERROR_SYNTAX, /* bad name; of map_each: a line that is no pair, or one it refused */
     MAP_ERROR_FAILED, /* could not tell */
 } MapError;
 #define MAP_ERROR (map_error_quark())
@@ -26,8 +26,8 @@ typedef struct {
     gpointer (*open)(const char *name, GError **error);
     /* ANSWER_YES: *value, owned by the caller. Key is given as it is to be compared. */
     Answer (*lookup)(gpointer handle, const char *key, char **value, GError **error);
-    /* Calls each for every pair in order, for checks of the whole table; NULL where a type can't.
-     */
+    /* Calls each for every pair in order, keys as written, for checks of the whole table;
+     * ANSWER_UNKNOWN when a line is no pair or each refused one. NULL where a type can't. */
     Answer (*each)(gpointer handle,
                    bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
                                 GError **error),
@@ -39,6 +39,7 @@ extern const MapType map_texthash; /* texthash(5): file of "key value" lines, fi
 
 Map *map_open(const char *spec, GError **error);
 Answer map_lookup(Map *map, const char *key, char **value, GError **error);
+/* ANSWER_NO: the type can't list its pairs. */
 Answer map_each(Map *map,
                 bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
                              GError **error),

@@ -1,8 +1,274 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "policy/map.h"
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What Postfix's own texthash is asked, too: the same answers for the same file. */
+static const char table[] = "# a comment\n"
+                            "\n"
+                            "plain value\n"
+                            "tabs\t\tvalue with  blanks inside \t\n"
+                            "Upper.Case@EXAMPLE.COM Value\n"
+                            "long one\n"
+                            "   two\n"
+                            "# a comment between\n"
+                            "\n"
+                            "   \t# an indented one\n"
+                            "\tthree\n"
+                            "twice first\n"
+                            "twice second\n"
+                            "hash value # no comment\n"
+                            "novalue\n"
+                            "crlf value\r\n"
+                            "\"john doe\"@example.com quoted\n"
+                            "\"open quote value\n"
+                            "back\\ slash value\n"
+                            "colon: value\n"
+                            "#commented value\n"
+                            "caf\xc3\xa9 utf8\n"
+                            "latin\xe9 value\n"
+                            "* star\n"
+                            "last   line without end";
+
+static const char *const keys[] = {
+    "plain",        "PLAIN",
+    "tabs",         "upper.case@example.com",
+    "long",         "twice",
+    "hash",         "novalue",
+    "crlf",         "\"john doe\"@example.com",
+    "\"open",       "\"open quote value",
+    "back\\ slash", "back\\",
+    "colon:",       "colon",
+    "commented",    "#commented",
+    "caf\xc3\xa9",  "CAF\xc3\x89",
+    "latin\xe9",    "*",
+    "anything",     "last",
+    "john",         "two",
+    "value",        "#",
+    "one",
+};
+
+typedef struct {
+    char *folder, *file, *spec;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer text)
+{
+    f->folder = g_dir_make_tmp("batchload-map-XXXXXX", NULL);
+    g_assert_nonnull(f->folder);
+    f->file = g_build_filename(f->folder, "table", NULL);
+    f->spec = g_strconcat("texthash:", f->file, NULL);
+    if (text != NULL)
+        g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
+}
+
+static void tear_down(Fixture *f, gconstpointer text)
+{
+    (void)text;
+    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
+    g_unlink(main_cf);
+    g_unlink(f->file);
+    g_rmdir(f->folder);
+    g_free(f->folder);
+    g_free(f->file);
+    g_free(f->spec);
+}
+
+static char *look_up(Map *map, const char *key)
+{
+    g_autoptr(GError) error = NULL;
+    char *value = NULL;
+    Answer answer = map_lookup(map, key, &value, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(answer, ==, value != NULL ? ANSWER_YES : ANSWER_NO);
+    return value;
+}
+
+/* decisions 17: maps look and behave as Postfix tables do. */
+static void test_as_postfix(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *postmap = g_find_program_in_path("postmap");
+    if (postmap == NULL && g_file_test("/usr/sbin/postmap", G_FILE_TEST_IS_EXECUTABLE))
+        postmap = g_strdup("/usr/sbin/postmap");
+    if (postmap == NULL) {
+        g_test_skip("postmap is not installed");
+        return;
+    }
+    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
+    g_assert_true(g_file_set_contents(
+        main_cf, "compatibility_level = 3.6\nmyhostname = test.example.com\n", -1, NULL));
+    g_autoptr(Map) map = map_open(f->spec, NULL);
+    g_assert_nonnull(map);
+    unsigned found = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *argv[] = {postmap, "-c", f->folder, "-q", keys[i], f->spec, NULL};
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        int status = 0;
+        g_autoptr(GError) error = NULL;
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status,
+                     &error);
+        g_assert_no_error(error);
+        g_autofree char *ours = look_up(map, keys[i]);
+        g_test_message("%s: theirs %s ours %s", keys[i], out, ours);
+        if (g_spawn_check_wait_status(status, NULL)) {
+            g_assert_true(g_str_has_suffix(out, "\n"));
+            out[strlen(out) - 1] = '\0';
+            g_assert_cmpstr(ours, ==, out);
+            found++;
+        } else {
+            g_assert_null(strstr(err, "fatal"));
+            g_assert_cmpstr(out, ==, "");
+            g_assert_null(ours);
+        }
+    }
+    g_assert_cmpuint(found, >=, 10);
+}
+
+static void test_values(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *key, *value;
+    } rows[] = {
+        {"plain", "value"},
+        {"upper.case@example.com", "Value"},
+        {"long", "one   two\tthree"},
+        {"twice", "first"},
+        {"hash", "value # no comment"},
+        {"tabs", "value with  blanks inside"},
+        {"novalue", NULL},
+        {"last", "line without end"},
+        {"", NULL},
+    };
+    g_autoptr(Map) map = map_open(f->spec, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *value = look_up(map, rows[i].key);
+        g_assert_cmpstr(value, ==, rows[i].value);
+    }
+    g_assert_cmpstr(map_spec(map), ==, f->spec);
+}
+
+static bool collect(gpointer data, const char *key, const char *value, unsigned line,
+                    GError **error)
+{
+    if (g_str_equal(key, "bad")) {
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "bad at %u", line);
+        return false;
+    }
+    g_string_append_printf(data, "%u:%s=%s;", line, key, value);
+    return true;
+}
+
+static void test_each(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *text, *seen, *error;
+    } rows[] = {
+        {"# c\nA 1\n  2\n\nb 3\na 4\n", "2:A=1  2;5:b=3;6:a=4;", NULL},
+        {"", "", NULL},
+        {"a 1\nb\n", "1:a=1;", "Line 2 *no value*"},
+        {" a 1\nb 2\n", "", "Line 1 *white space*"},
+        {"a 1\n\"b 2\n", "1:a=1;", "Line 2 *quote*"},
+        {"a \xff\n", "", "Line 1 *UTF-8*"},
+        {"a 1\nbad 2\nc 3\n", "1:a=1;", "bad at 2"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_true(g_file_set_contents(f->file, rows[i].text, -1, NULL));
+        g_autoptr(Map) map = map_open(f->spec, NULL);
+        g_autoptr(GString) seen = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+        Answer answer = map_each(map, collect, seen, &error);
+        g_assert_cmpstr(seen->str, ==, rows[i].seen);
+        if (rows[i].error == NULL) {
+            g_assert_no_error(error);
+            g_assert_cmpint(answer, ==, ANSWER_YES);
+        } else {
+            g_assert_error(error, MAP_ERROR, MAP_ERROR_SYNTAX);
+            g_assert_cmpint(answer, ==, ANSWER_UNKNOWN);
+            g_assert_true(g_pattern_match_simple(rows[i].error, error->message) ||
+                          g_str_equal(rows[i].error, error->message));
+        }
+    }
+    static const char nul[] = "a 1\nb x\0y\n";
+    g_assert_true(g_file_set_contents(f->file, nul, sizeof(nul) - 1, NULL));
+    g_autoptr(Map) map = map_open(f->spec, NULL);
+    g_autoptr(GString) seen = g_string_new(NULL);
+    g_assert_cmpint(map_each(map, collect, seen, NULL), ==, ANSWER_UNKNOWN);
+    g_autofree char *value = look_up(map, "b");
+    g_assert_null(value);
+}
+
+/* decisions 17: not found and failed are different. */
+static void test_failed(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    const char *const specs[] = {f->spec, "texthash:/", "texthash:/dev/null"};
+    for (gsize i = 0; i < G_N_ELEMENTS(specs); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Map) map = map_open(specs[i], &error);
+        g_assert_no_error(error);
+        char *value = NULL;
+        g_assert_cmpint(map_lookup(map, "a", &value, &error), ==, ANSWER_UNKNOWN);
+        g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+        g_assert_nonnull(strstr(error->message, specs[i] + strlen("texthash:")));
+        g_clear_error(&error);
+        g_assert_cmpint(map_each(map, collect, NULL, &error), ==, ANSWER_UNKNOWN);
+        g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+    }
+}
+
+static void test_snapshot(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(Map) map = map_open(f->spec, NULL);
+    g_assert_true(g_file_set_contents(f->file, "plain changed\n", -1, NULL));
+    g_autofree char *value = look_up(map, "plain");
+    g_assert_cmpstr(value, ==, "value");
+}
+
+static void test_types(void)
+{
+    static const struct {
+        const char *spec;
+        MapError code;
+        const char *words;
+    } rows[] = {
+        {"", MAP_ERROR_TYPE, "no type"},
+        {"/etc/batchload/senders", MAP_ERROR_TYPE, "no type"},
+        {":/etc/x", MAP_ERROR_TYPE, "no type"},
+        {"texthsh:/etc/x", MAP_ERROR_TYPE, "There is no table type \"texthsh\""},
+        {"TEXTHASH:/etc/x", MAP_ERROR_TYPE, "There is no table type"},
+        {"text:/etc/x", MAP_ERROR_TYPE, "There is no table type"},
+        {"lmdb:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"ldap:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"inline:{a=b}", MAP_ERROR_TYPE, "not available yet"},
+        {"static:allow domains=a.b", MAP_ERROR_TYPE, "not available yet"},
+        {"cidr:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"pcre:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"socketmap:unix:/x:y", MAP_ERROR_TYPE, "not available yet"},
+        {"texthash:senders", MAP_ERROR_SYNTAX, "full path"},
+        {"texthash:", MAP_ERROR_SYNTAX, "full path"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(map_open(rows[i].spec, &error));
+        g_assert_error(error, MAP_ERROR, (int)rows[i].code);
+        g_assert_nonnull(strstr(error->message, rows[i].words));
+    }
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add("/map/texthash/as-postfix", Fixture, table, set_up, test_as_postfix, tear_down);
+    g_test_add("/map/texthash/values", Fixture, table, set_up, test_values, tear_down);
+    g_test_add("/map/texthash/each", Fixture, NULL, set_up, test_each, tear_down);
+    g_test_add("/map/texthash/failed-is-not-no", Fixture, NULL, set_up, test_failed, tear_down);
+    g_test_add("/map/texthash/snapshot", Fixture, table, set_up, test_snapshot, tear_down);
+    g_test_add_func("/map/types", test_types);
     return g_test_run();
 }

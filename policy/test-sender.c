@@ -1,8 +1,171 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "policy/sender.h"
+#include <glib/gstdio.h>
+#include <string.h>
+
+typedef struct {
+    char *folder, *file, *spec;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    f->folder = g_dir_make_tmp("batchload-sender-XXXXXX", NULL);
+    g_assert_nonnull(f->folder);
+    f->file = g_build_filename(f->folder, "senders", NULL);
+    f->spec = g_strconcat("texthash:", f->file, NULL);
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_unlink(f->file);
+    g_rmdir(f->folder);
+    g_free(f->folder);
+    g_free(f->file);
+    g_free(f->spec);
+}
+
+static SenderTable *open_with(Fixture *f, const char *text, GError **error)
+{
+    g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
+    return sender_table_open(f->spec, error);
+}
+
+/* R2 authorised: by the full address, then by the domain; no user@, extension or parent domain. */
+static void test_grants(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char text[] = "Admin@SomeDomain.com allow\n"
+                               "admin@somedomain.com discard\n"
+                               "somedomain.com allow domains=somedomain.com rows=7\n"
+                               "other.org discard\n"
+                               "boss@other.org reject go away\n"
+                               "b\xc3\xbc"
+                               "cher.example allow domains=b\xc3\xbc"
+                               "cher.example\n"
+                               "root@b\xc3\xbc"
+                               "cher.example allow domains=*\n";
+    static const struct {
+        const char *sender;
+        Answer answer;
+        GrantVerdict verdict;
+        bool own;
+        const char *covers;
+    } rows[] = {
+        {"admin@somedomain.com", ANSWER_YES, GRANT_ALLOW, true, "somedomain.com"},
+        {"ADMIN@somedomain.COM", ANSWER_YES, GRANT_ALLOW, true, "somedomain.com"},
+        {"any@somedomain.com", ANSWER_YES, GRANT_ALLOW, false, "somedomain.com"},
+        {"admin+x@somedomain.com", ANSWER_YES, GRANT_ALLOW, false, "somedomain.com"},
+        {"admin@sub.somedomain.com", ANSWER_NO, 0, false, NULL},
+        {"admin@nowhere.com", ANSWER_NO, 0, false, NULL},
+        {"x@other.org", ANSWER_YES, GRANT_DISCARD, false, NULL},
+        {"boss@other.org", ANSWER_YES, GRANT_REJECT, true, NULL},
+        {"a@xn--bcher-kva.example", ANSWER_YES, GRANT_ALLOW, false, "xn--bcher-kva.example"},
+        {"root@xn--bcher-kva.example", ANSWER_YES, GRANT_ALLOW, true, "any.thing"},
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SenderTable) table = open_with(f, text, &error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_test_message("%s", rows[i].sender);
+        g_autoptr(Address) sender = address_parse(rows[i].sender, NULL, &error);
+        g_assert_no_error(error);
+        g_autoptr(Grant) grant = NULL;
+        bool own = false;
+        g_assert_cmpint(sender_table_grant(table, sender, &grant, &own, &error), ==,
+                        rows[i].answer);
+        g_assert_no_error(error);
+        g_assert_cmpint(sender_table_has_own(table, sender, &error), ==,
+                        rows[i].own ? ANSWER_YES : ANSWER_NO);
+        g_assert_no_error(error);
+        if (rows[i].answer == ANSWER_NO) {
+            g_assert_null(grant);
+            continue;
+        }
+        g_assert_cmpint(grant->verdict, ==, rows[i].verdict);
+        g_assert_cmpint(own, ==, rows[i].own);
+        if (rows[i].covers != NULL)
+            g_assert_true(grant_covers(grant, rows[i].covers));
+    }
+}
+
+/* decisions 17: the whole table is checked when it is opened, and the line is told. */
+static void test_refused(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *text, *line, *key;
+    } rows[] = {
+        {"a@b.org allow\n\nadmin@ allow\n", "Line 3", "\"admin@\""},
+        {"@b.org allow domains=b.org\n", "Line 1", "\"@b.org\""},
+        {"nodomain allow domains=b.org\n", "Line 1", "\"nodomain\""},
+        {".b.org allow domains=b.org\n", "Line 1", "\".b.org\""},
+        {"a@b@c.org allow\n", "Line 1", "\"a@b@c.org\""},
+        {"* discard\n", "Line 1", "\"*\""},
+        {"# c\nb.org allow\n", "Line 2", "\"b.org\""},
+        {"a@b.org permit\n", "Line 1", "\"a@b.org\""},
+        {"a@b.org allow\na@b.org allow rows=many\n", "Line 2", "\"a@b.org\""},
+        {"a@b.org allow auth=dkim\n", "Line 1", "\"a@b.org\""},
+        {"a@b.org\n", "Line 1", "no value"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SenderTable) table = open_with(f, rows[i].text, &error);
+        g_test_message("%s -> %s", rows[i].text, error != NULL ? error->message : "taken");
+        g_assert_null(table);
+        g_assert_nonnull(error);
+        g_assert_nonnull(strstr(error->message, f->spec));
+        g_assert_nonnull(strstr(error->message, rows[i].line));
+        g_assert_nonnull(strstr(error->message, rows[i].key));
+    }
+}
+
+static void test_unreadable(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    g_assert_null(sender_table_open(f->spec, &error));
+    g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+    g_clear_error(&error);
+    g_assert_null(sender_table_open("ldap:/etc/x.cf", &error));
+    g_assert_error(error, MAP_ERROR, MAP_ERROR_TYPE);
+}
+
+/* The sample that is installed opens as it is, and with every example line taken in. */
+static void test_sample(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *sample = NULL;
+    g_autofree char *path = g_test_build_filename(G_TEST_DIST, "policy", "senders", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_get_contents(path, &sample, NULL, &error));
+    g_autoptr(SenderTable) plain = open_with(f, sample, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(plain);
+
+    /* Example lines are those behind "#" without a blank. */
+    g_auto(GStrv) lines = g_strsplit(sample, "\n", -1);
+    g_autoptr(GString) examples = g_string_new(NULL);
+    unsigned count = 0;
+    for (gsize i = 0; lines[i] != NULL; i++) {
+        if (lines[i][0] != '#' || lines[i][1] == '\0' || lines[i][1] == ' ')
+            continue;
+        g_string_append_printf(examples, "%s\n", lines[i] + 1);
+        count++;
+    }
+    g_assert_cmpuint(count, >=, 5);
+    g_autoptr(SenderTable) table = open_with(f, examples->str, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(table);
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add("/sender/grants", Fixture, NULL, set_up, test_grants, tear_down);
+    g_test_add("/sender/refused-with-line", Fixture, NULL, set_up, test_refused, tear_down);
+    g_test_add("/sender/unreadable", Fixture, NULL, set_up, test_unreadable, tear_down);
+    g_test_add("/sender/sample", Fixture, NULL, set_up, test_sample, tear_down);
     return g_test_run();
 }
