@@ -1,2 +1,213 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/address.h"
+
+#include <idn2.h>
+#include <string.h>
+
+/* Longest text that is looked at: a Unicode domain takes more bytes than its A-labels. */
+#define TEXT_MAX 1024
+#define LABEL_MAX 63
+
+G_DEFINE_QUARK(address - error, address_error)
+
+/* RFC 5322, 3.2.3 */
+static bool is_atext(char c)
+{
+    return g_ascii_isalnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static void refuse_character(GError **error, AddressError code, const char *part, char c)
+{
+    if (c == ' ' || c == '\t')
+        g_set_error(error, ADDRESS_ERROR, code, "The %s of the address has a blank in it.", part);
+    else if (g_ascii_isgraph(c))
+        g_set_error(error, ADDRESS_ERROR, code,
+                    "The %s of the address can't have the character "
+                    "%c in it here.",
+                    part, c);
+    else
+        g_set_error(error, ADDRESS_ERROR, code,
+                    "The %s of the address has a character in it that can't stand there.", part);
+}
+
+/* RFC 5321, 4.1.2: Dot-string. Quoted strings and other alphabets are not taken. */
+static char *local_normalise(const char *text, GError **error)
+{
+    const gsize length = strlen(text);
+
+    if (length == 0) {
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_EMPTY,
+                            "The address has no user part.");
+        return NULL;
+    }
+    if (length > ADDRESS_LOCAL_MAX) {
+        g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LENGTH,
+                    "The user part of the address is longer than %d characters.",
+                    ADDRESS_LOCAL_MAX);
+        return NULL;
+    }
+    for (gsize i = 0; i < length; i++) {
+        bool dot_fits = i > 0 && i + 1 < length && text[i - 1] != '.';
+        if (text[i] == '.' ? !dot_fits : !is_atext(text[i])) {
+            refuse_character(error, ADDRESS_ERROR_LOCAL, "user part", text[i]);
+            return NULL;
+        }
+    }
+    return g_ascii_strdown(text, (gssize)length);
+}
+
+/* RFC 1123, 2.1 on a domain in ASCII. */
+static bool domain_check(const char *domain, GError **error)
+{
+    g_auto(GStrv) labels = g_strsplit(domain, ".", -1);
+    const guint count = g_strv_length(labels);
+
+    for (const char *c = domain; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && *c != '-' && *c != '.') {
+            refuse_character(error, ADDRESS_ERROR_DOMAIN, "domain", *c);
+            return false;
+        }
+    }
+    for (guint i = 0; i < count; i++) {
+        const gsize length = strlen(labels[i]);
+        if (length == 0 || length > LABEL_MAX || labels[i][0] == '-' ||
+            labels[i][length - 1] == '-') {
+            g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
+                                "The domain is not written as domains are: between its dots stand "
+                                "1 to 63 characters that neither begin nor end with a hyphen.");
+            return false;
+        }
+    }
+    if (count < 2 || strspn(labels[count - 1], "0123456789") == strlen(labels[count - 1])) {
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
+                            "The domain is not complete: it needs a form like example.com.");
+        return false;
+    }
+    return true;
+}
+
+/* Unicode to A-labels; an A-label that stands for nothing valid is refused too (IDNA2008). */
+static char *domain_to_ascii(const char *text, GError **error)
+{
+    const int flags = IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL;
+    char *ascii = NULL, *unicode = NULL, *again = NULL, *result = NULL;
+
+    if (idn2_lookup_u8((const uint8_t *)text, (uint8_t **)&ascii, flags) == IDN2_OK &&
+        idn2_to_unicode_8z8z(ascii, &unicode, flags) == IDN2_OK &&
+        idn2_lookup_u8((const uint8_t *)unicode, (uint8_t **)&again, flags) == IDN2_OK &&
+        g_ascii_strcasecmp(ascii, again) == 0)
+        result = g_ascii_strdown(ascii, -1);
+    else
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
+                            "The domain has characters that can't stand in a domain's name.");
+    idn2_free(ascii);
+    idn2_free(unicode);
+    idn2_free(again);
+    return result;
+}
+
+static bool needs_idn(const char *text)
+{
+    g_autofree char *lower = g_ascii_strdown(text, -1);
+    return !g_str_is_ascii(text) || g_str_has_prefix(lower, "xn--") ||
+           strstr(lower, ".xn--") != NULL;
+}
+
+char *domain_normalise(const char *text, GError **error)
+{
+    g_autofree char *domain = NULL;
+
+    if (*text == '\0') {
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_EMPTY,
+                            "The address has no domain.");
+        return NULL;
+    }
+    if (strlen(text) > TEXT_MAX)
+        goto too_long;
+    /* Before the library: it would take blanks and dots of other alphabets for something else. */
+    for (const char *c = text; *c != '\0'; c++) {
+        if (g_ascii_iscntrl(*c) || *c == ' ' || *c == '@') {
+            refuse_character(error, ADDRESS_ERROR_DOMAIN, "domain", *c);
+            return NULL;
+        }
+    }
+    if (!needs_idn(text))
+        domain = g_ascii_strdown(text, -1);
+    else if (!g_utf8_validate(text, -1, NULL))
+        refuse_character(error, ADDRESS_ERROR_DOMAIN, "domain", '\x7f');
+    else
+        domain = domain_to_ascii(text, error);
+    if (domain == NULL || !domain_check(domain, error))
+        return NULL;
+    if (strlen(domain) > ADDRESS_DOMAIN_MAX)
+        goto too_long;
+    return g_steal_pointer(&domain);
+
+too_long:
+    g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LENGTH,
+                "The domain of the address is longer than %d characters.", ADDRESS_DOMAIN_MAX);
+    return NULL;
+}
+
+/* Takes both over. */
+static Address *address_new(char *local, char *domain)
+{
+    Address *address = g_new0(Address, 1);
+    address->local = local;
+    address->domain = domain;
+    address->full = g_strconcat(local, "@", domain, NULL);
+    return address;
+}
+
+Address *address_from_parts(const char *local, const char *domain, GError **error)
+{
+    g_autofree char *normal_local = NULL, *normal_domain = NULL;
+
+    normal_local = local_normalise(local, error);
+    if (normal_local == NULL)
+        return NULL;
+    normal_domain = domain_normalise(domain, error);
+    if (normal_domain == NULL)
+        return NULL;
+    if (strlen(normal_local) + 1 + strlen(normal_domain) > ADDRESS_MAX) {
+        g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LENGTH,
+                    "The address is longer than %d characters.", ADDRESS_MAX);
+        return NULL;
+    }
+    return address_new(g_steal_pointer(&normal_local), g_steal_pointer(&normal_domain));
+}
+
+Address *address_parse(const char *text, const char *default_domain, GError **error)
+{
+    const char *at = strrchr(text, '@');
+    g_autofree char *local = NULL;
+
+    if (*text == '\0') {
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_EMPTY, "The address is empty.");
+        return NULL;
+    }
+    if (at == NULL && default_domain == NULL) {
+        g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
+                            "The address has no @ and no domain.");
+        return NULL;
+    }
+    if (at == NULL)
+        return address_from_parts(text, default_domain, error);
+    local = g_strndup(text, (gsize)(at - text));
+    return address_from_parts(local, at + 1, error);
+}
+
+Address *address_copy(const Address *address)
+{
+    return address_new(g_strdup(address->local), g_strdup(address->domain));
+}
+
+void address_free(Address *address)
+{
+    if (address == NULL)
+        return;
+    g_free(address->local);
+    g_free(address->domain);
+    g_free(address->full);
+    g_free(address);
+}

@@ -1,2 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/outcome.h"
+
+#include "lib/text.h"
+
+const char *result_name(Result result)
+{
+    switch (result) {
+    case RESULT_CREATED:
+        return "created";
+    case RESULT_CHANGED:
+        return "changed";
+    case RESULT_DELETED:
+        return "deleted";
+    case RESULT_UNCHANGED:
+        return "unchanged";
+    case RESULT_FAILED:
+        return "failed";
+    case RESULT_COUNT:
+        break;
+    }
+    return "unknown";
+}
+
+/* What goes into a GVariant must be UTF-8. */
+static char *dup_valid(const char *text)
+{
+    return text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+}
+
+Outcome *outcome_new(Result result)
+{
+    Outcome *outcome = g_new0(Outcome, 1);
+    outcome->result = result;
+    return outcome;
+}
+
+Outcome *outcome_failed(const char *field, const char *value, const char *advice,
+                        const char *reason, ...)
+{
+    Outcome *outcome = outcome_new(RESULT_FAILED);
+    g_autofree char *words = NULL;
+    va_list arguments;
+
+    va_start(arguments, reason);
+    words = g_strdup_vprintf(reason, arguments);
+    va_end(arguments);
+    outcome->field = dup_valid(field);
+    outcome->value = value != NULL ? text_printable(value, -1, OUTCOME_VALUE_MAX) : NULL;
+    outcome->reason = dup_valid(words);
+    outcome->advice = dup_valid(advice);
+    return outcome;
+}
+
+Outcome *outcome_copy(const Outcome *outcome)
+{
+    Outcome *copy = outcome_new(outcome->result);
+    copy->field = g_strdup(outcome->field);
+    copy->value = g_strdup(outcome->value);
+    copy->reason = g_strdup(outcome->reason);
+    copy->advice = g_strdup(outcome->advice);
+    return copy;
+}
+
+void outcome_free(Outcome *outcome)
+{
+    if (outcome == NULL)
+        return;
+    g_free(outcome->field);
+    g_free(outcome->value);
+    g_free(outcome->reason);
+    g_free(outcome->advice);
+    g_free(outcome);
+}
+
+GVariant *outcome_to_variant(const Outcome *outcome)
+{
+    g_autofree char *field = dup_valid(outcome->field), *value = dup_valid(outcome->value);
+    g_autofree char *reason = dup_valid(outcome->reason), *advice = dup_valid(outcome->advice);
+
+    return g_variant_new(OUTCOME_TYPE, (guchar)outcome->result, field, value, reason, advice);
+}
+
+Outcome *outcome_from_variant(GVariant *value)
+{
+    g_autoptr(Outcome) outcome = outcome_new(RESULT_FAILED);
+    guchar result = RESULT_COUNT;
+
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(OUTCOME_TYPE)))
+        return NULL;
+    g_variant_get(value, OUTCOME_TYPE, &result, &outcome->field, &outcome->value, &outcome->reason,
+                  &outcome->advice);
+    if (result >= RESULT_COUNT)
+        return NULL;
+    outcome->result = result;
+    return g_steal_pointer(&outcome);
+}

@@ -23,8 +23,9 @@ GQuark seal_error_quark(void);
 #define SEAL_CHUNK 65536
 
 /* Loads a key file: exactly 32 raw bytes, a regular file (no link) of mode 0400 or 0600 (any mode
- * that gives the group or others nothing). NULL with SEAL_ERROR_KEY. Caller owns the result; it is
- * wiped when freed. */
+ * that gives the group or others nothing; group read is let pass inside systemd's
+ * $CREDENTIALS_DIRECTORY) that belongs to our user or root. NULL with SEAL_ERROR_KEY. Caller owns
+ * the result; it is wiped when freed. */
 SealKey *seal_key_load(const char *path, GError **error);
 
 /* Makes a new key file (O_EXCL, mode 0400, synced with its folder). false with a G_FILE_ERROR. */
@@ -47,7 +48,9 @@ GBytes *unseal_bytes(const SealKey *key, const char *label, gconstpointer data, 
 GOutputStream *seal_output_stream_new(const SealKey *key, const char *label, GOutputStream *base);
 
 /* The reverse. Reads fail with SEAL_ERROR_BROKEN at a changed, foreign or missing chunk, before
- * any byte of that chunk is given out; the end is only reported at the final tag. */
+ * any byte of that chunk is given out; the end is only reported at the final tag, with nothing
+ * after it. SEAL_ERROR_READ where base failed. The first error stays. key must outlive the stream.
+ */
 GInputStream *seal_input_stream_new(const SealKey *key, const char *label, GInputStream *base);
 
 /* A keyed hash (crypto_generichash, 32 bytes) of a sequence of byte strings, each framed by its

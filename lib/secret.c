@@ -1,2 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/secret.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+Secret *secret_dup(const char *text)
+{
+    return text != NULL ? secret_ndup(text, strlen(text)) : NULL;
+}
+
+Secret *secret_ndup(const char *text, gsize length)
+{
+    Secret *secret = g_malloc(length + 1);
+    if (length > 0)
+        memcpy(secret, text, length);
+    secret[length] = '\0';
+    return secret;
+}
+
+void secret_free(Secret *secret)
+{
+    if (secret == NULL)
+        return;
+    sodium_memzero(secret, strlen(secret));
+    g_free(secret);
+}
+
+void secret_init(void)
+{
+    const struct rlimit none = {0, 0};
+
+    if (sodium_init() < 0)
+        g_error("libsodium can't be started: the system gives no random numbers");
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/text.h"
+
+#include <string.h>
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+static gboolean shows(gunichar c)
+{
+    GUnicodeType type = g_unichar_type(c);
+    return g_unichar_isprint(c) && type != G_UNICODE_LINE_SEPARATOR &&
+           type != G_UNICODE_PARAGRAPH_SEPARATOR && type != G_UNICODE_PRIVATE_USE;
+}
+
+/* Takes characters off the end until the ellipsis fits. */
+static void cut(GString *out, gsize max)
+{
+    gsize room = max > strlen(ELLIPSIS) ? max - strlen(ELLIPSIS) : 0;
+    while (out->len > room) {
+        const char *last = g_utf8_find_prev_char(out->str, out->str + out->len);
+        g_string_truncate(out, last != NULL ? (gsize)(last - out->str) : 0);
+    }
+    g_string_append(out, ELLIPSIS);
+}
+
+char *text_printable(const char *text, gssize length, gsize max)
+{
+    gsize left = length >= 0 ? (gsize)length : strlen(text);
+    GString *out = g_string_new(NULL);
+
+    while (left > 0) {
+        gunichar c = g_utf8_get_char_validated(text, (gssize)left);
+        gsize size = 1;
+        if (c == (gunichar)-1 || c == (gunichar)-2) {
+            c = '?';
+        } else {
+            size = *text == '\0' ? 1 : (gsize)(g_utf8_next_char(text) - text);
+            c = shows(c) ? c : '?';
+        }
+        g_string_append_unichar(out, c);
+        text += size;
+        left -= size;
+        if (out->len > max) {
+            cut(out, max);
+            break;
+        }
+    }
+    return g_string_free(out, FALSE);
+}
