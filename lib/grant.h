@@ -13,7 +13,11 @@
  *   discard
  *   reject TEXT
  *
- * Words are separated by blanks, lists by commas, nothing is said twice. */
+ * Words are separated by blanks and compared without case, lists by commas, nothing is said twice.
+ */
+/* Longest text of reject, in bytes. */
+#define GRANT_TEXT_MAX 400
+
 typedef enum { GRANT_ALLOW, GRANT_DISCARD, GRANT_REJECT } GrantVerdict;
 
 /* Bits of Grant.external: which addresses outside the grant may be named. external=forward

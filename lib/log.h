@@ -16,9 +16,10 @@ typedef enum { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEB
  * called, and after a failure (false with error), lines go to stderr. Main thread, once. */
 bool log_open(LogTarget target, const char *ident, const char *path, GError **error);
 
-/* One line in Postfix's shape: "QUEUEID: text" (queue_id NULL: "text"). Control characters and
- * bytes that are not UTF-8 are written as '?', so that no value can begin a line of its own.
- * Any thread. */
+/* One line in Postfix's shape: "QUEUEID: text" (queue_id NULL: "text"), with "warning: " or
+ * "error: " before the text of these levels; debug lines go to syslog only. Control characters and
+ * bytes that are not UTF-8 are written as '?', so that no value can begin a line of its own. Any
+ * thread. */
 void log_line(LogLevel level, const char *queue_id, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* text as a value for key=value: as it is where it is plain, else in double quotes with '"' and

@@ -7,8 +7,8 @@
 
 /* New passwords: clear ones hashed in the process, hashed ones checked for form and cost. */
 
-/* Longest password taken, in bytes. */
-#define PASSWORD_MAX 512
+/* Longest password taken, in bytes: crypt(3) takes no longer one. */
+#define PASSWORD_MAX 511
 
 /* Schemes of hashed passwords a file may bring: bits of PasswordRules.accepted. */
 enum {
