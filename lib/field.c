@@ -1,2 +1,186 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/field.h"
+
+#include "lib/nearest.h"
+#include <string.h>
+
+static const char *const names[FIELD_COUNT] = {
+    [FIELD_DOMAIN] = "DOMAIN",
+    [FIELD_USER] = "USER",
+    [FIELD_TYPE] = "TYPE",
+    [FIELD_ACTION] = "ACTION",
+    [FIELD_PASSWORD] = "PASSWORD",
+    [FIELD_MAILFORWARD] = "MAILFORWARD",
+    [FIELD_LIST_MEMBER] = "LIST MEMBER",
+    [FIELD_GIVENNAME] = "GIVENNAME",
+    [FIELD_SURNAME] = "SURNAME",
+    [FIELD_TITLE] = "TITLE",
+    [FIELD_DESCRIPTION] = "DESCRIPTION",
+    [FIELD_STREET] = "STREET",
+    [FIELD_POSTALCODE] = "POSTALCODE",
+    [FIELD_STATE] = "STATE",
+    [FIELD_LOCATION] = "LOCATION",
+    [FIELD_COUNTRYNAME] = "COUNTRYNAME",
+    [FIELD_ORGANIZATION] = "ORGANIZATION",
+    [FIELD_ORGANIZATIONALUNIT] = "ORGANIZATIONALUNIT",
+    [FIELD_PHONE] = "PHONE",
+    [FIELD_FAX] = "FAX",
+    [FIELD_MOBILE] = "MOBILE",
+    [FIELD_INITIALS] = "INITIALS",
+    [FIELD_BUSINESSCATEGORY] = "BUSINESSCATEGORY",
+    [FIELD_EMPLOYEETYPE] = "EMPLOYEETYPE",
+    [FIELD_LABELEDURI] = "LABELEDURI",
+    [FIELD_POBOX] = "POBOX",
+    [FIELD_POSTALADDRESS] = "POSTALADDRESS",
+    [FIELD_HOMEPOSTALADDRESS] = "HOMEPOSTALADDRESS",
+    [FIELD_REGISTEREDADDRESS] = "REGISTEREDADDRESS",
+    [FIELD_HOMEPHONE] = "HOMEPHONE",
+    [FIELD_ISDNUMBER] = "ISDNUMBER",
+    [FIELD_PAGER] = "PAGER",
+    [FIELD_DEPTNO] = "DEPTNO",
+    [FIELD_EMPLOYEENUMBER] = "EMPLOYEENUMBER",
+    [FIELD_ROOMNUMBER] = "ROOMNUMBER",
+    [FIELD_CARLICENSE] = "CARLICENSE",
+    [FIELD_SIPADDRESS] = "SIPADDRESS",
+    [FIELD_RESULT] = "RESULT",
+    [FIELD_REASON] = "REASON",
+};
+
+/* Other spellings that the contract accepts, folded. */
+static const struct {
+    const char *folded;
+    Field field;
+} also[] = {
+    {"USERNAME", FIELD_USER},
+    {"OPERATION", FIELD_ACTION},
+    {"LISTMEMBERS", FIELD_LIST_MEMBER},
+    {"EMPLOYEEETYPE", FIELD_EMPLOYEETYPE}, /* as the old manual spelt it */
+};
+
+/* Columns of the wider vocabulary, folded: known, and refused by a clear word. */
+static const char *const later[] = {
+    "ACTIVATED",
+    "ALIAS",
+    "CHANGEPASSWD",
+    "DISABLE",
+    "ENABLEAUTORESPONDER",
+    "ENABLEAUTORESPONDERS",
+    "ENABLEDISTRIBUTIONLISTS",
+    "ENABLEDOMAINALIASES",
+    "ENABLEFORWARDS",
+    "ENABLEMAILINGLISTS",
+    "ENABLESPAMFILTERS",
+    "ENABLEUSERALIASES",
+    "ENABLEWEBACCESS",
+    "EXISTING",
+    "FILTER",
+    "FILTERTYPE",
+    "FOLDERS",
+    "GLOBALADDRESSBOOK",
+    "IP",
+    "IPSITE",
+    "LANGUAGE",
+    "MAILBOXDIRECTORY",
+    "MAXMAILBOXES",
+    "MEMBER",
+    "MEMBERNAME",
+    "MESSAGE",
+    "OWNER",
+    "QUOTA",
+    "SOURCEHOST",
+    "SOURCEPASSWORD",
+    "SOURCEPORT",
+    "SOURCESECURITY",
+    "SOURCETOKEN",
+    "SOURCEUSER",
+    "SUBJECT",
+    "TARGET",
+    "TIMEZONE",
+    "WEBURL",
+};
+
+/* Longest name that is looked at, folded. */
+#define NAME_MAX_BYTES NEAREST_WORD_MAX
+
+/* Upper case without blanks, '-' and '_'. false where nothing known is that long. */
+static bool fold(const char *name, char folded[NAME_MAX_BYTES + 1])
+{
+    gsize length = 0;
+    for (; *name; name++) {
+        if (strchr(" \t-_", *name))
+            continue;
+        if (length == NAME_MAX_BYTES)
+            return false;
+        folded[length++] = g_ascii_toupper(*name);
+    }
+    folded[length] = '\0';
+    return true;
+}
+
+const char *field_name(Field field)
+{
+    return names[field];
+}
+
+bool field_find(const char *name, Field *field)
+{
+    char folded[NAME_MAX_BYTES + 1];
+    if (!fold(name, folded))
+        return false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(also); i++) {
+        if (strcmp(folded, also[i].folded) == 0) {
+            *field = also[i].field;
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        char known[NAME_MAX_BYTES + 1];
+        if (fold(names[i], known) && strcmp(folded, known) == 0) {
+            *field = (Field)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *field_nearest(const char *name)
+{
+    enum { KNOWN = FIELD_RESULT, ALL = KNOWN + G_N_ELEMENTS(also) };
+    char folded[NAME_MAX_BYTES + 1], known[KNOWN][NAME_MAX_BYTES + 1];
+    const char *words[ALL];
+    if (!fold(name, folded))
+        return NULL;
+    for (unsigned i = 0; i < KNOWN; i++) {
+        (void)fold(names[i], known[i]);
+        words[i] = known[i];
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(also); i++)
+        words[KNOWN + i] = also[i].folded;
+    const char *word = nearest_word(folded, words, ALL);
+    Field field;
+    return word && field_find(word, &field) ? names[field] : NULL;
+}
+
+bool field_is_later(const char *name)
+{
+    char folded[NAME_MAX_BYTES + 1];
+    if (*name == '@')
+        return true;
+    if (!fold(name, folded))
+        return false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(later); i++) {
+        if (strcmp(folded, later[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool field_is_secret(Field field)
+{
+    return field == FIELD_PASSWORD;
+}
+
+bool field_is_mandatory(Field field)
+{
+    return field <= FIELD_ACTION;
+}

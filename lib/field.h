@@ -65,6 +65,9 @@ bool field_find(const char *name, Field *field);
  * when nothing is near enough to be meant. */
 const char *field_nearest(const char *name);
 
+/* A column of the wider vocabulary ("QUOTA", "@attribute") that is not available yet. */
+bool field_is_later(const char *name);
+
 /* A column whose cells must never leave the product. */
 bool field_is_secret(Field field);
 bool field_is_mandatory(Field field);

@@ -9,8 +9,9 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/log.c lib/log.h \
 	lib/seal.c lib/seal.h \
 	lib/grant.c lib/grant.h \
+	lib/nearest.c lib/nearest.h \
 	lib/field.c lib/field.h \
-	lib/table.c lib/table.h \
+	lib/table.c lib/table-head.c lib/table-row.c lib/table.h \
 	lib/outcome.c lib/outcome.h \
 	lib/password.c lib/password.h \
 	lib/operation.c lib/operation.h \

@@ -1,2 +1,557 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/table.h"
+
+#include "lib/secret.h"
+#include <csv.h>
+#include <sodium.h>
+#include <string.h>
+
+/* What is read of the stream at once. */
+#define CHUNK_BYTES 65536
+/* Longest headline, in bytes. */
+#define HEADLINE_BYTES_MAX 65536
+
+/* Separators, the one preferred first. */
+static const char separators[] = ";,\t|";
+
+/* libcsv does not tell where it is. So it is fed line by line: a row ends at most once in a piece,
+ * and the line on which it began is known. */
+typedef struct {
+    const char *data;
+    gsize size;
+    bool ends; /* with CR or LF; else the line goes on in the next piece */
+    unsigned line;
+} Piece;
+
+struct TableReader {
+    GInputStream *stream;
+    TableLimits limits;
+    TableHead *head;
+    GError *failed; /* the first error: the file stays refused */
+
+    char *buffer;
+    gsize at, have;
+    guint64 bytes;
+    bool begun;
+    unsigned line; /* of the next byte */
+    bool after_cr;
+
+    struct csv_parser csv;
+    gsize since_field; /* bytes fed since a field ended; at least those that libcsv holds */
+    unsigned fed_line; /* of what is being fed */
+    bool in_row, row_done, filled;
+    unsigned row_line, found, rows;
+    GPtrArray *cells; /* of Secret: the fields so far, as many as the headline has */
+};
+
+/* libcsv's buffer holds passwords: it is wiped when it moves or goes. It does not tell its size, so
+ * that stands before it. */
+typedef union {
+    gsize size;
+    max_align_t align;
+} Block;
+
+static void wiping_free(void *memory)
+{
+    if (!memory)
+        return;
+    Block *block = (Block *)memory - 1;
+    sodium_memzero(block, sizeof *block + block->size);
+    g_free(block);
+}
+
+static void *wiping_realloc(void *memory, size_t size)
+{
+    Block *block = g_malloc(sizeof *block + size);
+    block->size = size;
+    if (memory)
+        memcpy(block + 1, memory, MIN(size, ((Block *)memory - 1)->size));
+    wiping_free(memory);
+    return block + 1;
+}
+
+static void csv_start(struct csv_parser *csv, char separator)
+{
+    csv_init(csv, CSV_STRICT | CSV_STRICT_FINI);
+    csv_set_realloc_func(csv, wiping_realloc);
+    csv_set_free_func(csv, wiping_free);
+    csv_set_blk_size(csv, 1024);
+    csv_set_delim(csv, (unsigned char)separator);
+}
+
+TableReader *table_reader_new(GInputStream *stream, const TableLimits *limits)
+{
+    TableReader *reader = g_new0(TableReader, 1);
+    reader->stream = g_object_ref(stream);
+    reader->limits = *limits;
+    reader->buffer = g_malloc(CHUNK_BYTES);
+    reader->line = 1;
+    reader->cells = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
+    csv_start(&reader->csv, separators[0]);
+    return reader;
+}
+
+void table_reader_free(TableReader *reader)
+{
+    if (!reader)
+        return;
+    csv_free(&reader->csv);
+    g_ptr_array_unref(reader->cells);
+    sodium_memzero(reader->buffer, CHUNK_BYTES);
+    g_free(reader->buffer);
+    table_head_free(reader->head);
+    g_clear_error(&reader->failed);
+    g_object_unref(reader->stream);
+    g_free(reader);
+}
+
+G_GNUC_PRINTF(3, 4)
+static void fail(TableReader *reader, TableError code, const char *format, ...)
+{
+    if (reader->failed)
+        return;
+    va_list args;
+    va_start(args, format);
+    reader->failed = g_error_new_valist(TABLE_ERROR, code, format, args);
+    va_end(args);
+}
+
+/* --- bytes to pieces of lines --- */
+
+static unsigned line_of(const TableReader *reader, gsize at)
+{
+    unsigned line = reader->line;
+    bool after_cr = reader->after_cr;
+    for (gsize i = reader->at; i < at; i++) {
+        char c = reader->buffer[i];
+        line += c == '\r' || (c == '\n' && !after_cr);
+        after_cr = c == '\r';
+    }
+    return line;
+}
+
+/* One read, appended to what the buffer has. ANSWER_NO at the end. */
+static Answer read_some(TableReader *reader)
+{
+    GError *error = NULL;
+    gssize got = g_input_stream_read(reader->stream, reader->buffer + reader->have,
+                                     CHUNK_BYTES - reader->have, NULL, &error);
+    if (got < 0 && error->domain == G_IO_ERROR) {
+        fail(reader, TABLE_ERROR_READ, "The file could not be read: %s", error->message);
+        g_error_free(error);
+    } else if (got < 0) {
+        reader->failed = error;
+    }
+    if (got <= 0)
+        return got < 0 ? ANSWER_UNKNOWN : ANSWER_NO;
+    reader->bytes += (guint64)got;
+    if (reader->bytes > reader->limits.bytes_max) {
+        fail(reader, TABLE_ERROR_LIMIT,
+             "batchload.csv is larger than the limit of %" G_GUINT64_FORMAT " bytes for the file. "
+             "Split it into several requests.",
+             reader->limits.bytes_max);
+        return ANSWER_UNKNOWN;
+    }
+    reader->have += (gsize)got;
+    return ANSWER_YES;
+}
+
+static bool check_start(TableReader *reader)
+{
+    while (reader->have < 3) {
+        Answer answer = read_some(reader);
+        if (answer == ANSWER_UNKNOWN)
+            return false;
+        if (answer == ANSWER_NO)
+            break;
+    }
+    reader->begun = true;
+    if (reader->have >= 2 && (memcmp(reader->buffer, "\xff\xfe", 2) == 0 ||
+                              memcmp(reader->buffer, "\xfe\xff", 2) == 0)) {
+        fail(reader, TABLE_ERROR_ENCODING,
+             "batchload.csv is encoded as UTF-16, which is not available yet. Save it as UTF-8 and "
+             "send it again.");
+        return false;
+    }
+    if (reader->have >= 3 && memcmp(reader->buffer, "\xef\xbb\xbf", 3) == 0)
+        reader->at = 3;
+    return true;
+}
+
+/* Makes sure that there are bytes from at on. ANSWER_NO at the end of the file. */
+static Answer fill(TableReader *reader)
+{
+    Answer answer = ANSWER_YES;
+    bool first = !reader->begun;
+    if (first && !check_start(reader))
+        return ANSWER_UNKNOWN;
+    if (reader->at < reader->have && !first)
+        return ANSWER_YES;
+    if (reader->at == reader->have) {
+        reader->at = reader->have = 0;
+        answer = read_some(reader);
+    }
+    const char *nul = memchr(reader->buffer + reader->at, '\0', reader->have - reader->at);
+    if (answer == ANSWER_YES && nul) {
+        fail(reader, TABLE_ERROR_ENCODING,
+             "Line %u of batchload.csv holds a NUL byte, so it is no text in UTF-8. Save the file "
+             "as UTF-8 and send it again.",
+             line_of(reader, (gsize)(nul - reader->buffer)));
+        return ANSWER_UNKNOWN;
+    }
+    return answer;
+}
+
+static Answer next_piece(TableReader *reader, Piece *piece)
+{
+    Answer answer = fill(reader);
+    if (answer != ANSWER_YES)
+        return answer;
+    const char *data = reader->buffer + reader->at;
+    gsize left = reader->have - reader->at, size = 0;
+    while (size < left && data[size] != '\r' && data[size] != '\n')
+        size++;
+    bool ends = size < left;
+    *piece = (Piece){data, size + ends, ends, reader->line};
+    /* The LF of a CRLF belongs to the line that its CR has ended. */
+    if (ends && !(data[size] == '\n' && size == 0 && reader->after_cr))
+        reader->line++;
+    reader->after_cr = ends && data[size] == '\r';
+    reader->at += piece->size;
+    return ANSWER_YES;
+}
+
+static bool is_blank(const char *data, gsize size, char separator)
+{
+    for (gsize i = 0; i < size; i++) {
+        if (data[i] == separator || !strchr(" \t\r\n", data[i]))
+            return false;
+    }
+    return true;
+}
+
+/* --- the headline --- */
+
+/* Takes the line end off. */
+static void chomp(GString *line)
+{
+    while (line->len && strchr("\r\n", line->str[line->len - 1]))
+        g_string_truncate(line, line->len - 1);
+}
+
+/* The next line that is not blank, without its end. ANSWER_NO: none. */
+static Answer read_line(TableReader *reader, GString *line, unsigned *number)
+{
+    Piece piece;
+    Answer answer;
+    g_string_truncate(line, 0);
+    while ((answer = next_piece(reader, &piece)) == ANSWER_YES) {
+        if (line->len == 0)
+            *number = piece.line;
+        g_string_append_len(line, piece.data, (gssize)piece.size);
+        if (line->len > HEADLINE_BYTES_MAX) {
+            fail(reader, TABLE_ERROR_LIMIT,
+                 "The first line of batchload.csv is longer than the limit of %u bytes for the "
+                 "headline. Check that lines end in LF or CRLF and that the first one holds the "
+                 "names of the columns.",
+                 HEADLINE_BYTES_MAX);
+            return ANSWER_UNKNOWN;
+        }
+        if (!piece.ends)
+            continue;
+        if (!is_blank(line->str, line->len, '\0'))
+            break;
+        g_string_truncate(line, 0);
+    }
+    chomp(line);
+    if (answer == ANSWER_NO && !is_blank(line->str, line->len, '\0'))
+        return ANSWER_YES;
+    return answer;
+}
+
+typedef struct {
+    GPtrArray *names;
+    unsigned columns_max;
+    bool more; /* names than that */
+} Names;
+
+static void on_name(void *field, size_t size, void *data)
+{
+    Names *names = data;
+    if (names->names->len == names->columns_max)
+        names->more = true;
+    else
+        g_ptr_array_add(names->names, secret_ndup(field, size));
+}
+
+static void on_end(int c, void *data)
+{
+    (void)c;
+    (void)data;
+}
+
+/* The names of a line split at a separator. false where its quotes do not fit. */
+static bool split_names(const GString *line, char separator, Names *names)
+{
+    struct csv_parser csv;
+    csv_start(&csv, separator);
+    bool split = csv_parse(&csv, line->str, line->len, on_name, on_end, names) == line->len &&
+                 csv_fini(&csv, on_name, on_end, names) == 0;
+    csv_free(&csv);
+    return split;
+}
+
+static unsigned count_known(const GPtrArray *names)
+{
+    unsigned known = 0;
+    for (unsigned i = 0; i < names->len; i++) {
+        Field field;
+        known += field_find(g_ptr_array_index(names, i), &field);
+    }
+    return known;
+}
+
+/* The separator by which most known names are found. '\0': quoted wrongly whichever it is. */
+static char find_separator(const GString *line, const char *candidates, unsigned columns_max,
+                           Names *best)
+{
+    char found = '\0';
+    unsigned best_known = 0;
+    for (; *candidates; candidates++) {
+        g_autoptr(GPtrArray) array = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
+        Names names = {array, columns_max, false};
+        if (!split_names(line, *candidates, &names))
+            continue;
+        unsigned known = count_known(array);
+        if (found && known <= best_known)
+            continue;
+        found = *candidates;
+        best_known = known;
+        g_clear_pointer(&best->names, g_ptr_array_unref);
+        *best = names;
+        array = NULL;
+    }
+    return found;
+}
+
+static void make_head(TableReader *reader, const GString *line, unsigned number,
+                      const char *candidates)
+{
+    Names names = {0};
+    char separator = find_separator(line, candidates, reader->limits.columns_max, &names);
+    g_autoptr(GPtrArray) owned = names.names;
+    if (!separator) {
+        fail(reader, TABLE_ERROR_QUOTING,
+             "The quotes in the headline of batchload.csv (line %u) do not fit: a quoted name must "
+             "begin and end with \" and must not hold a single one.",
+             number);
+        return;
+    }
+    g_ptr_array_add(owned, NULL);
+    reader->head = table_head_from_names((const char *const *)owned->pdata, &reader->failed);
+    if (reader->head && names.more) {
+        g_clear_pointer(&reader->head, table_head_free);
+        fail(reader, TABLE_ERROR_LIMIT,
+             "batchload.csv has more columns than the limit of %u columns. Take out those that "
+             "are not needed.",
+             reader->limits.columns_max);
+    }
+    csv_set_delim(&reader->csv, (unsigned char)separator);
+}
+
+static void read_head(TableReader *reader)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    unsigned number = 1;
+    char forced[2] = "";
+    Answer answer = read_line(reader, line, &number);
+    if (answer == ANSWER_YES && line->len == 5 && g_ascii_strncasecmp(line->str, "sep=", 4) == 0 &&
+        strchr(separators, line->str[4])) {
+        forced[0] = line->str[4];
+        answer = read_line(reader, line, &number);
+    }
+    if (answer == ANSWER_NO)
+        fail(reader, TABLE_ERROR_EMPTY,
+             "batchload.csv is empty. Its first line must hold the names of the columns, and each "
+             "further line one row.");
+    else if (answer == ANSWER_YES && !g_utf8_validate(line->str, (gssize)line->len, NULL))
+        fail(reader, TABLE_ERROR_ENCODING,
+             "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save "
+             "the file as UTF-8 and send it again.",
+             number);
+    else if (answer == ANSWER_YES)
+        make_head(reader, line, number, *forced ? forced : separators);
+    sodium_memzero(line->str, line->allocated_len);
+}
+
+const TableHead *table_reader_head(TableReader *reader, GError **error)
+{
+    if (!reader->head && !reader->failed)
+        read_head(reader);
+    if (reader->failed) {
+        g_propagate_error(error, g_error_copy(reader->failed));
+        return NULL;
+    }
+    return reader->head;
+}
+
+/* --- the rows --- */
+
+/* What table_write_line() put before a formula's first character is taken off again. */
+static gsize guard_length(const char *field, gsize size)
+{
+    return size >= 2 && field[0] == '\'' && strchr("=+-@\t\r", field[1]) ? 1 : 0;
+}
+
+static void on_field(void *data, size_t size, void *user)
+{
+    TableReader *reader = user;
+    const char *field = data;
+    reader->since_field = 0;
+    if (reader->failed)
+        return;
+    if (++reader->found > reader->limits.columns_max) {
+        fail(reader, TABLE_ERROR_LIMIT,
+             "Line %u of batchload.csv has more fields than the limit of %u columns.",
+             reader->fed_line, reader->limits.columns_max);
+    } else if (size > reader->limits.field_bytes_max) {
+        fail(reader, TABLE_ERROR_LIMIT,
+             "A field in line %u of batchload.csv is longer than the limit of %" G_GSIZE_FORMAT
+             " bytes for one field. Shorten it, or look for a missing closing quote.",
+             reader->fed_line, reader->limits.field_bytes_max);
+    } else if (!g_utf8_validate(field, (gssize)size, NULL)) {
+        fail(reader, TABLE_ERROR_ENCODING,
+             "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save "
+             "the file as UTF-8 and send it again.",
+             reader->fed_line);
+    }
+    reader->filled = reader->filled || size > 0;
+    if (reader->failed || reader->found > reader->head->columns)
+        return;
+    gsize guard =
+        field_is_secret(reader->head->field[reader->found - 1]) ? 0 : guard_length(field, size);
+    g_ptr_array_add(reader->cells, secret_ndup(field + guard, size - guard));
+}
+
+static void on_row(int c, void *user)
+{
+    TableReader *reader = user;
+    (void)c;
+    reader->row_done = true;
+}
+
+/* Whether what a ragged row has in a column may be told: only DOMAIN and USER before the PASSWORD
+ * column, and not if so many fields are missing that the password may have moved there. */
+static bool ragged_keeps(const TableReader *reader, unsigned column)
+{
+    const TableHead *head = reader->head;
+    if (head->field[column] != FIELD_DOMAIN && head->field[column] != FIELD_USER)
+        return false;
+    int password = head->column_of[FIELD_PASSWORD];
+    unsigned missing = reader->found < head->columns ? head->columns - reader->found : 0;
+    return password < 0 || column + missing < (unsigned)password;
+}
+
+static TableRow *take_row(TableReader *reader)
+{
+    TableRow *row = g_new0(TableRow, 1);
+    row->line = reader->row_line;
+    row->found = reader->found;
+    row->columns = reader->head->columns;
+    row->cell = g_new0(char *, row->columns + 1);
+    bool ragged = row->found != row->columns;
+    for (unsigned i = 0; i < row->columns; i++) {
+        if (i < reader->cells->len && (!ragged || ragged_keeps(reader, i)))
+            row->cell[i] = g_steal_pointer(&g_ptr_array_index(reader->cells, i));
+        else
+            row->cell[i] = secret_dup("");
+    }
+    return row;
+}
+
+static bool feed(TableReader *reader, const Piece *piece)
+{
+    reader->fed_line = piece->line;
+    reader->since_field += piece->size;
+    size_t parsed = csv_parse(&reader->csv, piece->data, piece->size, on_field, on_row, reader);
+    if (parsed != piece->size) {
+        fail(reader, TABLE_ERROR_QUOTING,
+             "Line %u of batchload.csv has a quote inside a field. A field that holds a quote, a "
+             "separator or a line break must stand in quotes, and a quote in it must be doubled.",
+             piece->line);
+    } else if (reader->since_field / 2 > reader->limits.field_bytes_max + CHUNK_BYTES) {
+        /* Doubled quotes count once: what libcsv holds is at least half of it. */
+        fail(reader, TABLE_ERROR_LIMIT,
+             "A field in the row that begins in line %u of batchload.csv is longer than the limit "
+             "of %" G_GSIZE_FORMAT
+             " bytes for one field. Shorten it, or look for a missing closing quote.",
+             reader->row_line, reader->limits.field_bytes_max);
+    }
+    return !reader->failed;
+}
+
+/* The file ends: so does the row, unless a quote is open. */
+static bool finish(TableReader *reader)
+{
+    if (reader->in_row && csv_fini(&reader->csv, on_field, on_row, reader) != 0)
+        fail(reader, TABLE_ERROR_QUOTING,
+             "batchload.csv ends inside a quoted field of the row that begins in line %u. Add the "
+             "closing quote.",
+             reader->row_line);
+    return !reader->failed;
+}
+
+/* A row has ended. NULL where it is blank, or one too many. */
+static TableRow *end_row(TableReader *reader)
+{
+    TableRow *row = reader->filled ? take_row(reader) : NULL;
+    reader->in_row = reader->row_done = reader->filled = false;
+    reader->found = 0;
+    reader->since_field = 0;
+    g_ptr_array_set_size(reader->cells, 0);
+    if (row && ++reader->rows > reader->limits.rows_max) {
+        g_clear_pointer(&row, table_row_free);
+        fail(reader, TABLE_ERROR_LIMIT,
+             "batchload.csv has more rows than the limit of %u rows. Split it into several "
+             "requests.",
+             reader->limits.rows_max);
+    }
+    return row;
+}
+
+/* NULL at the end, or where the file is refused. */
+static TableRow *read_row(TableReader *reader)
+{
+    char separator = (char)csv_get_delim(&reader->csv);
+    TableRow *row = NULL;
+    while (!row && !reader->failed) {
+        Piece piece;
+        Answer answer = next_piece(reader, &piece);
+        if (answer == ANSWER_UNKNOWN)
+            break;
+        if (answer == ANSWER_NO)
+            return finish(reader) && reader->row_done ? end_row(reader) : NULL;
+        if (!reader->in_row && is_blank(piece.data, piece.size, separator))
+            continue;
+        if (!reader->in_row)
+            reader->row_line = piece.line;
+        reader->in_row = true;
+        if (feed(reader, &piece) && reader->row_done)
+            row = end_row(reader);
+    }
+    return row;
+}
+
+Answer table_reader_next(TableReader *reader, TableRow **row, GError **error)
+{
+    if (!table_reader_head(reader, error))
+        return ANSWER_UNKNOWN;
+    TableRow *next = read_row(reader);
+    if (reader->failed) {
+        table_row_free(next);
+        g_propagate_error(error, g_error_copy(reader->failed));
+        return ANSWER_UNKNOWN;
+    }
+    *row = next;
+    return next ? ANSWER_YES : ANSWER_NO;
+}

@@ -23,10 +23,11 @@ typedef enum {
     TABLE_ERROR_ENCODING, /* NUL; not UTF-8; UTF-16 and Windows-1252 are not available yet */
     TABLE_ERROR_QUOTING,  /* open quote at the end, quote inside a field: names the line */
     TABLE_ERROR_EMPTY,    /* no line at all */
-    TABLE_ERROR_HEADLINE, /* the first line is no headline: no mandatory name in it */
-    TABLE_ERROR_COLUMN,   /* mandatory column missing, column unknown or given twice */
-    TABLE_ERROR_READ,     /* the stream failed: says nothing about the file; its error is kept
-                             as the message's cause and the caller tries again */
+    TABLE_ERROR_HEADLINE, /* the first line does not hold all mandatory names: no headline, and
+                             nothing of it is told */
+    TABLE_ERROR_COLUMN,   /* column unknown, not available yet, or given twice */
+    TABLE_ERROR_READ,     /* the stream failed with a G_IO_ERROR: says nothing about the file. Its
+                             other errors are passed on as they are (REQUEST_ERROR, SPOOL_ERROR) */
 } TableError;
 #define TABLE_ERROR (table_error_quark())
 GQuark table_error_quark(void);
@@ -38,12 +39,15 @@ typedef struct {
     int column_of[FIELD_COUNT]; /* -1 where the field has no column */
 } TableHead;
 
+/* The head of these names, checked. NULL with TABLE_ERROR_HEADLINE or TABLE_ERROR_COLUMN. */
 TableHead *table_head_from_names(const char *const *names, GError **error);
 TableHead *table_head_copy(const TableHead *head);
 void table_head_free(TableHead *head);
 
 /* One row. Of a ragged row (found != columns) only DOMAIN and USER are kept, where they stand
- * before the PASSWORD column; every other cell is "". */
+ * before the PASSWORD column and, of a row with too few fields, the password can't have moved
+ * there; every other cell is "". Blanks around unquoted cells are taken off, and one ' before a
+ * formula's first character, except in secret columns. */
 typedef struct {
     unsigned line;  /* on which the row begins, from 1, as an editor counts */
     unsigned found; /* fields that stood there */
@@ -76,6 +80,10 @@ const TableHead *table_reader_head(TableReader *reader, GError **error);
 /* The next row, owned by the caller. ANSWER_NO at the (checked) end of the file; ANSWER_UNKNOWN
  * with TABLE_ERROR: the file is refused, and rows given out before must not be applied. */
 Answer table_reader_next(TableReader *reader, TableRow **row, GError **error);
+
+/* What is read: UTF-8 with or without byte order mark, separator ; , tab or | as the headline (or
+ * an Excel "sep=" line before it) has it, lines ended by CRLF, LF or CR. Blank lines, and lines of
+ * nothing but separators, are no rows. */
 
 /* Writes one line of CSV (RFC 4180, CRLF, separator ';' by default of the caller) with every
  * field quoted where needed, and a leading ' before a cell that a spreadsheet would run as a
