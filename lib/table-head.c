@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/table.h"
 
-#include <string.h>
+#include "lib/text.h"
 
-G_DEFINE_QUARK(batchload - table - error - quark, table_error)
+G_DEFINE_QUARK(batchload_table_error, table_error)
 
-/* Longest unknown name that is repeated, in characters. */
+/* Longest unknown name that is repeated, in bytes. */
 #define NAME_ECHO_MAX 60
-
-/* An unknown name as one printable line. */
-static char *printable(const char *name)
-{
-    GString *out = g_string_new(NULL);
-    unsigned count = 0;
-    g_autofree char *valid = g_utf8_make_valid(name, -1);
-    for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
-        if (count++ == NAME_ECHO_MAX) {
-            g_string_append(out, "…");
-            break;
-        }
-        gunichar c = g_utf8_get_char(p);
-        GUnicodeType type = g_unichar_type(c);
-        bool breaks = type == G_UNICODE_LINE_SEPARATOR || type == G_UNICODE_PARAGRAPH_SEPARATOR;
-        g_string_append_unichar(out, g_unichar_isprint(c) && !breaks ? c : '?');
-    }
-    return g_string_free(out, FALSE);
-}
 
 /* Says which of the mandatory names are missing: in our words, nothing of the line. */
 static void set_no_headline(const bool found[FIELD_COUNT], GError **error)
@@ -50,7 +31,7 @@ static void set_no_headline(const bool found[FIELD_COUNT], GError **error)
 
 static void set_unknown(const char *name, unsigned column, GError **error)
 {
-    g_autofree char *shown = printable(name);
+    g_autofree char *shown = text_printable(name, -1, NAME_ECHO_MAX);
     const char *nearest = field_nearest(name);
     if (!*name)
         g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
