@@ -7,11 +7,13 @@
 
 /* A private slapd for unit tests: our schema and indexes, dbnosync, a base entry and the domains
  * given, on ldapi and loopback in a temporary folder; killed and removed by slapd_fixture_free(),
- * and when the test program dies (PR_SET_PDEATHSIG). Aborts the test when it can't be had. */
+ * and killed when the thread that started it dies (PR_SET_PDEATHSIG). Aborts the test when it
+ * can't be had. */
 typedef struct {
     char *folder;
-    char *uri;                  /* ldapi://… */
-    char *base;                 /* dc=example,dc=org */
+    char *uri;     /* ldapi://… */
+    char *tcp_uri; /* ldap://127.0.0.1:…; another after each restart */
+    char *base;    /* dc=example,dc=org */
     char *root_dn;
     char *root_password;
     DirectorySettings settings; /* as rootdn, short timeouts */
