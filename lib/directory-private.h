@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_DIRECTORY_PRIVATE_H
+#define BATCHLOAD_DIRECTORY_PRIVATE_H
+
+#include "lib/directory.h"
+#include <ldap.h>
+
+/* What the sources of this room share. */
+
+struct Directory {
+    const DirectorySettings *settings;
+    LDAP *ld; /* NULL: to be connected at the next use */
+};
+
+/* The bound handle, connecting first where needed; owned by the directory. NULL with
+ * DIRECTORY_ERROR. */
+LDAP *directory_session(Directory *directory, GError **error);
+/* Forgets the handle; the next use connects anew. */
+void directory_drop(Directory *directory);
+
+/* One message of a request (LDAP_RES_ANY: of any), waiting as long as the settings allow. Its
+ * type, or 0: too late, -1: the connection is gone. */
+int directory_wait(Directory *directory, LDAP *ld, int id, LDAPMessage **message);
+
+/* LDAP's result code of the handle's last call. */
+int directory_code(LDAP *ld);
+
+/* Sets DIRECTORY_ERROR_AWAY; text is the server's, may be NULL. */
+void directory_set_away(GError **error, int code, const char *text);
+
+/* A server's text made harmless for logs and responses, at most 200 bytes; NULL for none. Caller
+ * owns the result. */
+char *directory_clean_text(const char *text);
+
+#endif

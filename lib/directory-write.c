@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/directory-private.h"
+
+#include <string.h>
+
+/* Most components of a DN that are looked at; longer ones go alone. */
+#define DN_PARTS_MAX 64
+#define WINDOW_MAX 256
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
+
+Write *write_new(const Change *change, char *assertion)
+{
+    Write *write = g_new0(Write, 1);
+    write->change = change;
+    write->assertion = assertion;
+    return write;
+}
+
+void write_free(Write *write)
+{
+    if (write == NULL)
+        return;
+    g_free(write->assertion);
+    g_free(write->words);
+    g_free(write->attribute);
+    g_free(write->server_text);
+    g_free(write);
+}
+
+/* --- what an answer means --- */
+
+static const struct {
+    int code;
+    WriteState state;
+    const char *words;
+} meanings[] = {
+    {LDAP_SUCCESS, WRITE_DONE, NULL},
+    {LDAP_ALREADY_EXISTS, WRITE_CONFLICT, NULL},
+    {LDAP_NO_SUCH_OBJECT, WRITE_CONFLICT, NULL},
+    {LDAP_ASSERTION_FAILED, WRITE_CONFLICT, NULL},
+    {LDAP_NO_SUCH_ATTRIBUTE, WRITE_CONFLICT, NULL},
+    {LDAP_TYPE_OR_VALUE_EXISTS, WRITE_CONFLICT, NULL},
+    {LDAP_UNDEFINED_TYPE, WRITE_REFUSED, "The directory has no place for this field."},
+    {LDAP_INAPPROPRIATE_MATCHING, WRITE_REFUSED,
+     "The directory cannot compare values of this field."},
+    {LDAP_CONSTRAINT_VIOLATION, WRITE_REFUSED,
+     "The value breaks a rule of the directory, for example on its length or on how many there "
+     "may be."},
+    {LDAP_INVALID_SYNTAX, WRITE_REFUSED, "The directory does not accept a value of this form."},
+    {LDAP_INVALID_DN_SYNTAX, WRITE_REFUSED, "The directory does not accept this address."},
+    {LDAP_INSUFFICIENT_ACCESS, WRITE_REFUSED, "The directory does not allow this change."},
+    {LDAP_NAMING_VIOLATION, WRITE_REFUSED, "The directory does not allow this address here."},
+    {LDAP_OBJECT_CLASS_VIOLATION, WRITE_REFUSED,
+     "The directory demands a field that is not given, or does not allow one that is."},
+    {LDAP_NOT_ALLOWED_ON_NONLEAF, WRITE_REFUSED,
+     "Other entries of the directory hang on this one, so it cannot be removed."},
+    {LDAP_NOT_ALLOWED_ON_RDN, WRITE_REFUSED, "The address of an entry cannot be changed."},
+    {LDAP_NO_OBJECT_CLASS_MODS, WRITE_REFUSED, "The kind of an entry cannot be changed."},
+};
+
+/* The attribute that OpenLDAP complains of: "mail: value #0 invalid per syntax",
+ * "modify/add: mail: no equality matching rule", "attribute 'mail' not allowed". */
+static char *attribute_in(const char *text)
+{
+    g_autoptr(GRegex) regex = g_regex_new("^(?:modify/[a-z]+: )?([A-Za-z][A-Za-z0-9-]*): |"
+                                          "attribute '([A-Za-z][A-Za-z0-9-]*)'",
+                                          0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    char *name;
+    if (text == NULL || !g_regex_match(regex, text, 0, &match))
+        return NULL;
+    name = g_match_info_fetch(match, 1);
+    if (name != NULL && *name != '\0')
+        return name;
+    g_free(name);
+    return g_match_info_fetch(match, 2);
+}
+
+static void set_result(Write *write, int code, const char *text)
+{
+    write->code = code;
+    write->state = WRITE_UNKNOWN;
+    write->server_text = directory_clean_text(text);
+    for (guint i = 0; i < G_N_ELEMENTS(meanings); i++) {
+        if (meanings[i].code != code)
+            continue;
+        write->state = meanings[i].state;
+        write->words = g_strdup(meanings[i].words);
+    }
+    if (write->state == WRITE_REFUSED)
+        write->attribute = attribute_in(write->server_text);
+}
+
+/* --- names, made comparable --- */
+
+static void append_folded(GString *text, const struct berval *value)
+{
+    g_autofree char *bytes = g_strndup(value->bv_val, value->bv_len);
+    g_autofree char *folded =
+        g_utf8_validate(bytes, -1, NULL) ? g_utf8_casefold(bytes, -1) : g_ascii_strdown(bytes, -1);
+    for (const char *at = folded; *at != '\0'; at++) {
+        if (*at == ' ' && (at[1] == ' ' || at[1] == '\0' || at == folded))
+            continue;
+        if (strchr("\\,+", *at) != NULL)
+            g_string_append_c(text, '\\');
+        g_string_append_c(text, *at);
+    }
+}
+
+static char *folded_rdn(LDAPRDN rdn)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; rdn[i] != NULL; i++) {
+        GString *part = g_string_new(NULL);
+        append_folded(part, &rdn[i]->la_attr);
+        g_string_append_c(part, '=');
+        append_folded(part, &rdn[i]->la_value);
+        g_ptr_array_add(parts, g_string_free(part, FALSE));
+    }
+    g_ptr_array_sort_values(parts, (GCompareFunc)strcmp);
+    g_ptr_array_add(parts, NULL);
+    return g_strjoinv("+", (char **)parts->pdata);
+}
+
+/* The DN and all above it, the DN itself first. Caller owns it. */
+static GStrv folded_names(const char *dn)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *above = g_strdup("");
+    LDAPDN parsed = NULL;
+    guint count = 0;
+    if (ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+        parsed = NULL;
+    while (parsed != NULL && parsed[count] != NULL)
+        count++;
+    if (count == 0 || count > DN_PARTS_MAX) {
+        /* The server will refuse it; whatever it is, it is only like itself. */
+        g_ptr_array_add(names, g_ascii_strdown(dn, -1));
+    } else {
+        for (guint i = count; i > 0; i--) {
+            g_autofree char *rdn = folded_rdn(parsed[i - 1]);
+            char *name = g_strconcat(rdn, ",", above, NULL);
+            g_free(above);
+            above = g_strdup(name);
+            g_ptr_array_insert(names, 0, name);
+        }
+    }
+    if (parsed != NULL)
+        ldap_dnfree(parsed);
+    g_ptr_array_add(names, NULL);
+    return (GStrv)g_ptr_array_steal(names, NULL);
+}
+
+/* --- the window --- */
+
+typedef struct {
+    Write *write;
+    GStrv names; /* folded_names() of its DN */
+} Flight;
+
+typedef struct {
+    Directory *directory;
+    LDAP *ld;
+    GHashTable *flights; /* message id → Flight */
+    GHashTable *names;   /* folded DNs in flight */
+    GHashTable *above;   /* folded DNs above those → how many are below */
+    bool stopped;        /* an answer left something open */
+    GError **error;
+} Window;
+
+static void flight_free(Flight *flight)
+{
+    g_strfreev(flight->names);
+    g_free(flight);
+}
+
+static void window_count(Window *window, const Flight *flight, int step)
+{
+    for (guint i = 1; flight->names[i] != NULL; i++) {
+        const char *name = flight->names[i];
+        int count = GPOINTER_TO_INT(g_hash_table_lookup(window->above, name)) + step;
+        if (count > 0)
+            g_hash_table_insert(window->above, g_strdup(name), GINT_TO_POINTER(count));
+        else
+            g_hash_table_remove(window->above, name);
+    }
+}
+
+/* Whether an order of writes matters that the server would not keep. */
+static bool window_clashes(const Window *window, const GStrv names)
+{
+    if (g_hash_table_contains(window->above, names[0]))
+        return true;
+    for (guint i = 0; names[i] != NULL; i++) {
+        if (g_hash_table_contains(window->names, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void window_put(Window *window, int id, Write *write, GStrv names)
+{
+    Flight *flight = g_new0(Flight, 1);
+    flight->write = write;
+    flight->names = names;
+    g_hash_table_insert(window->flights, GINT_TO_POINTER(id), flight);
+    g_hash_table_add(window->names, g_strdup(names[0]));
+    window_count(window, flight, 1);
+}
+
+static void window_take(Window *window, int id)
+{
+    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    g_hash_table_remove(window->names, flight->names[0]);
+    window_count(window, flight, -1);
+    g_hash_table_remove(window->flights, GINT_TO_POINTER(id));
+}
+
+static void window_stop(Window *window, int code, const char *text)
+{
+    if (!window->stopped)
+        directory_set_away(window->error, code, text);
+    window->stopped = true;
+}
+
+/* The connection is lost: what was sent and not answered may have been done. */
+static void window_lose(Window *window, int code)
+{
+    GHashTableIter iter;
+    gpointer flight;
+    g_hash_table_iter_init(&iter, window->flights);
+    while (g_hash_table_iter_next(&iter, NULL, &flight)) {
+        ((Flight *)flight)->write->state = WRITE_UNKNOWN;
+        ((Flight *)flight)->write->code = code;
+    }
+    g_hash_table_remove_all(window->flights);
+    window_stop(window, code, NULL);
+}
+
+/* --- sending --- */
+
+static void ldap_mod_free(LDAPMod *mod)
+{
+    for (guint i = 0; mod->mod_bvalues != NULL && mod->mod_bvalues[i] != NULL; i++)
+        g_free(mod->mod_bvalues[i]); /* their bytes are the change's */
+    g_free(mod->mod_bvalues);
+    g_free(mod);
+}
+
+static LDAPMod *ldap_mod_new(const Mod *mod)
+{
+    static const int operations[] = {
+        [MOD_ADD] = LDAP_MOD_ADD, [MOD_DELETE] = LDAP_MOD_DELETE, [MOD_REPLACE] = LDAP_MOD_REPLACE};
+    LDAPMod *made = g_new0(LDAPMod, 1);
+    made->mod_op = operations[mod->kind] | LDAP_MOD_BVALUES;
+    made->mod_type = mod->attribute;
+    if (mod->values->len == 0)
+        return made;
+    made->mod_bvalues = g_new0(struct berval *, mod->values->len + 1);
+    for (guint i = 0; i < mod->values->len; i++) {
+        made->mod_bvalues[i] = g_new0(struct berval, 1);
+        made->mod_bvalues[i]->bv_val = g_ptr_array_index(mod->values, i);
+        made->mod_bvalues[i]->bv_len = strlen(made->mod_bvalues[i]->bv_val);
+    }
+    return made;
+}
+
+static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, int *id)
+{
+    g_autoptr(GPtrArray) mods = NULL;
+    if (change->kind == CHANGE_DELETE)
+        return ldap_delete_ext(ld, change->dn, controls, NULL, id);
+    mods = g_ptr_array_new_with_free_func((GDestroyNotify)ldap_mod_free);
+    for (guint i = 0; i < change->mods->len; i++)
+        g_ptr_array_add(mods, ldap_mod_new(g_ptr_array_index(change->mods, i)));
+    g_ptr_array_set_size(mods, (int)mods->len + 1); /* NULL at the end, not freed */
+    int code = change->kind == CHANGE_ADD
+                   ? ldap_add_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id)
+                   : ldap_modify_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
+    g_ptr_array_set_size(mods, (int)mods->len - 1);
+    return code;
+}
+
+static int assertion_control(LDAP *ld, char *assertion, LDAPControl **control)
+{
+    struct berval value = {0};
+    int code = ldap_create_assertion_control_value(ld, assertion, &value);
+    if (code == LDAP_SUCCESS)
+        code = ldap_control_create(LDAP_CONTROL_ASSERT, 1, &value, 1, control);
+    ber_memfree(value.bv_val);
+    return code;
+}
+
+static void window_send(Window *window, Write *write, GStrv names)
+{
+    LDAPControl *controls[] = {NULL, NULL};
+    int id = 0;
+    int code = LDAP_SUCCESS;
+    bool built;
+    if (write->assertion != NULL)
+        code = assertion_control(window->ld, write->assertion, &controls[0]);
+    built = code == LDAP_SUCCESS;
+    if (built)
+        code = send_change(window->ld, write->change, controls, &id);
+    if (controls[0] != NULL)
+        ldap_control_free(controls[0]);
+    if (code == LDAP_SUCCESS) {
+        window_put(window, id, write, names);
+        return;
+    }
+    g_strfreev(names);
+    if (!built) { /* a faulty filter: nothing left */
+        window_stop(window, code, NULL);
+        return;
+    }
+    write->state = WRITE_UNKNOWN;
+    write->code = code;
+    window_lose(window, code);
+}
+
+/* --- collecting --- */
+
+static void window_answer(Window *window, LDAPMessage *message)
+{
+    const int id = ldap_msgid(message);
+    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    char *text = NULL;
+    int code = LDAP_OTHER;
+    if (flight == NULL) /* nothing of ours: a notice of disconnection comes without a number */
+        return;
+    if (ldap_parse_result(window->ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS)
+        code = LDAP_OTHER;
+    set_result(flight->write, code, text);
+    if (flight->write->state == WRITE_UNKNOWN)
+        window_stop(window, code, text);
+    ldap_memfree(text);
+    window_take(window, id);
+}
+
+/* Waits for one answer. */
+static void window_collect(Window *window)
+{
+    g_autoptr(LDAPMessage) message = NULL;
+    switch (directory_wait(window->directory, window->ld, LDAP_RES_ANY, &message)) {
+    case -1:
+        window_lose(window, directory_code(window->ld));
+        return;
+    case 0:
+        window_lose(window, LDAP_TIMEOUT);
+        return;
+    default:
+        window_answer(window, message);
+    }
+}
+
+static void window_run(Window *window, GPtrArray *writes)
+{
+    const guint most = CLAMP(window->directory->settings->window, 1, WINDOW_MAX);
+    g_auto(GStrv) names = NULL; /* of the next write */
+    guint next = 0;
+    while (next < writes->len || g_hash_table_size(window->flights) > 0) {
+        Write *write =
+            next < writes->len && !window->stopped ? g_ptr_array_index(writes, next) : NULL;
+        if (write != NULL && names == NULL)
+            names = folded_names(write->change->dn);
+        if (write != NULL && g_hash_table_size(window->flights) < most &&
+            !window_clashes(window, names)) {
+            window_send(window, write, g_steal_pointer(&names));
+            next++;
+        } else if (g_hash_table_size(window->flights) > 0) {
+            window_collect(window);
+        } else {
+            return; /* stopped, and nothing to wait for */
+        }
+    }
+}
+
+Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error)
+{
+    g_autoptr(GHashTable) flights = NULL;
+    g_autoptr(GHashTable) names = NULL;
+    g_autoptr(GHashTable) above = NULL;
+    Window window = {.directory = directory, .error = error};
+    if (writes->len == 0)
+        return ANSWER_YES;
+    window.ld = directory_session(directory, error);
+    if (window.ld == NULL)
+        return ANSWER_UNKNOWN;
+    flights = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)flight_free);
+    names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    above = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    window.flights = flights;
+    window.names = names;
+    window.above = above;
+    window_run(&window, writes);
+    if (!window.stopped)
+        return ANSWER_YES;
+    directory_drop(directory);
+    return ANSWER_UNKNOWN;
+}
