@@ -77,6 +77,15 @@ static char *attribute_in(const char *text)
     return g_match_info_fetch(match, 2);
 }
 
+static void clear_result(Write *write)
+{
+    write->state = WRITE_UNSENT;
+    write->code = 0;
+    g_clear_pointer(&write->words, g_free);
+    g_clear_pointer(&write->attribute, g_free);
+    g_clear_pointer(&write->server_text, g_free);
+}
+
 static void set_result(Write *write, int code, const char *text)
 {
     write->code = code;
@@ -108,6 +117,11 @@ static void append_folded(GString *text, const struct berval *value)
     }
 }
 
+static int compare_texts(gconstpointer left, gconstpointer right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
 static char *folded_rdn(LDAPRDN rdn)
 {
     g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
@@ -118,7 +132,7 @@ static char *folded_rdn(LDAPRDN rdn)
         append_folded(part, &rdn[i]->la_value);
         g_ptr_array_add(parts, g_string_free(part, FALSE));
     }
-    g_ptr_array_sort_values(parts, (GCompareFunc)strcmp);
+    g_ptr_array_sort(parts, compare_texts);
     g_ptr_array_add(parts, NULL);
     return g_strjoinv("+", (char **)parts->pdata);
 }
@@ -242,6 +256,8 @@ static void window_lose(Window *window, int code)
 
 static void ldap_mod_free(LDAPMod *mod)
 {
+    if (mod == NULL)
+        return;
     for (guint i = 0; mod->mod_bvalues != NULL && mod->mod_bvalues[i] != NULL; i++)
         g_free(mod->mod_bvalues[i]); /* their bytes are the change's */
     g_free(mod->mod_bvalues);
@@ -274,12 +290,10 @@ static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, i
     mods = g_ptr_array_new_with_free_func((GDestroyNotify)ldap_mod_free);
     for (guint i = 0; i < change->mods->len; i++)
         g_ptr_array_add(mods, ldap_mod_new(g_ptr_array_index(change->mods, i)));
-    g_ptr_array_set_size(mods, (int)mods->len + 1); /* NULL at the end, not freed */
-    int code = change->kind == CHANGE_ADD
-                   ? ldap_add_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id)
-                   : ldap_modify_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
-    g_ptr_array_set_size(mods, (int)mods->len - 1);
-    return code;
+    g_ptr_array_add(mods, NULL);
+    if (change->kind == CHANGE_ADD)
+        return ldap_add_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
+    return ldap_modify_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
 }
 
 static int assertion_control(LDAP *ld, char *assertion, LDAPControl **control)
@@ -382,6 +396,8 @@ Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error)
     g_autoptr(GHashTable) names = NULL;
     g_autoptr(GHashTable) above = NULL;
     Window window = {.directory = directory, .error = error};
+    for (guint i = 0; i < writes->len; i++)
+        clear_result(g_ptr_array_index(writes, i));
     if (writes->len == 0)
         return ANSWER_YES;
     window.ld = directory_session(directory, error);
