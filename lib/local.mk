@@ -26,7 +26,9 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/config.c lib/config.h \
 	lib/job.c lib/job.h \
 	lib/job-open.c lib/job-slice.c lib/job-report.c lib/job-private.h \
-	lib/spool.c lib/spool.h lib/spool-store.h lib/spool-sqlite.c
+	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
+	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
+	lib/spool-intake.c lib/spool-work.c
 
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a

@@ -1,2 +1,784 @@
 /* SPDX-License-Identifier: MIT */
-typedef int batchload_empty;
+#include "lib/spool-store.h"
+#include <sqlite3.h>
+#include <string.h>
+
+/* The store in SQLite: one connection, one mutex, WAL with synchronous=FULL, so that a commit is
+ * on the disk when it returns. A failed write or sync closes the handle: what the disk holds then
+ * is only known after the log has been read anew, at the next start. */
+
+/* How long a commit waits for a reader that holds the log, in milliseconds. */
+#define BUSY_MS 10000
+
+typedef enum {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_CANARY_LOAD,
+    SQL_CANARY_STORE,
+    SQL_FIRST,
+    SQL_ADD,
+    SQL_SAVE,
+    SQL_HEAD_STORE,
+    SQL_HEAD_LOAD,
+    SQL_SLICE_STORE,
+    SQL_SLICE_LOAD,
+    SQL_INTENT_STORE,
+    SQL_INTENT_LOAD,
+    SQL_OUTCOMES_STORE,
+    SQL_OUTCOMES_LOAD,
+    SQL_INTENT_DELETE,
+    SQL_OUTCOMES_DELETE,
+    SQL_SLICES_DELETE,
+    SQL_HEAD_DELETE,
+    SQL_LIST,
+    SQL_FIND,
+    SQL_KEYS_EXPIRE,
+    SQL_EXPIRED,
+    SQL_EXPIRE,
+    SQL_COUNT,
+} Sql;
+
+/* What can change of a job comes first, in the order of bind_changing(). */
+#define CHANGING                                                                                   \
+    "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
+    "slices, slices_done, created, changed, deleted, unchanged, failed"
+#define CHANGING_COUNT 16
+#define FIXED                                                                                      \
+    "id, requester, batch_address, sender_grant, own_key, client, queue_id, message_id, refs, "    \
+    "subject, sent, received, bytes"
+#define FIXED_COUNT 13
+
+static const char *const sql_text[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_CANARY_LOAD] = "SELECT value FROM meta WHERE name='canary'",
+    [SQL_CANARY_STORE] = "INSERT OR REPLACE INTO meta(name, value) VALUES('canary', ?1)",
+    [SQL_FIRST] = "SELECT id FROM job WHERE key=?1",
+    [SQL_ADD] = "INSERT INTO job(" CHANGING ", " FIXED ", key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+                "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
+                "?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+    [SQL_SAVE] = "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
+                 "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
+                 "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16 WHERE id=?17",
+    [SQL_HEAD_STORE] = "INSERT OR REPLACE INTO head(job, sealed) VALUES(?1, ?2)",
+    [SQL_HEAD_LOAD] = "SELECT sealed FROM head WHERE job=?1",
+    [SQL_SLICE_STORE] = "INSERT OR REPLACE INTO slice(job, number, offset, size, first_line, "
+                        "row_count, domains) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_SLICE_LOAD] = "SELECT offset, size, first_line, row_count, domains FROM slice "
+                       "WHERE job=?1 AND number=?2",
+    [SQL_INTENT_STORE] = "INSERT OR REPLACE INTO intent(job, number, sealed) VALUES(?1, ?2, ?3)",
+    [SQL_INTENT_LOAD] = "SELECT sealed FROM intent WHERE job=?1 AND number=?2",
+    [SQL_OUTCOMES_STORE] = "INSERT INTO outcomes(job, number, sealed) VALUES(?1, ?2, ?3)",
+    [SQL_OUTCOMES_LOAD] = "SELECT sealed FROM outcomes WHERE job=?1 AND number=?2",
+    [SQL_INTENT_DELETE] = "DELETE FROM intent WHERE job=?1",
+    [SQL_OUTCOMES_DELETE] = "DELETE FROM outcomes WHERE job=?1",
+    [SQL_SLICES_DELETE] = "DELETE FROM slice WHERE job=?1",
+    [SQL_HEAD_DELETE] = "DELETE FROM head WHERE job=?1",
+    [SQL_LIST] = "SELECT " CHANGING ", " FIXED " FROM job WHERE state<?1 ORDER BY seq",
+    [SQL_FIND] = "SELECT " CHANGING ", " FIXED " FROM job WHERE id=?1",
+    [SQL_KEYS_EXPIRE] = "UPDATE job SET key=NULL WHERE key IS NOT NULL AND state>=?1 AND "
+                        "received<?2",
+    [SQL_EXPIRED] = "SELECT id FROM job WHERE state>=?1 AND finished<?2",
+    [SQL_EXPIRE] = "DELETE FROM job WHERE state>=?1 AND finished<?2",
+};
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE job(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " key TEXT UNIQUE, state INTEGER NOT NULL, requester TEXT, batch_address TEXT,"
+    " sender_grant TEXT, own_key INTEGER NOT NULL, client TEXT, queue_id TEXT, message_id TEXT,"
+    " refs TEXT, subject TEXT, sent TEXT, reference TEXT, received INTEGER NOT NULL,"
+    " started INTEGER NOT NULL, finished INTEGER NOT NULL, not_before INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, waiting TEXT, refusal TEXT, bytes INTEGER NOT NULL,"
+    " row_count INTEGER NOT NULL, slices INTEGER NOT NULL, slices_done INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, changed INTEGER NOT NULL, deleted INTEGER NOT NULL,"
+    " unchanged INTEGER NOT NULL, failed INTEGER NOT NULL);"
+    "CREATE INDEX job_state ON job(state, finished);"
+    "CREATE TABLE head(job TEXT PRIMARY KEY REFERENCES job(id) ON DELETE CASCADE,"
+    " sealed BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE slice(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " first_line INTEGER NOT NULL, row_count INTEGER NOT NULL, domains TEXT NOT NULL,"
+    " PRIMARY KEY(job, number)) WITHOUT ROWID;"
+    "CREATE TABLE intent(job TEXT PRIMARY KEY REFERENCES job(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE TABLE outcomes(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, number));"
+    "PRAGMA user_version=" G_STRINGIFY(SPOOL_VERSION) ";"
+                                                      "COMMIT;";
+
+struct SpoolStore {
+    GMutex lock;
+    sqlite3 *db; /* NULL once failed */
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+void spool_slice_free(SpoolSlice *slice)
+{
+    if (!slice)
+        return;
+    g_strfreev(slice->domains);
+    g_free(slice);
+}
+
+/* --- plumbing; the caller holds the lock --- */
+
+static void store_shut(SpoolStore *store)
+{
+    if (!store->db)
+        return;
+    for (unsigned i = 0; i < SQL_COUNT; i++)
+        g_clear_pointer(&store->statements[i], sqlite3_finalize);
+    sqlite3_close_v2(store->db);
+    store->db = NULL;
+}
+
+/* After a failed write nothing more is written, not even by closing. */
+static void store_fail(SpoolStore *store)
+{
+    if (store->db)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    store_shut(store);
+}
+
+/* Whether the disk's state is unknown after this result. A full disk is not fatal (the transaction
+ * was rolled back), nor is a busy log. */
+static bool is_fatal(int result)
+{
+    switch (result & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT:
+    case SQLITE_CONSTRAINT:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool store_error(SpoolStore *store, GError **error)
+{
+    int result = store->db ? sqlite3_extended_errcode(store->db) : SQLITE_IOERR;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "the spool's database failed: %s (%d)",
+                store->db ? sqlite3_errmsg(store->db) : "closed after an earlier failure", result);
+    if (is_fatal(result))
+        store_fail(store);
+    return false;
+}
+
+static sqlite3_stmt *prepare(SpoolStore *store, Sql sql, GError **error)
+{
+    if (!store->db) {
+        store_error(store, error);
+        return NULL;
+    }
+    sqlite3_stmt *statement = store->statements[sql];
+    if (!statement) {
+        if (sqlite3_prepare_v3(store->db, sql_text[sql], -1, SQLITE_PREPARE_PERSISTENT, &statement,
+                               NULL) != SQLITE_OK) {
+            store_error(store, error);
+            return NULL;
+        }
+        store->statements[sql] = statement;
+    }
+    return statement;
+}
+
+static void finish(SpoolStore *store, sqlite3_stmt *statement)
+{
+    if (!store->db)
+        return;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+}
+
+/* Runs a bound statement to its end. */
+static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
+{
+    bool done = sqlite3_step(statement) == SQLITE_DONE || store_error(store, error);
+    finish(store, statement);
+    return done;
+}
+
+static bool run_plain(SpoolStore *store, Sql sql, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    return statement && run(store, statement, error);
+}
+
+static bool transaction_begin(SpoolStore *store, GError **error)
+{
+    g_mutex_lock(&store->lock);
+    if (run_plain(store, SQL_BEGIN, error))
+        return true;
+    g_mutex_unlock(&store->lock);
+    return false;
+}
+
+/* Ends a transaction: commits where all went well, else rolls back. */
+static bool transaction_end(SpoolStore *store, bool well, GError **error)
+{
+    if (well)
+        well = run_plain(store, SQL_COMMIT, error);
+    if (!well && store->db && !sqlite3_get_autocommit(store->db) &&
+        !run_plain(store, SQL_ROLLBACK, NULL))
+        store_fail(store);
+    g_mutex_unlock(&store->lock);
+    return well;
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+
+static void bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes)
+{
+    gsize size;
+    const void *data = g_bytes_get_data(bytes, &size);
+    sqlite3_bind_blob64(statement, at, data, size, SQLITE_STATIC);
+}
+
+static GBytes *column_bytes(sqlite3_stmt *statement, int at)
+{
+    const void *data = sqlite3_column_blob(statement, at);
+    return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, at));
+}
+
+/* Deletes or changes what belongs to one job. */
+static bool run_for(SpoolStore *store, Sql sql, const char *id, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    if (!statement)
+        return false;
+    bind_text(statement, 1, id);
+    return run(store, statement, error);
+}
+
+/* --- jobs --- */
+
+static void bind_changing(sqlite3_stmt *statement, const Job *job)
+{
+    sqlite3_bind_int(statement, 1, job->state);
+    bind_text(statement, 2, job->reference);
+    sqlite3_bind_int64(statement, 3, job->started);
+    sqlite3_bind_int64(statement, 4, job->finished);
+    sqlite3_bind_int64(statement, 5, job->not_before);
+    sqlite3_bind_int64(statement, 6, job->attempts);
+    bind_text(statement, 7, job->waiting);
+    bind_text(statement, 8, job->refusal);
+    sqlite3_bind_int64(statement, 9, job->rows);
+    sqlite3_bind_int64(statement, 10, job->slices);
+    sqlite3_bind_int64(statement, 11, job->slices_done);
+    for (int i = 0; i < RESULT_COUNT; i++)
+        sqlite3_bind_int64(statement, 12 + i, job->counts[i]);
+}
+
+G_STATIC_ASSERT(12 + RESULT_COUNT == CHANGING_COUNT + 1);
+
+static void bind_fixed(sqlite3_stmt *statement, const Job *job)
+{
+    const JobFacts *facts = &job->facts;
+    int at = CHANGING_COUNT;
+    bind_text(statement, ++at, job->id);
+    bind_text(statement, ++at, facts->requester);
+    bind_text(statement, ++at, facts->batch_address);
+    bind_text(statement, ++at, facts->grant);
+    sqlite3_bind_int(statement, ++at, facts->own_key);
+    bind_text(statement, ++at, facts->client);
+    bind_text(statement, ++at, facts->queue_id);
+    bind_text(statement, ++at, facts->message_id);
+    bind_text(statement, ++at, facts->references);
+    bind_text(statement, ++at, facts->subject);
+    bind_text(statement, ++at, facts->date);
+    sqlite3_bind_int64(statement, ++at, job->received);
+    sqlite3_bind_int64(statement, ++at, (sqlite3_int64)job->bytes);
+}
+
+static char *column_text(sqlite3_stmt *statement, int at)
+{
+    return g_strdup((const char *)sqlite3_column_text(statement, at));
+}
+
+static Job *column_job(sqlite3_stmt *statement)
+{
+    Job *job = g_new0(Job, 1);
+    JobFacts *facts = &job->facts;
+    int state = sqlite3_column_int(statement, 0);
+    job->state = state >= 0 && state < JOB_STATE_COUNT ? (JobState)state : JOB_ANSWER_FAILED;
+    job->reference = column_text(statement, 1);
+    job->started = sqlite3_column_int64(statement, 2);
+    job->finished = sqlite3_column_int64(statement, 3);
+    job->not_before = sqlite3_column_int64(statement, 4);
+    job->attempts = (unsigned)sqlite3_column_int64(statement, 5);
+    job->waiting = column_text(statement, 6);
+    job->refusal = column_text(statement, 7);
+    job->rows = (unsigned)sqlite3_column_int64(statement, 8);
+    job->slices = (unsigned)sqlite3_column_int64(statement, 9);
+    job->slices_done = (unsigned)sqlite3_column_int64(statement, 10);
+    for (int i = 0; i < RESULT_COUNT; i++)
+        job->counts[i] = (unsigned)sqlite3_column_int64(statement, 11 + i);
+    int at = CHANGING_COUNT;
+    job->id = column_text(statement, at++);
+    facts->requester = column_text(statement, at++);
+    facts->batch_address = column_text(statement, at++);
+    facts->grant = column_text(statement, at++);
+    facts->own_key = sqlite3_column_int(statement, at++);
+    facts->client = column_text(statement, at++);
+    facts->queue_id = column_text(statement, at++);
+    facts->message_id = column_text(statement, at++);
+    facts->references = column_text(statement, at++);
+    facts->subject = column_text(statement, at++);
+    facts->date = column_text(statement, at++);
+    job->received = sqlite3_column_int64(statement, at++);
+    job->bytes = (guint64)sqlite3_column_int64(statement, at++);
+    return job;
+}
+
+/* The id of the job with this key; the caller holds the lock. */
+static Answer find_key(SpoolStore *store, const char *key, char **id, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, SQL_FIRST, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    bind_text(statement, 1, key);
+    Answer answer = ANSWER_NO;
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        *id = column_text(statement, 0);
+        answer = ANSWER_YES;
+    } else if (result != SQLITE_DONE) {
+        store_error(store, error);
+        answer = ANSWER_UNKNOWN;
+    }
+    finish(store, statement);
+    return answer;
+}
+
+static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, char **first,
+                         GError **error)
+{
+    if (!transaction_begin(store, error))
+        return ANSWER_UNKNOWN;
+    Answer found = find_key(store, key, first, error);
+    bool well = found == ANSWER_NO;
+    sqlite3_stmt *statement = well ? prepare(store, SQL_ADD, error) : NULL;
+    well = well && statement;
+    if (well) {
+        bind_changing(statement, job);
+        bind_fixed(statement, job);
+        bind_text(statement, CHANGING_COUNT + FIXED_COUNT + 1, key);
+        well = run(store, statement, error);
+    }
+    well = transaction_end(store, well, error);
+    if (found == ANSWER_YES)
+        return ANSWER_NO;
+    return well ? ANSWER_YES : ANSWER_UNKNOWN;
+}
+
+static bool save(SpoolStore *store, const Job *job, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, SQL_SAVE, error);
+    if (!statement)
+        return false;
+    bind_changing(statement, job);
+    bind_text(statement, CHANGING_COUNT + 1, job->id);
+    if (!run(store, statement, error))
+        return false;
+    if (sqlite3_changes(store->db) == 1)
+        return true;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_GONE, "there is no job %s", job->id);
+    return false;
+}
+
+static bool sqlite_save(SpoolStore *store, const Job *job, bool contents, GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well = save(store, job, error);
+    if (contents)
+        well = well && run_for(store, SQL_INTENT_DELETE, job->id, error) &&
+               run_for(store, SQL_OUTCOMES_DELETE, job->id, error) &&
+               run_for(store, SQL_SLICES_DELETE, job->id, error) &&
+               run_for(store, SQL_HEAD_DELETE, job->id, error);
+    return transaction_end(store, well, error);
+}
+
+static bool add_slice(SpoolStore *store, const char *id, unsigned number, const SpoolSlice *slice,
+                      GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, SQL_SLICE_STORE, error);
+    if (!statement)
+        return false;
+    g_autofree char *domains = g_strjoinv("\n", slice->domains);
+    bind_text(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, number);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)slice->offset);
+    sqlite3_bind_int64(statement, 4, slice->size);
+    sqlite3_bind_int64(statement, 5, slice->first_line);
+    sqlite3_bind_int64(statement, 6, slice->count);
+    bind_text(statement, 7, domains);
+    return run(store, statement, error);
+}
+
+static bool sqlite_prove(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
+                         GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well = save(store, job, error);
+    sqlite3_stmt *statement = well ? prepare(store, SQL_HEAD_STORE, error) : NULL;
+    well = well && statement;
+    if (well) {
+        bind_text(statement, 1, job->id);
+        bind_bytes(statement, 2, head);
+        well = run(store, statement, error);
+    }
+    for (unsigned i = 0; well && i < slices->len; i++)
+        well = add_slice(store, job->id, i, g_ptr_array_index(slices, i), error);
+    return transaction_end(store, well, error);
+}
+
+static bool put_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes *blob,
+                     GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    if (!statement)
+        return false;
+    bind_text(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, slice);
+    bind_bytes(statement, 3, blob);
+    return run(store, statement, error);
+}
+
+static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
+                                GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well =
+        save(store, job, error) && put_blob(store, SQL_INTENT_STORE, job->id, slice, intent, error);
+    return transaction_end(store, well, error);
+}
+
+static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
+                              GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well = save(store, job, error) &&
+                put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error) &&
+                run_for(store, SQL_INTENT_DELETE, job->id, error);
+    return transaction_end(store, well, error);
+}
+
+/* --- reading --- */
+
+/* Steps a bound one-row query. The caller ends with finish() and unlocks. */
+static Answer step_one(SpoolStore *store, sqlite3_stmt *statement, GError **error)
+{
+    switch (sqlite3_step(statement)) {
+    case SQLITE_ROW:
+        return ANSWER_YES;
+    case SQLITE_DONE:
+        return ANSWER_NO;
+    default:
+        store_error(store, error);
+        return ANSWER_UNKNOWN;
+    }
+}
+
+static Answer load_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes **blob,
+                        GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    if (id) {
+        bind_text(statement, 1, id);
+        if (sqlite3_bind_parameter_count(statement) > 1)
+            sqlite3_bind_int64(statement, 2, slice);
+    }
+    Answer answer = step_one(store, statement, error);
+    if (answer == ANSWER_YES)
+        *blob = column_bytes(statement, 0);
+    finish(store, statement);
+    return answer;
+}
+
+static Answer sqlite_head_load(SpoolStore *store, const char *id, GBytes **head, GError **error)
+{
+    return load_blob(store, SQL_HEAD_LOAD, id, 0, head, error);
+}
+
+static Answer sqlite_intent_load(SpoolStore *store, const char *id, unsigned slice, GBytes **intent,
+                                 GError **error)
+{
+    return load_blob(store, SQL_INTENT_LOAD, id, slice, intent, error);
+}
+
+static Answer sqlite_outcomes_load(SpoolStore *store, const char *id, unsigned slice,
+                                   GBytes **outcomes, GError **error)
+{
+    return load_blob(store, SQL_OUTCOMES_LOAD, id, slice, outcomes, error);
+}
+
+static Answer sqlite_canary_load(SpoolStore *store, GBytes **value, GError **error)
+{
+    return load_blob(store, SQL_CANARY_LOAD, NULL, 0, value, error);
+}
+
+static bool sqlite_canary_store(SpoolStore *store, GBytes *value, GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    sqlite3_stmt *statement = prepare(store, SQL_CANARY_STORE, error);
+    bool well = statement;
+    if (well) {
+        bind_bytes(statement, 1, value);
+        well = run(store, statement, error);
+    }
+    return transaction_end(store, well, error);
+}
+
+static Answer sqlite_slice_load(SpoolStore *store, const char *id, unsigned number,
+                                SpoolSlice **found, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, SQL_SLICE_LOAD, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    bind_text(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, number);
+    Answer answer = step_one(store, statement, error);
+    if (answer == ANSWER_YES) {
+        SpoolSlice *slice = g_new0(SpoolSlice, 1);
+        slice->offset = (guint64)sqlite3_column_int64(statement, 0);
+        slice->size = (guint32)sqlite3_column_int64(statement, 1);
+        slice->first_line = (guint32)sqlite3_column_int64(statement, 2);
+        slice->count = (guint32)sqlite3_column_int64(statement, 3);
+        const char *domains = (const char *)sqlite3_column_text(statement, 4);
+        slice->domains = g_strsplit(domains ? domains : "", "\n", -1);
+        *found = slice;
+    }
+    finish(store, statement);
+    return answer;
+}
+
+static bool sqlite_list(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data,
+                        GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, SQL_LIST, error);
+    if (!statement)
+        return false;
+    sqlite3_bind_int(statement, 1, all ? JOB_STATE_COUNT : JOB_DONE);
+    Answer answer;
+    while ((answer = step_one(store, statement, error)) == ANSWER_YES) {
+        g_autoptr(Job) job = column_job(statement);
+        found(data, job);
+    }
+    finish(store, statement);
+    return answer == ANSWER_NO;
+}
+
+static Answer sqlite_find(SpoolStore *store, const char *id, Job **job, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, SQL_FIND, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    bind_text(statement, 1, id);
+    Answer answer = step_one(store, statement, error);
+    if (answer == ANSWER_YES)
+        *job = column_job(statement);
+    finish(store, statement);
+    return answer;
+}
+
+/* --- old records --- */
+
+static bool run_before(SpoolStore *store, Sql sql, gint64 before, GPtrArray *gone, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    if (!statement)
+        return false;
+    sqlite3_bind_int(statement, 1, JOB_DONE);
+    sqlite3_bind_int64(statement, 2, before);
+    Answer answer;
+    while ((answer = step_one(store, statement, error)) == ANSWER_YES)
+        g_ptr_array_add(gone, column_text(statement, 0));
+    finish(store, statement);
+    return answer == ANSWER_NO;
+}
+
+static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_before,
+                          GPtrArray *gone, GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well = run_before(store, SQL_KEYS_EXPIRE, keys_before, gone, error) &&
+                run_before(store, SQL_EXPIRED, records_before, gone, error) &&
+                run_before(store, SQL_EXPIRE, records_before, gone, error);
+    if (!transaction_end(store, well, error))
+        return false;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    if (!store->db)
+        return store_error(store, error);
+    /* A reader in the way is no failure, nor waited for: the log is cut another time. */
+    sqlite3_busy_timeout(store->db, 0);
+    int result = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    return result == SQLITE_OK || (result & 0xff) == SQLITE_BUSY ||
+           (result & 0xff) == SQLITE_LOCKED || store_error(store, error);
+}
+
+/* --- opening --- */
+
+static bool read_version(SpoolStore *store, int *version, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW) {
+        store_error(store, error);
+        sqlite3_finalize(statement);
+        return false;
+    }
+    *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return true;
+}
+
+static bool run_script(SpoolStore *store, const char *script, GError **error)
+{
+    return sqlite3_exec(store->db, script, NULL, NULL, NULL) == SQLITE_OK ||
+           store_error(store, error);
+}
+
+static bool check_version(SpoolStore *store, const char *path, int version, bool readonly,
+                          GError **error)
+{
+    if (version > SPOOL_VERSION || version < 0) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE,
+                    "%s has version %d, this program knows versions up to %d", path, version,
+                    SPOOL_VERSION);
+        return false;
+    }
+    if (version == 0 && readonly) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "%s is not set up yet", path);
+        return false;
+    }
+    return true;
+}
+
+static int note_mode(void *wal, int columns, char **values, char **names)
+{
+    (void)names;
+    *(bool *)wal = columns == 1 && g_strcmp0(values[0], "wal") == 0;
+    return 0;
+}
+
+/* The file system may refuse the log quietly; without it no commit is what is promised. */
+static bool set_wal(SpoolStore *store, GError **error)
+{
+    bool wal = false;
+    if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", note_mode, &wal, NULL) != SQLITE_OK)
+        return store_error(store, error);
+    if (wal)
+        return true;
+    g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                        "the spool's file system can't hold a write-ahead log");
+    return false;
+}
+
+/* The log stays when the last connection closes, so that a reader never has to make it. */
+static bool set_up(SpoolStore *store, int version, bool readonly, GError **error)
+{
+    int on = 1;
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    if (readonly) {
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        return true;
+    }
+    return set_wal(store, error) &&
+           run_script(store,
+                      "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                      "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+                      "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4000;",
+                      error) &&
+           (version > 0 || run_script(store, schema, error));
+}
+
+static void sqlite_close(SpoolStore *store)
+{
+    if (!store)
+        return;
+    store_shut(store);
+    g_mutex_clear(&store->lock);
+    g_free(store);
+}
+
+static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, "spool.db", NULL);
+    SpoolStore *store = g_new0(SpoolStore, 1);
+    g_mutex_init(&store->lock);
+    int flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    int version = 0;
+    if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "%s can't be opened: %s", path,
+                    sqlite3_errmsg(store->db));
+        sqlite_close(store);
+        return NULL;
+    }
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    if (!read_version(store, &version, error) ||
+        !check_version(store, path, version, readonly, error) ||
+        !set_up(store, version, readonly, error)) {
+        sqlite_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+static void sqlite_fail(SpoolStore *store)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    store_fail(store);
+}
+
+static bool sqlite_failed(SpoolStore *store)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    return !store->db;
+}
+
+const SpoolStoreType spool_store_sqlite = {
+    .name = "sqlite",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .fail = sqlite_fail,
+    .failed = sqlite_failed,
+    .canary_load = sqlite_canary_load,
+    .canary_store = sqlite_canary_store,
+    .add = sqlite_add,
+    .save = sqlite_save,
+    .prove = sqlite_prove,
+    .intent_store = sqlite_intent_store,
+    .slice_done = sqlite_slice_done,
+    .head_load = sqlite_head_load,
+    .slice_load = sqlite_slice_load,
+    .intent_load = sqlite_intent_load,
+    .outcomes_load = sqlite_outcomes_load,
+    .list = sqlite_list,
+    .find = sqlite_find,
+    .expire = sqlite_expire,
+};

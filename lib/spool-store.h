@@ -1,1 +1,78 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SPOOL_STORE_H
+#define BATCHLOAD_SPOOL_STORE_H
+
+#include "lib/spool.h"
+
+/* The table of functions behind which the spool's rows lie. What it is given is sealed already.
+ * Every function is one short transaction and may be called by any thread; they are serialised
+ * inside. Only lib/spool*.c includes this. Errors are SPOOL_ERROR_STORE unless said otherwise. */
+
+typedef struct SpoolStore SpoolStore;
+
+/* Where a slice lies in the job's rows file, and what it touches. */
+typedef struct {
+    guint64 offset; /* of the sealed bytes */
+    guint32 size;
+    guint32 first_line;
+    guint32 count;
+    GStrv domains; /* "*": all */
+} SpoolSlice;
+void spool_slice_free(SpoolSlice *slice);
+
+typedef void (*SpoolFoundFunc)(gpointer data, const Job *job);
+
+typedef struct {
+    const char *name;
+
+    /* Opens (and makes or upgrades) the store in a folder that was found safe. A newer version:
+     * SPOOL_ERROR_UNSAFE. readonly writes nothing. */
+    SpoolStore *(*open)(const char *directory, bool readonly, GError **error);
+    void (*close)(SpoolStore *store);
+
+    /* Closes the handle for good: every later call fails. Called by the store itself when a write
+     * or sync failed and what is on the disk is not known. */
+    void (*fail)(SpoolStore *store);
+    bool (*failed)(SpoolStore *store);
+
+    /* A small value of the spool as a whole; NULL as value reads. ANSWER_NO: none. */
+    Answer (*canary_load)(SpoolStore *store, GBytes **value, GError **error);
+    bool (*canary_store)(SpoolStore *store, GBytes *value, GError **error);
+
+    /* A new job. ANSWER_NO: the key is another job's, *first names it, owned by the caller. */
+    Answer (*add)(SpoolStore *store, const Job *job, const char *key, char **first, GError **error);
+    /* Everything of the job that can change. contents: intent, outcomes, slices and headline are
+     * deleted in the same transaction. */
+    bool (*save)(SpoolStore *store, const Job *job, bool contents, GError **error);
+    /* save() with the headline and the index of all slices (of SpoolSlice). */
+    bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
+                  GError **error);
+    bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
+                         GError **error);
+    /* save() with the slice's outcomes; the intent is deleted. */
+    bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
+                       GError **error);
+
+    /* ANSWER_NO: none stored. Results are owned by the caller. */
+    Answer (*head_load)(SpoolStore *store, const char *id, GBytes **head, GError **error);
+    Answer (*slice_load)(SpoolStore *store, const char *id, unsigned slice, SpoolSlice **found,
+                         GError **error);
+    Answer (*intent_load)(SpoolStore *store, const char *id, unsigned slice, GBytes **intent,
+                          GError **error);
+    Answer (*outcomes_load)(SpoolStore *store, const char *id, unsigned slice, GBytes **outcomes,
+                            GError **error);
+
+    bool (*list)(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data, GError **error);
+    Answer (*find)(SpoolStore *store, const char *id, Job **job, GError **error);
+
+    /* Forgets the keys of finished jobs received before keys_before and the records of jobs
+     * finished before records_before; their ids are added to gone (of char *). Cuts the log. */
+    bool (*expire)(SpoolStore *store, gint64 keys_before, gint64 records_before, GPtrArray *gone,
+                   GError **error);
+} SpoolStoreType;
+
+extern const SpoolStoreType spool_store_sqlite;
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolSlice, spool_slice_free)
+
+#endif

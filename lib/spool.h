@@ -90,11 +90,16 @@ typedef struct Spool Spool;
 
 /* Opens (and makes, mode 0700) the spool, takes its lock, checks it against planted links and
  * foreign owners, removes files without a row and half-written ones. Main thread. NULL with
- * SPOOL_ERROR or SEAL_ERROR_KEY. */
+ * SPOOL_ERROR or SEAL_ERROR_KEY. A spool with unfinished jobs that was made with another key:
+ * SPOOL_ERROR_KEY; an idle one takes the new key. */
 Spool *spool_open(const SpoolSettings *settings, GError **error);
 /* For readers: no lock, no key, nothing is written; only spool_list and spool_find work. */
 Spool *spool_open_readonly(const char *directory, GError **error);
 void spool_close(Spool *spool);
+
+/* Whether a write or sync failed so that nothing is known of the disk: the database is closed and
+ * everything answers SPOOL_ERROR_STORE from then on. Answer 4xx, end, and start again. */
+bool spool_failed(Spool *spool);
 
 /* --- intake: any thread, one SpoolIntake per thread at a time --- */
 
@@ -117,25 +122,32 @@ void spool_intake_free(SpoolIntake *intake);
 /* A job in one worker's hands. Claims live in memory: a crash frees them all. */
 typedef struct SpoolClaim SpoolClaim;
 
-/* The next job to be worked on, its stage being its state: jobs of one requester in order of
- * arrival (unproven ones by client address), requesters in turn, the one served longest ago
- * first; a WORKING job only when no claimed slice has one of its next slice's domains. ANSWER_NO:
- * nothing ready; *due is when to ask again at the latest (G_MAXINT64: when something changes).
- * ANSWER_UNKNOWN: SPOOL_ERROR_STORE. */
+/* The next job to be worked on, its stage being its state; one step, then release. Proven jobs
+ * (WORKING) of one requester are applied in order of arrival, one that was begun first; unproven
+ * ones queue by client address, apart from every requester's, and are opened in order, one at a
+ * time. A waiting unproven job lets its client's others pass, but nothing of the same requester
+ * and client. A later job may be opened, not applied, while an earlier one is applied; REPORTING
+ * and SENDING hold up nothing. The queue served longest ago is next (an opening after an opening
+ * only where no proven work is ready); a WORKING job only when no claimed slice has one of its
+ * next slice's domains. ANSWER_NO: nothing ready; *due is when to ask again at the latest
+ * (G_MAXINT64: when something changes). ANSWER_UNKNOWN: SPOOL_ERROR_STORE. */
 Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error);
 /* The job as it stands; owned by the claim, changes with the calls below. */
 const Job *spool_claim_job(const SpoolClaim *claim);
 /* Gives the job back; wakes spool_wait(). */
 void spool_claim_release(SpoolClaim *claim);
 
-/* Blocks until something may be claimable, due (g_get_real_time) has come, or spool_wake(). */
+/* Blocks until something changed since this thread's last spool_claim(), due (g_get_real_time) has
+ * come, or spool_wake(): no change between the two calls is missed. May return early. */
 void spool_wait(Spool *spool, gint64 due);
 void spool_wake(Spool *spool);
 
-/* The job waits for seconds, state unchanged; why is for people (no secrets). */
+/* The job waits for seconds, state unchanged; why is for people (no secrets). It waits even where
+ * that can't be written. */
 bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError **error);
 
-/* RECEIVED. The mail again, unsealed. */
+/* RECEIVED. The mail again, unsealed; reads fail with SEAL_ERROR. A file that is gone:
+ * SPOOL_ERROR_KEY. */
 GInputStream *spool_mail_open(SpoolClaim *claim, GError **error);
 /* Slices are stored one after the other (sealed, not yet synced) … */
 typedef struct SpoolRows SpoolRows;
@@ -162,7 +174,7 @@ bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error);
 Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent, GError **error);
 /* Outcomes (a(u(ymsmsmsms)): line, outcome) and position in one commit; the intent goes, and so do
  * the slice's secrets at the end of the job. The last slice: WORKING → REPORTING. started is set
- * with the first. */
+ * with the first intent or slice. */
 #define SPOOL_OUTCOMES_TYPE "a(u" OUTCOME_TYPE ")"
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                       GError **error);
@@ -170,7 +182,8 @@ bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned coun
 /* REPORTING: what is told. */
 GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error);
 /* A sealed stream for the response; closing it writes it to its end, and _stored() syncs it and
- * commits REPORTING → SENDING. A second _create starts anew. */
+ * commits REPORTING → SENDING. A second _create starts anew; in SENDING it replaces the response
+ * that was refused. */
 GOutputStream *spool_response_create(SpoolClaim *claim, GError **error);
 bool spool_response_stored(SpoolClaim *claim, GError **error);
 
@@ -178,7 +191,8 @@ bool spool_response_stored(SpoolClaim *claim, GError **error);
 GInputStream *spool_response_open(SpoolClaim *claim, GError **error);
 /* SENDING → DONE; contents are deleted. */
 bool spool_job_done(SpoolClaim *claim, GError **error);
-/* SENDING → ANSWER_FAILED; why is for people. Rows are deleted, the response is kept. */
+/* SENDING → ANSWER_FAILED; why (then in waiting) is for people. Rows are deleted, the response is
+ * kept. */
 bool spool_job_answer_failed(SpoolClaim *claim, const char *why, GError **error);
 
 /* Records and contents past their days are removed; a WAL grown long is cut. Now and then. */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/spool-private.h"
+#include <errno.h>
+#include <gio/gunixoutputstream.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A mail on its way in: sealed into mail/ID while it comes, synced, and then one row. */
+
+#define ID_RANDOM 6
+#define ID_ATTEMPTS 100
+
+struct SpoolIntake {
+    Spool *spool;
+    char *id;
+    int fd;
+    GOutputStream *stream;
+    SealHash *body; /* NULL once finished */
+    guint64 bytes;
+    bool broken; /* a write failed: never commit */
+    bool kept;   /* the file is a job's */
+};
+
+/* Base 32 without I, L, O and U, which are misread. */
+static char *make_id(void)
+{
+    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    char tail[ID_RANDOM + 1] = "";
+    for (unsigned i = 0; i < ID_RANDOM; i++)
+        tail[i] = alphabet[randombytes_uniform(32)];
+    return g_strdup_printf("%04d%02d%02d-%s", g_date_time_get_year(now), g_date_time_get_month(now),
+                           g_date_time_get_day_of_month(now), tail);
+}
+
+/* An id that neither a row nor a file has. */
+static bool make_file(SpoolIntake *intake, GError **error)
+{
+    Spool *spool = intake->spool;
+    for (unsigned i = 0; i < ID_ATTEMPTS; i++) {
+        g_autofree char *id = make_id();
+        g_autoptr(Job) job = NULL;
+        Answer answer = spool->type->find(spool->store, id, &job, error);
+        if (answer == ANSWER_UNKNOWN)
+            return false;
+        if (answer == ANSWER_YES)
+            continue;
+        g_autoptr(GError) problem = NULL;
+        intake->fd = spool_files_create(spool->files, SPOOL_MAIL, id, &problem);
+        if (intake->fd >= 0) {
+            intake->id = g_steal_pointer(&id);
+            return true;
+        }
+        if (errno != EEXIST) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+    }
+    g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "no free job number was found");
+    return false;
+}
+
+/* Whether so many jobs and bytes more are allowed; the caller holds the lock. */
+static bool has_room(const Spool *spool, guint64 bytes, GError **error)
+{
+    if (spool->jobs >= spool->jobs_max) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
+                    "%u jobs are queued, as many as are allowed", spool->jobs);
+        return false;
+    }
+    if (spool->bytes >= spool->bytes_max || bytes > spool->bytes_max - spool->bytes) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
+                    "%" G_GUINT64_FORMAT " bytes of mail are queued, and no more are allowed",
+                    spool->bytes);
+        return false;
+    }
+    return true;
+}
+
+static bool check_room(Spool *spool, guint64 bytes, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    return has_room(spool, bytes, error);
+}
+
+SpoolIntake *spool_intake_new(Spool *spool, GError **error)
+{
+    if (!check_room(spool, 0, error))
+        return NULL;
+    g_autoptr(SpoolIntake) intake = g_new0(SpoolIntake, 1);
+    intake->spool = spool;
+    intake->fd = -1;
+    if (!make_file(intake, error))
+        return NULL;
+    g_autofree char *label = spool_label(intake->id, "mail");
+    g_autoptr(GOutputStream) file = g_unix_output_stream_new(intake->fd, FALSE);
+    intake->stream = seal_output_stream_new(spool->key, label, file);
+    intake->body = seal_hash_new(spool->key);
+    return g_steal_pointer(&intake);
+}
+
+static bool store_error(SpoolIntake *intake, const GError *problem, GError **error)
+{
+    intake->broken = true;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "the mail can't be written: %s",
+                problem ? problem->message : "an earlier write failed");
+    return false;
+}
+
+bool spool_intake_header(SpoolIntake *intake, gconstpointer data, gsize size, GError **error)
+{
+    if (intake->broken)
+        return store_error(intake, NULL, error);
+    intake->bytes += size;
+    if (!check_room(intake->spool, intake->bytes, error)) {
+        intake->broken = true;
+        return false;
+    }
+    g_autoptr(GError) problem = NULL;
+    return g_output_stream_write_all(intake->stream, data, size, NULL, NULL, &problem) ||
+           store_error(intake, problem, error);
+}
+
+bool spool_intake_body(SpoolIntake *intake, gconstpointer data, gsize size, GError **error)
+{
+    if (intake->body)
+        seal_hash_update_stream(intake->body, data, size);
+    return spool_intake_header(intake, data, size, error);
+}
+
+/* --- the promise --- */
+
+static void hash_text(SealHash *hash, const char *text)
+{
+    seal_hash_part(hash, text ? text : "", text ? strlen(text) : 0);
+}
+
+static char *make_key(SpoolIntake *intake, const JobFacts *facts)
+{
+    g_autofree char *body = seal_hash_final(g_steal_pointer(&intake->body));
+    bool has_id = facts->message_id && *facts->message_id;
+    SealHash *hash = seal_hash_new(intake->spool->key);
+    hash_text(hash, facts->requester);
+    hash_text(hash, has_id ? "message-id" : "date");
+    hash_text(hash, has_id ? facts->message_id : facts->date);
+    hash_text(hash, facts->subject);
+    hash_text(hash, body);
+    return seal_hash_final(hash);
+}
+
+static bool seal_and_sync(SpoolIntake *intake, GError **error)
+{
+    Spool *spool = intake->spool;
+    g_autoptr(GError) problem = NULL;
+    if (intake->broken || !g_output_stream_close(intake->stream, NULL, &problem))
+        return store_error(intake, problem, error);
+    bool fatal = false;
+    if (spool_files_sync(spool->files, SPOOL_MAIL, intake->fd, &fatal, error))
+        return true;
+    if (fatal)
+        spool_fail(spool);
+    return false;
+}
+
+static Job *make_job(const SpoolIntake *intake, const JobFacts *facts)
+{
+    Job *job = g_new0(Job, 1);
+    job->id = g_strdup(intake->id);
+    job->received = g_get_real_time();
+    job->bytes = intake->bytes;
+    job->facts.own_key = facts->own_key;
+    job->facts.requester = g_strdup(facts->requester);
+    job->facts.batch_address = g_strdup(facts->batch_address);
+    job->facts.grant = g_strdup(facts->grant);
+    job->facts.client = g_strdup(facts->client);
+    job->facts.queue_id = g_strdup(facts->queue_id);
+    job->facts.message_id = g_strdup(facts->message_id);
+    job->facts.references = g_strdup(facts->references);
+    job->facts.subject = g_strdup(facts->subject);
+    job->facts.date = g_strdup(facts->date);
+    return job;
+}
+
+/* The job counts before it is committed, so that two can't take one last place. */
+static bool reserve(Spool *spool, guint64 bytes, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    if (!has_room(spool, bytes, error))
+        return false;
+    spool->jobs++;
+    spool->bytes += bytes;
+    return true;
+}
+
+Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id, GError **error)
+{
+    Spool *spool = intake->spool;
+    *id = NULL;
+    if (!intake->body) {
+        store_error(intake, NULL, error);
+        return ANSWER_UNKNOWN;
+    }
+    g_autofree char *key = make_key(intake, facts);
+    if (!seal_and_sync(intake, error) || !reserve(spool, intake->bytes, error))
+        return ANSWER_UNKNOWN;
+    g_autoptr(Job) job = make_job(intake, facts);
+    Answer answer = spool->type->add(spool->store, job, key, id, error);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    if (answer == ANSWER_YES) {
+        intake->kept = true;
+        *id = g_strdup(job->id);
+        spool_queue_add(spool->queue, g_steal_pointer(&job), NULL);
+        spool_changed(spool);
+    } else {
+        spool->jobs--;
+        spool->bytes -= intake->bytes;
+    }
+    return answer;
+}
+
+void spool_intake_free(SpoolIntake *intake)
+{
+    if (!intake)
+        return;
+    /* Before its descriptor: letting go of a stream writes. */
+    g_clear_object(&intake->stream);
+    if (intake->fd >= 0)
+        close(intake->fd);
+    /* After a failed commit the row may be there all the same: the next start decides. */
+    if (intake->id && !intake->kept)
+        spool_drop(intake->spool, SPOOL_MAIL, intake->id);
+    seal_hash_free(intake->body);
+    g_free(intake->id);
+    g_free(intake);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SPOOL_PRIVATE_H
+#define BATCHLOAD_SPOOL_PRIVATE_H
+
+#include "lib/spool-files.h"
+#include "lib/spool-queue.h"
+#include "lib/spool-store.h"
+
+/* What the spool's sources share. lock guards queue, jobs, bytes, generation and seen; the store
+ * has a mutex of its own and is never called with lock held. */
+struct Spool {
+    unsigned jobs_max;
+    guint64 bytes_max;
+    unsigned duplicate_days, keep_days;
+    SealKey *key;      /* NULL: read only, as are files and queue */
+    SpoolFiles *files; /* holds the lock on the folder */
+    const SpoolStoreType *type;
+    SpoolStore *store;
+
+    GMutex lock;
+    GCond changed;
+    SpoolQueue *queue;
+    unsigned jobs;      /* unfinished, with those being committed */
+    guint64 bytes;      /* of them */
+    guint64 generation; /* grows with each change that may make something claimable */
+    GHashTable *seen;   /* GThread → generation of its last look, owned */
+};
+
+/* Nothing is known of the disk any more: the database is closed. */
+void spool_fail(Spool *spool);
+/* Removes a file, unless the spool failed: then the row decides at the next start. */
+void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
+/* Wakes the waiting; the caller holds the lock. */
+void spool_changed(Spool *spool);
+
+/* "ID/purpose" or, for a slice, "ID/purpose/N"; owned by the caller. */
+char *spool_label(const char *id, const char *purpose);
+char *spool_slice_label(const char *id, const char *purpose, unsigned slice);
+GBytes *spool_seal_variant(const Spool *spool, const char *label, GVariant *value);
+/* A full reference, or NULL with SPOOL_ERROR_KEY. */
+GVariant *spool_unseal_variant(const Spool *spool, const char *label, const char *type,
+                               gconstpointer data, gsize size, GError **error);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/spool-queue.h"
+#include <string.h>
+
+/* Queues without a job whose last turn is still remembered, at most this many. */
+#define SERVED_SPARE 1000
+
+struct SpoolQueue {
+    GPtrArray *entries; /* of SpoolEntry, in order of arrival */
+    GHashTable *served; /* queue name → number of its last turn */
+    guint64 turns;
+    guint64 order;
+    bool opened_last;
+};
+
+static void entry_free(gpointer data)
+{
+    SpoolEntry *entry = data;
+    job_free(entry->job);
+    spool_slice_free(entry->slice);
+    g_free(entry->client_queue);
+    g_free(entry->pair);
+    g_free(entry);
+}
+
+SpoolQueue *spool_queue_new(void)
+{
+    SpoolQueue *queue = g_new0(SpoolQueue, 1);
+    queue->entries = g_ptr_array_new_with_free_func(entry_free);
+    queue->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return queue;
+}
+
+void spool_queue_free(SpoolQueue *queue)
+{
+    if (!queue)
+        return;
+    g_ptr_array_unref(queue->entries);
+    g_hash_table_unref(queue->served);
+    g_free(queue);
+}
+
+static const char *requester_of(const SpoolEntry *entry)
+{
+    const char *requester = entry->job->facts.requester;
+    return requester ? requester : "";
+}
+
+static const char *queue_of(const SpoolEntry *entry)
+{
+    return entry->job->state == JOB_RECEIVED ? entry->client_queue : requester_of(entry);
+}
+
+SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
+{
+    const char *client = job->facts.client ? job->facts.client : "";
+    SpoolEntry *entry = g_new0(SpoolEntry, 1);
+    entry->job = job;
+    entry->slice = slice;
+    entry->order = ++queue->order;
+    entry->client_queue = g_strconcat("client:", client, NULL);
+    entry->pair = g_strconcat(requester_of(entry), "\n", client, NULL);
+    g_ptr_array_add(queue->entries, entry);
+    return entry;
+}
+
+unsigned spool_queue_length(const SpoolQueue *queue)
+{
+    return queue->entries->len;
+}
+
+/* --- domains --- */
+
+static bool has_all(char **domains)
+{
+    return domains && g_strv_contains((const char *const *)domains, "*");
+}
+
+static bool meets(GHashTable *held, char **domains)
+{
+    if (g_hash_table_contains(held, "*") || (has_all(domains) && g_hash_table_size(held) > 0))
+        return true;
+    for (; domains && *domains; domains++)
+        if (g_hash_table_contains(held, *domains))
+            return true;
+    return false;
+}
+
+static void hold(GHashTable *held, char **domains)
+{
+    for (; domains && *domains; domains++)
+        g_hash_table_add(held, *domains);
+}
+
+/* --- who is next --- */
+
+/* One look over all jobs; the sets borrow their strings from the entries. */
+typedef struct {
+    gint64 now;
+    gint64 due;
+    GHashTable *clients;    /* whose next opening is settled */
+    GHashTable *pairs;      /* with an unproven job */
+    GHashTable *requesters; /* whose next slice is settled */
+    GHashTable *begun;      /* requester → the entry that must be finished first */
+    GHashTable *domains;    /* held by slices that are out, or kept for one that is due */
+    GPtrArray *candidates;
+} Look;
+
+static void look_init(Look *look, gint64 now)
+{
+    look->now = now;
+    look->due = G_MAXINT64;
+    look->clients = g_hash_table_new(g_str_hash, g_str_equal);
+    look->pairs = g_hash_table_new(g_str_hash, g_str_equal);
+    look->requesters = g_hash_table_new(g_str_hash, g_str_equal);
+    look->begun = g_hash_table_new(g_str_hash, g_str_equal);
+    look->domains = g_hash_table_new(g_str_hash, g_str_equal);
+    look->candidates = g_ptr_array_new();
+}
+
+static void look_clear(Look *look)
+{
+    g_hash_table_unref(look->clients);
+    g_hash_table_unref(look->pairs);
+    g_hash_table_unref(look->requesters);
+    g_hash_table_unref(look->begun);
+    g_hash_table_unref(look->domains);
+    g_ptr_array_unref(look->candidates);
+}
+
+static void note_begun(Look *look, SpoolEntry *entry)
+{
+    if (entry->job->state != JOB_WORKING || !(entry->claimed || entry->job->started))
+        return;
+    char *requester = (char *)requester_of(entry);
+    if (entry->claimed || !g_hash_table_contains(look->begun, requester))
+        g_hash_table_insert(look->begun, requester, entry);
+    if (entry->claimed && entry->slice)
+        hold(look->domains, entry->slice->domains);
+}
+
+static void consider_received(Look *look, SpoolEntry *entry, bool ready)
+{
+    bool free_to_go = ready && !g_hash_table_contains(look->pairs, entry->pair) &&
+                      !g_hash_table_contains(look->clients, entry->client_queue);
+    if (free_to_go)
+        g_ptr_array_add(look->candidates, entry);
+    if (free_to_go || entry->claimed)
+        g_hash_table_add(look->clients, entry->client_queue);
+    g_hash_table_add(look->pairs, entry->pair);
+}
+
+static void consider_working(Look *look, SpoolEntry *entry, bool ready)
+{
+    char *requester = (char *)requester_of(entry);
+    const SpoolEntry *first = g_hash_table_lookup(look->begun, requester);
+    if (first ? first != entry
+              : g_hash_table_contains(look->pairs, entry->pair) ||
+                    g_hash_table_contains(look->requesters, requester))
+        return;
+    g_hash_table_add(look->requesters, requester);
+    if (ready)
+        g_ptr_array_add(look->candidates, entry);
+}
+
+static void consider(Look *look, SpoolEntry *entry)
+{
+    const Job *job = entry->job;
+    bool ready = !entry->claimed && job->not_before <= look->now;
+    if (!entry->claimed && !ready)
+        look->due = MIN(look->due, job->not_before);
+    switch (job->state) {
+    case JOB_RECEIVED:
+        consider_received(look, entry, ready);
+        break;
+    case JOB_WORKING:
+        consider_working(look, entry, ready);
+        break;
+    case JOB_REPORTING:
+    case JOB_SENDING:
+        if (ready)
+            g_ptr_array_add(look->candidates, entry);
+        break;
+    case JOB_DONE:
+    case JOB_ANSWER_FAILED:
+    case JOB_STATE_COUNT:
+        break;
+    }
+}
+
+static gint compare_turns(gconstpointer left, gconstpointer right, gpointer data)
+{
+    const SpoolEntry *a = *(SpoolEntry *const *)left;
+    const SpoolEntry *b = *(SpoolEntry *const *)right;
+    const SpoolQueue *queue = data;
+    bool opening_a = a->job->state == JOB_RECEIVED, opening_b = b->job->state == JOB_RECEIVED;
+    if (queue->opened_last && opening_a != opening_b)
+        return opening_a ? 1 : -1;
+    gsize turn_a = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, queue_of(a)));
+    gsize turn_b = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, queue_of(b)));
+    if (turn_a != turn_b)
+        return turn_a < turn_b ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+static SpoolEntry *choose(SpoolQueue *queue, Look *look)
+{
+    g_ptr_array_sort_with_data(look->candidates, compare_turns, queue);
+    for (unsigned i = 0; i < look->candidates->len; i++) {
+        SpoolEntry *entry = g_ptr_array_index(look->candidates, i);
+        if (entry->job->state != JOB_WORKING || !entry->slice)
+            return entry;
+        if (!meets(look->domains, entry->slice->domains))
+            return entry;
+        hold(look->domains, entry->slice->domains);
+    }
+    return NULL;
+}
+
+/* Forgets the turns of queues that have no job left. */
+static void trim_served(SpoolQueue *queue)
+{
+    if (g_hash_table_size(queue->served) < 2 * queue->entries->len + SERVED_SPARE)
+        return;
+    g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
+    for (unsigned i = 0; i < queue->entries->len; i++) {
+        SpoolEntry *entry = g_ptr_array_index(queue->entries, i);
+        g_hash_table_add(present, (char *)requester_of(entry));
+        g_hash_table_add(present, entry->client_queue);
+    }
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, queue->served);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        if (!g_hash_table_contains(present, name))
+            g_hash_table_iter_remove(&iter);
+}
+
+SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
+{
+    Look look;
+    look_init(&look, now);
+    for (unsigned i = 0; i < queue->entries->len; i++)
+        note_begun(&look, g_ptr_array_index(queue->entries, i));
+    for (unsigned i = 0; i < queue->entries->len; i++)
+        consider(&look, g_ptr_array_index(queue->entries, i));
+    SpoolEntry *entry = choose(queue, &look);
+    *due = look.due;
+    look_clear(&look);
+    if (!entry)
+        return NULL;
+    entry->claimed = true;
+    queue->opened_last = entry->job->state == JOB_RECEIVED;
+    g_hash_table_replace(queue->served, g_strdup(queue_of(entry)),
+                         GSIZE_TO_POINTER((gsize)++queue->turns));
+    trim_served(queue);
+    return entry;
+}
+
+void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry)
+{
+    entry->claimed = false;
+    if (entry->job->state >= JOB_DONE)
+        g_ptr_array_remove(queue->entries, entry);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_SPOOL_QUEUE_H
+#define BATCHLOAD_SPOOL_QUEUE_H
+
+#include "lib/spool-store.h"
+
+/* The unfinished jobs in memory, and who is next. The caller guards it with one mutex.
+ *
+ * Order. Proven jobs (WORKING) of one requester are applied one after the other, in order of
+ * arrival; one that was begun is finished first. Unproven ones (RECEIVED) stand in the queue of
+ * their client, out of the requester's, so that forged mail can't delay anyone: each client's are
+ * opened in order of arrival, one at a time. One that waits lets its client's others pass, but for
+ * those of the same requester: of one requester and client nothing overtakes. A later job may be
+ * opened, but not applied, while an earlier one is applied. REPORTING and SENDING hold up nothing.
+ *
+ * Turns. Of the queues with something ready the one served longest ago is next; an opening comes
+ * after proven work where the last turn was an opening. Slices that share a domain are never out
+ * together; one that is held up only so is not passed by younger turns on its domains. */
+typedef struct {
+    Job *job;
+    SpoolSlice *slice; /* WORKING: the next one */
+    bool claimed;
+    guint64 order;
+    char *client_queue;
+    char *pair; /* requester and client */
+} SpoolEntry;
+
+typedef struct SpoolQueue SpoolQueue;
+
+SpoolQueue *spool_queue_new(void);
+void spool_queue_free(SpoolQueue *queue);
+
+/* Appends; job and slice are taken over. The entry is the queue's. */
+SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice);
+
+/* The next entry to be worked on, marked as claimed, or NULL; then *due is when the next wait
+ * ends. */
+SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);
+
+/* Ends a claim. A finished job's entry is freed. */
+void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry);
+
+unsigned spool_queue_length(const SpoolQueue *queue);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolQueue, spool_queue_free)
+
+#endif

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/spool-private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixinputstream.h>
+#include <gio/gunixoutputstream.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Claims, and the steps of a job from state to state. Only the claim's holder changes its job;
+ * what the queue looks at changes under the spool's lock, after the commit. */
+
+struct SpoolClaim {
+    Spool *spool;
+    SpoolEntry *entry;
+    int rows_fd;             /* for reading; -1: not yet */
+    int response_fd;         /* for the sync; -1: none */
+    GOutputStream *response; /* being written */
+};
+
+struct SpoolRows {
+    Spool *spool;
+    char *id;
+    int fd;
+    guint64 offset;
+    guint64 rows;
+    GPtrArray *slices; /* of SpoolSlice */
+    bool kept;
+};
+
+/* Slices are framed by their length, so that the file could be read without its index. */
+#define FRAME 4
+
+/* --- claiming and waiting --- */
+
+static guint64 *seen_by_me(Spool *spool)
+{
+    GThread *self = g_thread_self();
+    guint64 *seen = g_hash_table_lookup(spool->seen, self);
+    if (!seen) {
+        seen = g_new0(guint64, 1);
+        g_hash_table_insert(spool->seen, self, seen);
+    }
+    return seen;
+}
+
+void spool_changed(Spool *spool)
+{
+    spool->generation++;
+    g_cond_broadcast(&spool->changed);
+}
+
+Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error)
+{
+    if (spool_failed(spool)) {
+        g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                            "the spool was closed after a failed write");
+        return ANSWER_UNKNOWN;
+    }
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    *seen_by_me(spool) = spool->generation;
+    SpoolEntry *entry = spool_queue_take(spool->queue, g_get_real_time(), due);
+    if (!entry)
+        return ANSWER_NO;
+    SpoolClaim *made = g_new0(SpoolClaim, 1);
+    made->spool = spool;
+    made->entry = entry;
+    made->rows_fd = -1;
+    made->response_fd = -1;
+    *claim = made;
+    return ANSWER_YES;
+}
+
+const Job *spool_claim_job(const SpoolClaim *claim)
+{
+    return claim->entry->job;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void spool_claim_release(SpoolClaim *claim)
+{
+    if (!claim)
+        return;
+    Spool *spool = claim->spool;
+    g_clear_object(&claim->response);
+    close_fd(&claim->rows_fd);
+    close_fd(&claim->response_fd);
+    g_mutex_lock(&spool->lock);
+    spool_queue_give_back(spool->queue, claim->entry);
+    spool_changed(spool);
+    g_mutex_unlock(&spool->lock);
+    g_free(claim);
+}
+
+void spool_wait(Spool *spool, gint64 due)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    guint64 *seen = seen_by_me(spool);
+    while (*seen == spool->generation) {
+        gint64 now = g_get_real_time();
+        if (due <= now)
+            break;
+        if (due == G_MAXINT64) {
+            g_cond_wait(&spool->changed, &spool->lock);
+            continue;
+        }
+        /* At most a minute at a time, as the clock may be set. */
+        gint64 pause = MIN(due - now, G_TIME_SPAN_MINUTE);
+        g_cond_wait_until(&spool->changed, &spool->lock, g_get_monotonic_time() + pause);
+    }
+    *seen = spool->generation;
+}
+
+void spool_wake(Spool *spool)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    spool_changed(spool);
+}
+
+/* --- changing a job --- */
+
+/* A copy to change and commit; its strings are still the job's own. */
+static Job job_next(const SpoolClaim *claim, JobState state)
+{
+    Job next = *claim->entry->job;
+    next.state = state;
+    next.attempts = 0;
+    next.not_before = 0;
+    next.waiting = NULL;
+    return next;
+}
+
+static void replace_text(char **old, const char *now)
+{
+    if (*old == now)
+        return;
+    g_free(*old);
+    *old = g_strdup(now);
+}
+
+/* Takes a committed copy over. slice (taken over) is the next one of a job in WORKING. */
+static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
+{
+    Spool *spool = claim->spool;
+    Job *job = claim->entry->job;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    if (job->state < JOB_DONE && next->state >= JOB_DONE) {
+        spool->jobs--;
+        spool->bytes -= job->bytes;
+    }
+    replace_text(&job->reference, next->reference);
+    replace_text(&job->waiting, next->waiting);
+    replace_text(&job->refusal, next->refusal);
+    job->state = next->state;
+    job->started = next->started;
+    job->finished = next->finished;
+    job->not_before = next->not_before;
+    job->attempts = next->attempts;
+    job->rows = next->rows;
+    job->slices = next->slices;
+    job->slices_done = next->slices_done;
+    memcpy(job->counts, next->counts, sizeof job->counts);
+    spool_slice_free(claim->entry->slice);
+    claim->entry->slice = slice;
+}
+
+static bool expect(const SpoolClaim *claim, JobState state, GError **error)
+{
+    const Job *job = claim->entry->job;
+    if (job->state == state)
+        return true;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "job %s is %s, not %s", job->id,
+                job_state_name(job->state), job_state_name(state));
+    return false;
+}
+
+bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError **error)
+{
+    Spool *spool = claim->spool;
+    Job *job = claim->entry->job;
+    Job next = *job;
+    next.attempts++;
+    next.not_before = g_get_real_time() + (gint64)seconds * G_USEC_PER_SEC;
+    next.waiting = (char *)why;
+    bool well = spool->type->save(spool->store, &next, false, error);
+    /* It waits even where that can't be written: else it would be tried at once, for ever. */
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    replace_text(&job->waiting, why);
+    job->attempts = next.attempts;
+    job->not_before = next.not_before;
+    return well;
+}
+
+/* --- RECEIVED --- */
+
+GInputStream *spool_mail_open(SpoolClaim *claim, GError **error)
+{
+    const char *id = claim->entry->job->id;
+    if (!expect(claim, JOB_RECEIVED, error))
+        return NULL;
+    int fd = spool_files_read(claim->spool->files, SPOOL_MAIL, id, error);
+    if (fd < 0)
+        return NULL;
+    g_autofree char *label = spool_label(id, "mail");
+    g_autoptr(GInputStream) file = g_unix_input_stream_new(fd, TRUE);
+    return seal_input_stream_new(claim->spool->key, label, file);
+}
+
+SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error)
+{
+    Spool *spool = claim->spool;
+    const char *id = claim->entry->job->id;
+    if (!expect(claim, JOB_RECEIVED, error))
+        return NULL;
+    /* Of an earlier attempt. */
+    spool_files_remove(spool->files, SPOOL_ROWS, id);
+    int fd = spool_files_create(spool->files, SPOOL_ROWS, id, error);
+    if (fd < 0)
+        return NULL;
+    SpoolRows *rows = g_new0(SpoolRows, 1);
+    rows->spool = spool;
+    rows->id = g_strdup(id);
+    rows->fd = fd;
+    rows->slices = g_ptr_array_new_with_free_func((GDestroyNotify)spool_slice_free);
+    return rows;
+}
+
+static bool write_all(int fd, const guint8 *data, gsize size, GError **error)
+{
+    while (size > 0) {
+        ssize_t wrote = write(fd, data, size);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0) {
+            g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "rows can't be written: %s",
+                        g_strerror(wrote < 0 ? errno : ENOSPC));
+            return false;
+        }
+        data += wrote;
+        size -= (gsize)wrote;
+    }
+    return true;
+}
+
+static bool read_at(int fd, guint8 *data, gsize size, guint64 offset, const char *id,
+                    GError **error)
+{
+    while (size > 0) {
+        ssize_t got = pread(fd, data, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "rows/%s can't be read: %s", id,
+                        g_strerror(errno));
+            return false;
+        }
+        if (got == 0) {
+            g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY, "rows/%s is cut off", id);
+            return false;
+        }
+        data += got;
+        size -= (gsize)got;
+        offset += (guint64)got;
+    }
+    return true;
+}
+
+static guint32 first_line(GVariant *slice)
+{
+    guint32 line = 0;
+    if (g_variant_n_children(slice) > 0) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(slice, 0);
+        g_variant_get_child(row, 0, "u", &line);
+    }
+    return line;
+}
+
+bool spool_rows_add(SpoolRows *rows, GVariant *slice, unsigned count, const char *const *domains,
+                    GError **error)
+{
+    g_autoptr(GVariant) held = g_variant_ref_sink(slice);
+    g_autofree char *label = spool_slice_label(rows->id, "rows", rows->slices->len);
+    g_autoptr(GBytes) sealed = spool_seal_variant(rows->spool, label, held);
+    gsize size;
+    const guint8 *data = g_bytes_get_data(sealed, &size);
+    if (size > G_MAXINT32 || rows->rows + count > G_MAXUINT32) {
+        g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "too many rows");
+        return false;
+    }
+    guint32 frame = GUINT32_TO_BE((guint32)size);
+    if (!write_all(rows->fd, (const guint8 *)&frame, FRAME, error) ||
+        !write_all(rows->fd, data, size, error))
+        return false;
+    SpoolSlice *made = g_new0(SpoolSlice, 1);
+    made->offset = rows->offset + FRAME;
+    made->size = (guint32)size;
+    made->first_line = first_line(held);
+    made->count = count;
+    made->domains = g_strdupv((char **)domains);
+    g_ptr_array_add(rows->slices, made);
+    rows->offset += FRAME + size;
+    rows->rows += count;
+    return true;
+}
+
+void spool_rows_free(SpoolRows *rows)
+{
+    if (!rows)
+        return;
+    close_fd(&rows->fd);
+    if (!rows->kept)
+        spool_drop(rows->spool, SPOOL_ROWS, rows->id);
+    g_ptr_array_unref(rows->slices);
+    g_free(rows->id);
+    g_free(rows);
+}
+
+static bool sync_file(Spool *spool, SpoolFolder folder, int fd, GError **error)
+{
+    bool fatal = false;
+    if (spool_files_sync(spool->files, folder, fd, &fatal, error))
+        return true;
+    if (fatal)
+        spool_fail(spool);
+    return false;
+}
+
+bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *head_names,
+                      SpoolRows *rows, GError **error)
+{
+    g_autoptr(SpoolRows) owned = rows;
+    Spool *spool = claim->spool;
+    const char *id = claim->entry->job->id;
+    if (!expect(claim, JOB_RECEIVED, error))
+        return false;
+    unsigned slices = rows ? rows->slices->len : 0;
+    if (slices > 0 && !sync_file(spool, SPOOL_ROWS, rows->fd, error))
+        return false;
+    Job next = job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
+    next.reference = (char *)reference;
+    next.slices = slices;
+    next.rows = rows ? (unsigned)rows->rows : 0;
+    g_autoptr(GVariant) names = g_variant_ref_sink(g_variant_new_strv(head_names, -1));
+    g_autofree char *label = spool_label(id, "head");
+    g_autoptr(GBytes) head = spool_seal_variant(spool, label, names);
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    if (!spool->type->prove(spool->store, &next, head, rows ? rows->slices : none, error))
+        return false;
+    spool_drop(spool, SPOOL_MAIL, id);
+    if (slices > 0)
+        rows->kept = true;
+    adopt(claim, &next, slices > 0 ? g_ptr_array_steal_index(rows->slices, 0) : NULL);
+    return true;
+}
+
+bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *refusal,
+                       unsigned pause, GError **error)
+{
+    Spool *spool = claim->spool;
+    if (!expect(claim, JOB_RECEIVED, error))
+        return false;
+    Job next = job_next(claim, JOB_REPORTING);
+    next.reference = (char *)reference;
+    next.refusal = (char *)refusal;
+    next.not_before = pause > 0 ? g_get_real_time() + (gint64)pause * G_USEC_PER_SEC : 0;
+    if (!spool->type->save(spool->store, &next, false, error))
+        return false;
+    spool_drop(spool, SPOOL_MAIL, next.id);
+    spool_drop(spool, SPOOL_ROWS, next.id);
+    adopt(claim, &next, NULL);
+    return true;
+}
+
+/* --- WORKING --- */
+
+/* What must be there by the job's state and is not. */
+static bool missing(const char *label, GError **error)
+{
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY, "%s is missing from the spool", label);
+    return false;
+}
+
+GStrv spool_head_names(SpoolClaim *claim, GError **error)
+{
+    Spool *spool = claim->spool;
+    const char *id = claim->entry->job->id;
+    g_autofree char *label = spool_label(id, "head");
+    g_autoptr(GBytes) head = NULL;
+    Answer answer = spool->type->head_load(spool->store, id, &head, error);
+    if (answer != ANSWER_YES) {
+        if (answer == ANSWER_NO)
+            missing(label, error);
+        return NULL;
+    }
+    gsize size;
+    const void *data = g_bytes_get_data(head, &size);
+    g_autoptr(GVariant) names = spool_unseal_variant(spool, label, "as", data, size, error);
+    return names ? g_variant_dup_strv(names, NULL) : NULL;
+}
+
+static SpoolSlice *find_slice(SpoolClaim *claim, unsigned number, GError **error)
+{
+    SpoolSlice *slice = NULL;
+    const char *id = claim->entry->job->id;
+    Answer answer = claim->spool->type->slice_load(claim->spool->store, id, number, &slice, error);
+    if (answer == ANSWER_NO) {
+        g_autofree char *label = spool_slice_label(id, "rows", number);
+        missing(label, error);
+    }
+    return slice;
+}
+
+GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error)
+{
+    Spool *spool = claim->spool;
+    const char *id = claim->entry->job->id;
+    g_autoptr(SpoolSlice) slice = find_slice(claim, number, error);
+    if (!slice)
+        return NULL;
+    if (claim->rows_fd < 0)
+        claim->rows_fd = spool_files_read(spool->files, SPOOL_ROWS, id, error);
+    if (claim->rows_fd < 0)
+        return NULL;
+    g_autofree guint8 *data = g_malloc(slice->size + 1u);
+    if (!read_at(claim->rows_fd, data, slice->size, slice->offset, id, error))
+        return NULL;
+    g_autofree char *label = spool_slice_label(id, "rows", number);
+    return spool_unseal_variant(spool, label, TABLE_ROWS_TYPE, data, slice->size, error);
+}
+
+bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
+{
+    g_autoptr(GVariant) held = g_variant_ref_sink(intent);
+    Spool *spool = claim->spool;
+    if (!expect(claim, JOB_WORKING, error))
+        return false;
+    Job next = *claim->entry->job;
+    if (!next.started)
+        next.started = g_get_real_time();
+    g_autofree char *label = spool_slice_label(next.id, "intent", next.slices_done);
+    g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
+    if (!spool->type->intent_store(spool->store, &next, next.slices_done, sealed, error))
+        return false;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    claim->entry->job->started = next.started;
+    return true;
+}
+
+Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent, GError **error)
+{
+    Spool *spool = claim->spool;
+    const Job *job = claim->entry->job;
+    g_autoptr(GBytes) sealed = NULL;
+    Answer answer =
+        spool->type->intent_load(spool->store, job->id, job->slices_done, &sealed, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autofree char *label = spool_slice_label(job->id, "intent", job->slices_done);
+    gsize size;
+    const void *data = g_bytes_get_data(sealed, &size);
+    *intent = spool_unseal_variant(spool, label, type, data, size, error);
+    return *intent ? ANSWER_YES : ANSWER_UNKNOWN;
+}
+
+bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                      GError **error)
+{
+    g_autoptr(GVariant) held = g_variant_ref_sink(outcomes);
+    Spool *spool = claim->spool;
+    if (!expect(claim, JOB_WORKING, error))
+        return false;
+    Job next = job_next(claim, JOB_WORKING);
+    unsigned done = next.slices_done++;
+    if (!next.started)
+        next.started = g_get_real_time();
+    for (unsigned i = 0; i < RESULT_COUNT; i++)
+        next.counts[i] += counts[i];
+    g_autoptr(SpoolSlice) slice = NULL;
+    if (next.slices_done >= next.slices)
+        next.state = JOB_REPORTING;
+    else if (!(slice = find_slice(claim, next.slices_done, error)))
+        return false;
+    g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
+    g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
+    if (!spool->type->slice_done(spool->store, &next, done, sealed, error))
+        return false;
+    adopt(claim, &next, g_steal_pointer(&slice));
+    return true;
+}
+
+/* --- REPORTING --- */
+
+GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error)
+{
+    Spool *spool = claim->spool;
+    const char *id = claim->entry->job->id;
+    g_autofree char *label = spool_slice_label(id, "outcomes", slice);
+    g_autoptr(GBytes) sealed = NULL;
+    Answer answer = spool->type->outcomes_load(spool->store, id, slice, &sealed, error);
+    if (answer != ANSWER_YES) {
+        if (answer == ANSWER_NO)
+            missing(label, error);
+        return NULL;
+    }
+    gsize size;
+    const void *data = g_bytes_get_data(sealed, &size);
+    return spool_unseal_variant(spool, label, SPOOL_OUTCOMES_TYPE, data, size, error);
+}
+
+static char *unfinished_name(const SpoolClaim *claim)
+{
+    return g_strconcat(claim->entry->job->id, ".tmp", NULL);
+}
+
+/* In SENDING too: a response that was refused may be built again, smaller. */
+GOutputStream *spool_response_create(SpoolClaim *claim, GError **error)
+{
+    Spool *spool = claim->spool;
+    if (claim->entry->job->state != JOB_SENDING && !expect(claim, JOB_REPORTING, error))
+        return NULL;
+    g_autofree char *name = unfinished_name(claim);
+    g_clear_object(&claim->response);
+    close_fd(&claim->response_fd);
+    spool_files_remove(spool->files, SPOOL_RESPONSE, name);
+    int fd = spool_files_create(spool->files, SPOOL_RESPONSE, name, error);
+    if (fd < 0)
+        return NULL;
+    claim->response_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    g_autoptr(GOutputStream) file = g_unix_output_stream_new(fd, TRUE);
+    g_autofree char *label = spool_label(claim->entry->job->id, "response");
+    claim->response = seal_output_stream_new(spool->key, label, file);
+    return g_object_ref(claim->response);
+}
+
+bool spool_response_stored(SpoolClaim *claim, GError **error)
+{
+    Spool *spool = claim->spool;
+    if (claim->entry->job->state != JOB_SENDING && !expect(claim, JOB_REPORTING, error))
+        return false;
+    Job next = job_next(claim, JOB_SENDING);
+    if (!claim->response || claim->response_fd < 0 || !g_output_stream_is_closed(claim->response)) {
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                    "the response of job %s was not written to its end", next.id);
+        return false;
+    }
+    g_autofree char *name = unfinished_name(claim);
+    if (!sync_file(spool, SPOOL_RESPONSE, claim->response_fd, error) ||
+        !spool_files_rename(spool->files, SPOOL_RESPONSE, name, next.id, error) ||
+        !sync_file(spool, SPOOL_RESPONSE, claim->response_fd, error))
+        return false;
+    g_clear_object(&claim->response);
+    close_fd(&claim->response_fd);
+    if (!spool->type->save(spool->store, &next, false, error))
+        return false;
+    adopt(claim, &next, NULL);
+    return true;
+}
+
+/* --- SENDING --- */
+
+GInputStream *spool_response_open(SpoolClaim *claim, GError **error)
+{
+    const char *id = claim->entry->job->id;
+    if (!expect(claim, JOB_SENDING, error))
+        return NULL;
+    int fd = spool_files_read(claim->spool->files, SPOOL_RESPONSE, id, error);
+    if (fd < 0)
+        return NULL;
+    g_autofree char *label = spool_label(id, "response");
+    g_autoptr(GInputStream) file = g_unix_input_stream_new(fd, TRUE);
+    return seal_input_stream_new(claim->spool->key, label, file);
+}
+
+static bool end_job(SpoolClaim *claim, JobState state, const char *why, GError **error)
+{
+    Spool *spool = claim->spool;
+    if (!expect(claim, JOB_SENDING, error))
+        return false;
+    Job next = job_next(claim, state);
+    next.finished = g_get_real_time();
+    next.waiting = (char *)why;
+    if (!spool->type->save(spool->store, &next, true, error))
+        return false;
+    close_fd(&claim->rows_fd);
+    spool_drop(spool, SPOOL_ROWS, next.id);
+    if (state == JOB_DONE)
+        spool_drop(spool, SPOOL_RESPONSE, next.id);
+    adopt(claim, &next, NULL);
+    return true;
+}
+
+bool spool_job_done(SpoolClaim *claim, GError **error)
+{
+    return end_job(claim, JOB_DONE, NULL, error);
+}
+
+bool spool_job_answer_failed(SpoolClaim *claim, const char *why, GError **error)
+{
+    return end_job(claim, JOB_ANSWER_FAILED, why, error);
+}
