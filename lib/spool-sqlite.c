@@ -661,8 +661,7 @@ static bool run_script(SpoolStore *store, const char *script, GError **error)
            store_error(store, error);
 }
 
-static bool check_version(SpoolStore *store, const char *path, int version, bool readonly,
-                          GError **error)
+static bool check_version(const char *path, int version, bool readonly, GError **error)
 {
     if (version > SPOOL_VERSION || version < 0) {
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE,
@@ -740,8 +739,7 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
     }
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
-    if (!read_version(store, &version, error) ||
-        !check_version(store, path, version, readonly, error) ||
+    if (!read_version(store, &version, error) || !check_version(path, version, readonly, error) ||
         !set_up(store, version, readonly, error)) {
         sqlite_close(store);
         return NULL;
