@@ -1,2 +1,377 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/profile.h"
+#include "lib/profile-private.h"
+
+#include "lib/directory.h"
+#include <string.h>
+
+/* --- names --- */
+
+const char *profile_base(const Profile *profile)
+{
+    return profile->base;
+}
+
+static void append_value(GString *out, const char *value)
+{
+    g_autofree char *escaped = directory_escape_dn(value);
+    g_string_append(out, escaped);
+}
+
+static char *fill_in(const Profile *profile, const char *text, const char *domain,
+                     const Address *address)
+{
+    GString *out = g_string_new(NULL);
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '%') {
+            g_string_append_c(out, *at);
+            continue;
+        }
+        switch (*++at) {
+        case 'b':
+            g_string_append(out, profile->base);
+            break;
+        case 'd':
+            append_value(out, domain);
+            break;
+        case 'a':
+            append_value(out, address->full);
+            break;
+        case 'l':
+            append_value(out, address->local);
+            break;
+        default:
+            g_string_append_c(out, '%');
+            break;
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *profile_domain_dn(const Profile *profile, const char *domain)
+{
+    return fill_in(profile, profile->domain_dn, domain, NULL);
+}
+
+char *profile_entry_dn(const Profile *profile, const Address *address)
+{
+    return fill_in(profile, profile->entry_dn, address->domain, address);
+}
+
+Address *profile_entry_address(const Profile *profile, const Entry *entry)
+{
+    const char *text = entry_value(entry, profile->name[NAME_ADDRESS]);
+    return text == NULL ? NULL : address_parse(text, NULL, NULL);
+}
+
+const char *const *profile_attributes(const Profile *profile)
+{
+    return (const char *const *)profile->attributes->pdata;
+}
+
+/* --- filters --- */
+
+static void append_test(GString *filter, const char *attribute, const char *value)
+{
+    g_autofree char *escaped = directory_escape_filter(value);
+    g_string_append_printf(filter, "(%s=%s)", attribute, escaped);
+}
+
+char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses)
+{
+    GString *filter = g_string_new("(|");
+    for (guint i = 0; i < addresses->len; i++) {
+        const Address *address = g_ptr_array_index(addresses, i);
+        append_test(filter, profile->name[NAME_ADDRESS], address->full);
+    }
+    return g_string_free(g_string_append_c(filter, ')'), FALSE);
+}
+
+char *profile_filter_address_anywhere(const Profile *profile, const Address *address)
+{
+    GString *filter = g_string_new(NULL);
+    append_test(filter, profile->name[NAME_ADDRESS], address->full);
+    return g_string_free(filter, FALSE);
+}
+
+char *profile_filter_lists_with(const Profile *profile, GPtrArray *members)
+{
+    GString *filter = g_string_new("(&");
+    append_test(filter, "objectClass", profile->type[TYPE_LIST].known_by);
+    g_string_append(filter, "(|");
+    for (guint i = 0; i < members->len; i++)
+        append_test(filter, profile->name[NAME_MEMBER], g_ptr_array_index(members, i));
+    return g_string_free(g_string_append(filter, "))"), FALSE);
+}
+
+char *profile_assertion(const Profile *profile, const char *uuid, const char *version,
+                        const char *mark)
+{
+    GString *filter;
+    if (uuid == NULL && version == NULL && mark == NULL)
+        return NULL;
+    filter = g_string_new("(&");
+    if (uuid != NULL)
+        append_test(filter, profile->name[NAME_UNIQUE_ID], uuid);
+    if (version != NULL)
+        append_test(filter, profile->name[NAME_VERSION], version);
+    if (mark != NULL)
+        append_test(filter, profile->name[NAME_MARK], mark);
+    return g_string_free(g_string_append_c(filter, ')'), FALSE);
+}
+
+/* --- reading an entry --- */
+
+bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type)
+{
+    guint found = 0;
+    for (guint i = 0; i < TYPE_COUNT; i++) {
+        if (!entry_has(entry, "objectClass", profile->type[i].known_by, true))
+            continue;
+        *type = i;
+        found++;
+    }
+    return found == 1;
+}
+
+bool profile_entry_enabled(const Profile *profile, const Entry *entry)
+{
+    const char *value = entry_value(entry, profile->name[NAME_ENABLED]);
+    return value == NULL || g_ascii_strcasecmp(value, "TRUE") == 0;
+}
+
+bool profile_domain_enabled(const Profile *profile, const Entry *domain)
+{
+    return profile_entry_enabled(profile, domain);
+}
+
+GPtrArray *profile_entry_members(const Profile *profile, const Entry *entry)
+{
+    return entry_values(entry, profile->name[NAME_MEMBER]);
+}
+
+GPtrArray *profile_entry_targets(const Profile *profile, const Entry *entry)
+{
+    return entry_values(entry, profile->name[NAME_TARGET]);
+}
+
+bool profile_entry_has_member(const Profile *profile, const Entry *entry, const char *member)
+{
+    return entry_has(entry, profile->name[NAME_MEMBER], member, true);
+}
+
+const char *profile_entry_mark(const Profile *profile, const Entry *entry)
+{
+    return entry_value(entry, profile->name[NAME_MARK]);
+}
+
+const char *profile_entry_uuid(const Profile *profile, const Entry *entry)
+{
+    return entry_value(entry, profile->name[NAME_UNIQUE_ID]);
+}
+
+const char *profile_entry_version(const Profile *profile, const Entry *entry)
+{
+    return entry_value(entry, profile->name[NAME_VERSION]);
+}
+
+/* --- a person's names --- */
+
+static const char *white(const Operation *operation, Field field)
+{
+    return operation->white[field - FIELD_WHITE_FIRST];
+}
+
+static const char *attribute_of(const Profile *profile, Field field)
+{
+    return profile->field[field - FIELD_WHITE_FIRST];
+}
+
+/* NULL where there is none. */
+static const char *filled(const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+static char *common_name(const char *given, const char *surname, const char *user)
+{
+    if (given != NULL && surname != NULL)
+        return g_strconcat(given, " ", surname, NULL);
+    return g_strdup(given != NULL ? given : surname != NULL ? surname : user);
+}
+
+static bool is_name(Field field)
+{
+    return field == FIELD_GIVENNAME || field == FIELD_SURNAME;
+}
+
+/* --- writing --- */
+
+static void add_addresses(Change *change, ModKind kind, const char *attribute,
+                          const GPtrArray *addresses)
+{
+    for (guint i = 0; addresses != NULL && i < addresses->len; i++) {
+        const Address *address = g_ptr_array_index(addresses, i);
+        change_mod(change, kind, attribute, address->full);
+    }
+}
+
+static void add_white_pages(const Profile *profile, Change *change, const Operation *operation)
+{
+    const char *user = operation->address->local;
+    const char *given = filled(white(operation, FIELD_GIVENNAME));
+    const char *surname = filled(white(operation, FIELD_SURNAME));
+    g_autofree char *name = common_name(given, surname, user);
+    change_mod(change, MOD_ADD, profile->name[NAME_COMMON_NAME], name);
+    change_mod(change, MOD_ADD, attribute_of(profile, FIELD_SURNAME),
+               surname != NULL ? surname : user);
+    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
+        const char *value = filled(white(operation, field));
+        if (value != NULL && field != FIELD_SURNAME)
+            change_mod(change, MOD_ADD, attribute_of(profile, field), value);
+    }
+}
+
+Change *profile_add(const Profile *profile, const Operation *operation, const char *hash,
+                    const char *mailbox_id, const char *mark)
+{
+    const ProfileType *type = &profile->type[operation->type];
+    g_autofree char *dn = profile_entry_dn(profile, operation->address);
+    Change *change = change_new(CHANGE_ADD, dn);
+    for (guint i = 0; type->classes[i] != NULL; i++)
+        change_mod(change, MOD_ADD, "objectClass", type->classes[i]);
+    change_mod(change, MOD_ADD, profile->name[NAME_ADDRESS], operation->address->full);
+    add_white_pages(profile, change, operation);
+    switch (operation->type) {
+    case TYPE_FULL:
+        if (hash != NULL)
+            change_mod(change, MOD_ADD, profile->name[NAME_PASSWORD], hash);
+        change_mod(change, MOD_ADD, profile->name[NAME_MAILBOX_ID], mailbox_id);
+        break;
+    case TYPE_FORWARD:
+        add_addresses(change, MOD_ADD, profile->name[NAME_TARGET], operation->targets);
+        break;
+    case TYPE_LIST:
+        add_addresses(change, MOD_ADD, profile->name[NAME_MEMBER], operation->members);
+        break;
+    case TYPE_COUNT:
+        break;
+    }
+    change_mod(change, MOD_ADD, profile->name[NAME_ENABLED], "TRUE");
+    change_mod(change, MOD_ADD, profile->name[NAME_MARK], mark);
+    return change;
+}
+
+/* Replaces an attribute by one value (NULL: by none) unless it is so already. */
+static void replace(Change *change, const Entry *entry, const char *attribute, const char *value)
+{
+    const GPtrArray *values = entry_values(entry, attribute);
+    const guint wanted = value != NULL ? 1 : 0;
+    const guint there = values != NULL ? values->len : 0;
+    if (there == wanted && (wanted == 0 || strcmp(g_ptr_array_index(values, 0), value) == 0))
+        return;
+    change_mod(change, MOD_REPLACE, attribute, value);
+}
+
+/* The whole name from what is given and what is there; a surname that is only the user's local
+ * part stands for none. */
+static void replace_names(const Profile *profile, Change *change, const Operation *operation,
+                          const Entry *entry)
+{
+    const char *user = operation->address->local;
+    const char *given = white(operation, FIELD_GIVENNAME);
+    const char *surname = white(operation, FIELD_SURNAME);
+    g_autofree char *name = NULL;
+    if (given == NULL && surname == NULL)
+        return;
+    if (given == NULL)
+        given = entry_value(entry, attribute_of(profile, FIELD_GIVENNAME));
+    if (surname == NULL)
+        surname = entry_value(entry, attribute_of(profile, FIELD_SURNAME));
+    given = filled(given);
+    surname = filled(surname);
+    if (surname != NULL && strcmp(surname, user) == 0)
+        surname = NULL;
+    name = common_name(given, surname, user);
+    replace(change, entry, profile->name[NAME_COMMON_NAME], name);
+    if (white(operation, FIELD_GIVENNAME) != NULL)
+        replace(change, entry, attribute_of(profile, FIELD_GIVENNAME), given);
+    if (white(operation, FIELD_SURNAME) != NULL)
+        replace(change, entry, attribute_of(profile, FIELD_SURNAME),
+                surname != NULL ? surname : user);
+}
+
+static void replace_targets(const Profile *profile, Change *change, const GPtrArray *targets,
+                            const Entry *entry)
+{
+    const char *attribute = profile->name[NAME_TARGET];
+    const GPtrArray *there = entry_values(entry, attribute);
+    bool same = targets != NULL && there != NULL && there->len == targets->len;
+    for (guint i = 0; same && i < targets->len; i++)
+        same = entry_has(entry, attribute, ((Address *)g_ptr_array_index(targets, i))->full, true);
+    if (targets != NULL && !same)
+        add_addresses(change, MOD_REPLACE, attribute, targets);
+}
+
+Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
+                       const Entry *entry, const char *mark)
+{
+    g_autoptr(Change) change = change_new(CHANGE_MODIFY, entry->dn);
+    if (operation->type == TYPE_FULL && hash != NULL)
+        replace(change, entry, profile->name[NAME_PASSWORD], hash);
+    if (operation->type == TYPE_FORWARD)
+        replace_targets(profile, change, operation->targets, entry);
+    replace_names(profile, change, operation, entry);
+    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
+        const char *value = white(operation, field);
+        if (value != NULL && !is_name(field))
+            replace(change, entry, attribute_of(profile, field), filled(value));
+    }
+    if (change->mods->len == 0)
+        return NULL;
+    change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    return g_steal_pointer(&change);
+}
+
+Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
+                        GPtrArray *removed, const char *mark)
+{
+    const char *attribute = profile->name[NAME_MEMBER];
+    Change *change = change_new(CHANGE_MODIFY, list->dn);
+    for (guint i = 0; removed != NULL && i < removed->len; i++)
+        change_mod(change, MOD_DELETE, attribute, g_ptr_array_index(removed, i));
+    for (guint i = 0; added != NULL && i < added->len; i++)
+        change_mod(change, MOD_ADD, attribute, g_ptr_array_index(added, i));
+    change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    return change;
+}
+
+Change *profile_delete(const Profile *profile, const Entry *entry)
+{
+    (void)profile;
+    return change_new(CHANGE_DELETE, entry->dn);
+}
+
+/* --- complaints --- */
+
+const char *profile_field_of_attribute(const Profile *profile, const char *attribute)
+{
+    static const struct {
+        ProfileName name;
+        Field field;
+    } others[] = {
+        {NAME_COMMON_NAME, FIELD_GIVENNAME}, {NAME_ADDRESS, FIELD_USER},
+        {NAME_PASSWORD, FIELD_PASSWORD},     {NAME_TARGET, FIELD_MAILFORWARD},
+        {NAME_MEMBER, FIELD_LIST_MEMBER},
+    };
+    if (attribute == NULL)
+        return NULL;
+    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
+        if (g_ascii_strcasecmp(attribute, attribute_of(profile, field)) == 0)
+            return field_name(field);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (g_ascii_strcasecmp(attribute, profile->name[others[i].name]) == 0)
+            return field_name(others[i].field);
+    }
+    return NULL;
+}

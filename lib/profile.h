@@ -33,7 +33,7 @@ Address *profile_entry_address(const Profile *profile, const Entry *entry);
 /* Attributes to ask for so that every question below can be answered; NULL-terminated, owned by
  * the profile. Includes the operational ones (entry's unique id and version). */
 const char *const *profile_attributes(const Profile *profile);
-/* RFC 4515 filters, values escaped. */
+/* RFC 4515 filters, values escaped. One for no addresses or members matches nothing. */
 char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses /* of Address */);
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address);
 char *profile_filter_lists_with(const Profile *profile, GPtrArray *members /* of char * */);
@@ -68,7 +68,8 @@ Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *ad
 Change *profile_delete(const Profile *profile, const Entry *entry);
 
 /* What a write asserts of its entry (RFC 4528), as a filter: the unique id (NULL: not known) and
- * either the version or the mark that was seen. Caller owns the result. */
+ * either the version or the mark that was seen. NULL where all three are. Caller owns the result.
+ */
 char *profile_assertion(const Profile *profile, const char *uuid, const char *version,
                         const char *mark);
 

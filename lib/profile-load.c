@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/profile-private.h"
+
+#include <confuse.h>
+#include <string.h>
+
+G_DEFINE_QUARK(batchload - profile - error, profile_error)
+
+static const char *const name_options[NAME_COUNT] = {
+    [NAME_ADDRESS] = "address",     [NAME_COMMON_NAME] = "common_name",
+    [NAME_ENABLED] = "enabled",     [NAME_MARK] = "mark",
+    [NAME_UNIQUE_ID] = "unique_id", [NAME_VERSION] = "entry_version",
+    [NAME_PASSWORD] = "password",   [NAME_MAILBOX_ID] = "mailbox_id",
+    [NAME_TARGET] = "target",       [NAME_MEMBER] = "member",
+};
+
+static const char *const type_options[TYPE_COUNT] = {
+    [TYPE_FULL] = "full",
+    [TYPE_FORWARD] = "forward",
+    [TYPE_LIST] = "list",
+};
+
+/* libconfuse hands its error function nothing of the caller's; this lives for one call. */
+static _Thread_local char *parse_fault;
+
+static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
+{
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    if (parse_fault == NULL)
+        parse_fault =
+            g_strdup_printf("%s:%d: %s", cfg != NULL && cfg->filename ? cfg->filename : "",
+                            cfg != NULL ? cfg->line : 0, text);
+}
+
+/* --- reading the file --- */
+
+static cfg_t *options_new(void)
+{
+    cfg_opt_t field_options[FIELD_WHITE_COUNT + 1];
+    cfg_opt_t type_section[] = {CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT),
+                                CFG_STR("known_by", NULL, CFGF_NODEFAULT), CFG_END()};
+    cfg_opt_t options[NAME_COUNT + TYPE_COUNT + 5];
+    guint count = 0;
+    cfg_t *cfg;
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        field_options[i] =
+            (cfg_opt_t)CFG_STR(field_name(FIELD_WHITE_FIRST + i), NULL, CFGF_NODEFAULT);
+    field_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
+    options[count++] = (cfg_opt_t)CFG_INT("version", 0, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("domain_dn", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
+    for (guint i = 0; i < NAME_COUNT; i++)
+        options[count++] = (cfg_opt_t)CFG_STR(name_options[i], NULL, CFGF_NODEFAULT);
+    for (guint i = 0; i < TYPE_COUNT; i++)
+        options[count++] = (cfg_opt_t)CFG_SEC(type_options[i], type_section, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_SEC("fields", field_options, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_END();
+    cfg = cfg_init(options, CFGF_NONE); /* copies them */
+    cfg_set_error_function(cfg, take_fault);
+    return cfg;
+}
+
+static bool parse_file(cfg_t *cfg, const char *path, GError **error)
+{
+    int result;
+    g_clear_pointer(&parse_fault, g_free);
+    result = cfg_parse(cfg, path);
+    if (result == CFG_FILE_ERROR)
+        g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s: cannot be read", path);
+    else if (result != CFG_SUCCESS)
+        g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s",
+                    parse_fault != NULL ? parse_fault : path);
+    g_clear_pointer(&parse_fault, g_free);
+    return result == CFG_SUCCESS;
+}
+
+/* --- checking --- */
+
+static bool refuse(GError **error, ProfileError code, const char *path, const char *option,
+                   const char *why)
+{
+    g_set_error(error, PROFILE_ERROR, code, "%s: %s: %s", path, option, why);
+    return false;
+}
+
+static bool check_version(cfg_t *cfg, const char *path, GError **error)
+{
+    const long version = cfg_getint(cfg, "version");
+    if (version < 1)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "version", "is missing");
+    if (version > PROFILE_VERSION)
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "version",
+                      "this profile is made for a newer batchload");
+    return true;
+}
+
+/* An attribute or class name, which goes into filters as it is. */
+static bool take_name(cfg_t *cfg, const char *option, const char *path, char **out, GError **error)
+{
+    const char *name = cfg_getstr(cfg, option);
+    if (name == NULL || *name == '\0')
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, option,
+                      "a profile without it is not available yet");
+    if (!g_ascii_isalpha(*name) ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
+            strlen(name))
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
+                      "a name has letters, digits and hyphens only");
+    *out = g_strdup(name);
+    return true;
+}
+
+static bool take_template(cfg_t *cfg, const char *option, const char *allowed, const char *path,
+                          char **out, GError **error)
+{
+    const char *text = cfg_getstr(cfg, option);
+    if (text == NULL || *text == '\0')
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "is missing");
+    for (const char *at = strchr(text, '%'); at != NULL; at = strchr(at + 2, '%')) {
+        if (at[1] == '\0' || strchr(allowed, at[1]) == NULL)
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
+                          "a percent sign is followed by something unknown");
+    }
+    *out = g_strdup(text);
+    return true;
+}
+
+/* One address, one name: an entry lies directly below its domain, named by its address. */
+static bool check_templates(const Profile *profile, const char *path, GError **error)
+{
+    g_autofree char *below = g_strconcat(",", profile->domain_dn, NULL);
+    g_autofree char *rdn = NULL;
+    if (strstr(profile->domain_dn, "%d") == NULL)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "domain_dn", "has no %d");
+    if (!g_str_has_suffix(profile->entry_dn, below))
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "entry_dn",
+                      "entries elsewhere than directly below domain_dn are not available yet");
+    rdn = g_strndup(profile->entry_dn, strlen(profile->entry_dn) - strlen(below));
+    if (strstr(rdn, "%a") == NULL && strstr(rdn, "%l") == NULL)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "entry_dn", "has neither %a nor %l");
+    if (strpbrk(rdn, ",+") != NULL)
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "entry_dn",
+                      "entries elsewhere than directly below domain_dn are not available yet");
+    return true;
+}
+
+static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, const char *path,
+                      GError **error)
+{
+    const guint count = cfg_size(cfg, "classes");
+    if (!take_name(cfg, "known_by", path, &type->known_by, error))
+        return false;
+    type->classes = g_new0(char *, count + 1);
+    for (guint i = 0; i < count; i++)
+        type->classes[i] = g_strdup(cfg_getnstr(cfg, "classes", i));
+    for (guint i = 0; i < count; i++) {
+        if (g_ascii_strcasecmp(type->classes[i], type->known_by) == 0)
+            return true;
+    }
+    return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "known_by is not one of classes");
+}
+
+static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError **error)
+{
+    cfg_t *fields = cfg_getsec(cfg, "fields");
+    if (!check_version(cfg, path, error) ||
+        !take_template(cfg, "domain_dn", "bd%", path, &profile->domain_dn, error) ||
+        !take_template(cfg, "entry_dn", "bdal%", path, &profile->entry_dn, error) ||
+        !check_templates(profile, path, error))
+        return false;
+    for (guint i = 0; i < NAME_COUNT; i++) {
+        if (!take_name(cfg, name_options[i], path, &profile->name[i], error))
+            return false;
+    }
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++) {
+        if (!take_name(fields, field_name(FIELD_WHITE_FIRST + i), path, &profile->field[i], error))
+            return false;
+    }
+    for (guint i = 0; i < TYPE_COUNT; i++) {
+        if (!take_type(cfg_getsec(cfg, type_options[i]), &profile->type[i], type_options[i], path,
+                       error))
+            return false;
+    }
+    return true;
+}
+
+/* --- the whole --- */
+
+/* Passwords are not asked for: nothing needs to see one. */
+static void list_attributes(Profile *profile)
+{
+    profile->attributes = g_ptr_array_new();
+    g_ptr_array_add(profile->attributes, (char *)"objectClass");
+    for (guint i = 0; i < NAME_COUNT; i++) {
+        if (i != NAME_PASSWORD)
+            g_ptr_array_add(profile->attributes, profile->name[i]);
+    }
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        g_ptr_array_add(profile->attributes, profile->field[i]);
+    g_ptr_array_add(profile->attributes, NULL);
+}
+
+Profile *profile_load(const char *path, const char *base, GError **error)
+{
+    g_autoptr(Profile) profile = g_new0(Profile, 1);
+    cfg_t *cfg = options_new();
+    const bool good = parse_file(cfg, path, error) && take_options(profile, cfg, path, error);
+    cfg_free(cfg);
+    if (!good)
+        return NULL;
+    profile->base = g_strdup(base);
+    list_attributes(profile);
+    return g_steal_pointer(&profile);
+}
+
+void profile_free(Profile *profile)
+{
+    if (profile == NULL)
+        return;
+    g_free(profile->base);
+    g_free(profile->domain_dn);
+    g_free(profile->entry_dn);
+    for (guint i = 0; i < NAME_COUNT; i++)
+        g_free(profile->name[i]);
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        g_free(profile->field[i]);
+    for (guint i = 0; i < TYPE_COUNT; i++) {
+        g_strfreev(profile->type[i].classes);
+        g_free(profile->type[i].known_by);
+    }
+    g_clear_pointer(&profile->attributes, g_ptr_array_unref);
+    g_free(profile);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PROFILE_PRIVATE_H
+#define BATCHLOAD_PROFILE_PRIVATE_H
+
+#include "lib/profile.h"
+
+/* What the sources of this room share. */
+
+/* The single attributes a profile names. */
+typedef enum {
+    NAME_ADDRESS,
+    NAME_COMMON_NAME,
+    NAME_ENABLED,
+    NAME_MARK,
+    NAME_UNIQUE_ID,
+    NAME_VERSION,
+    NAME_PASSWORD,
+    NAME_MAILBOX_ID,
+    NAME_TARGET,
+    NAME_MEMBER,
+    NAME_COUNT,
+} ProfileName;
+
+typedef struct {
+    GStrv classes;  /* of a new entry */
+    char *known_by; /* the class that tells the type */
+} ProfileType;
+
+struct Profile {
+    char *base;
+    char *domain_dn; /* templates */
+    char *entry_dn;
+    char *name[NAME_COUNT];
+    char *field[FIELD_WHITE_COUNT];
+    ProfileType type[TYPE_COUNT];
+    GPtrArray *attributes; /* of char *, borrowed, NULL at the end */
+};
+
+#endif
