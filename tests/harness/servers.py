@@ -253,13 +253,11 @@ class Postfix(Server):
         settings = self._plain_main()
         with open(self.conf + "/batchload-main.cf", encoding="utf-8") as file:
             settings += file.read()
-        if not milter:
-            settings += "smtpd_milters =\nnon_smtpd_milters =\n"
         write(self.conf + "/main.cf", settings + extra)
         with open(self.conf + "/batchload-master.cf", encoding="utf-8") as file:
             # The shipped line may run in a chroot, which this one has not.
             shipped = file.read().replace(" inet n - y - - smtpd", " inet n - n - - smtpd")
-        write(self.conf + "/master.cf", self._plain_master() + shipped)
+        write(self.conf + "/master.cf", self._plain_master(milter) + shipped)
 
     def _plain_main(self):
         return """# a plain Postfix, kept apart from the machine's own
@@ -296,8 +294,8 @@ smtpd_sasl_auth_enable = yes
 """ % {"queue": self.queue_folder, "data": self.nursery.path("postfix-data"), "log": self.log,
             "domain": self.domain}
 
-    def _plain_master(self):
-        return """127.0.0.1:%d inet n - n - - smtpd
+    def _plain_master(self, milter):
+        return """127.0.0.1:%d inet n - n - - smtpd%s
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -322,7 +320,7 @@ lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-""" % self.port
+""" % (self.port, "" if milter else "\n    -o smtpd_milters=")
 
     def command(self):
         return ["/usr/lib/postfix/sbin/master", "-c", self.conf, "-d"]
@@ -378,6 +376,7 @@ class Dovecot(Server):
         values = dict(values, MAIL_ROOT=self.mail_root, DOVECOT_DIR=folder,
                       POSTFIX_QUEUE=nursery.path("q"))
         for name, mode in (("batchload-dovecot.conf", 0o644),
+                           ("batchload-dovecot-domain.conf.ext", 0o600),
                            ("batchload-dovecot-ldap.conf.ext", 0o600)):
             render(os.path.join(policy, "dovecot", name), os.path.join(folder, name), values, mode)
         self.log = nursery.path("dovecot.log")
@@ -399,6 +398,12 @@ service imap-login {
   }
   inet_listener imaps {
     port = 0
+  }
+}
+# a wrong password does not slow the next login down
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
   }
 }
 !include %(folder)s/batchload-dovecot.conf

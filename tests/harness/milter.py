@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The daemon, from an installed tree or from the build folder."""
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+
+from .process import HarnessError, render, run, wait_for, write
+from .servers import Server
+
+
+class Tree:
+    """Where the programs and the shipped files are."""
+
+    def __init__(self, sbin, bin, libexec, data):
+        self.milter = os.path.join(sbin, "batchload-milter")
+        self.command = os.path.join(bin, "batchload")
+        self.parser = os.path.join(libexec, "batchload-parse")
+        self.policy = os.path.join(data, "policy")
+
+    @staticmethod
+    def built(build, source):
+        return Tree(build, build, build, source)
+
+    @staticmethod
+    def installed(root, prefix="/usr"):
+        base = root + prefix
+        return Tree(base + "/sbin", base + "/bin", base + "/libexec/batchload",
+                    base + "/share/batchload")
+
+    @staticmethod
+    def from_environment():
+        """What `make check` tests; BATCHLOAD_DESTDIR asks for an installed tree instead."""
+        if os.environ.get("BATCHLOAD_DESTDIR"):
+            return Tree.installed(os.environ["BATCHLOAD_DESTDIR"])
+        here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        source = os.environ.get("top_srcdir", here)
+        return Tree.built(os.environ.get("top_builddir", source), source)
+
+    def complete(self):
+        return all(os.access(path, os.X_OK) for path in (self.milter, self.parser))
+
+
+class Milter(Server):
+    name = "milter"
+    user = "daemon"  # a user each Debian has
+
+    def __init__(self, nursery, tree, values, log, settings=None):
+        super().__init__(nursery)
+        self.tree = tree
+        self.log = log
+        self.folder = nursery.path("milter")
+        self.spool = self.folder + "/spool"
+        self.socket = nursery.path("m", "sock")
+        self.conf = self.folder + "/batchload.conf"
+        self.senders = self.folder + "/senders"
+        self.values = values
+        os.mkdir(self.folder, 0o755)
+        # The socket's folder belongs to the daemon: it makes the socket after dropping root.
+        for path, mode in ((self.spool, 0o700), (nursery.path("m"), 0o755)):
+            os.mkdir(path, mode)
+            shutil.chown(path, self.user, self.user)
+        self.configure(settings or {})
+
+    def configure(self, settings):
+        raise NotImplementedError
+
+    def command(self):
+        return [self.tree.milter, "-c", self.conf]
+
+    def check(self):
+        """-t: (exit code, output)."""
+        result = run([self.tree.milter, "-c", self.conf, "-t"], check=False)
+        return result.returncode, (result.stdout + result.stderr).decode(errors="replace")
+
+    def up(self):
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(self.socket)
+            return True
+        except OSError:
+            return False
+
+    def reload(self):
+        self.process.send_signal(signal.SIGUSR1)
+
+    def children(self):
+        """The daemon and what it started, pids."""
+        below, found = {}, [self.pid]
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open("/proc/%s/stat" % name, "rb") as file:
+                        parent = int(file.read().rpartition(b")")[2].split()[1])
+                    below.setdefault(parent, []).append(int(name))
+                except (OSError, IndexError):
+                    pass
+        for pid in found:
+            found += below.get(pid, [])
+        return found
+
+    def stop(self):
+        # smfi_main returns up to 5 s after TERM, and running slices finish.
+        if self.process:
+            status = self.nursery.stop(self.process, seconds=7)
+            self.process = None
+            return status
+        return None
+
+
+def _status(pid, key):
+    try:
+        with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(key + ":"):
+                    return int(line.split()[1])
+    except (OSError, IndexError, ValueError):
+        pass
+    return 0
+
+
+class MemoryPeak:
+    """Peak of resident memory of daemon and children together, in kB, sampled; and each one's
+    own high-water mark as the kernel knows it."""
+
+    def __init__(self, milter, pause=0.02):
+        self._milter = milter
+        self._pause = pause
+        self._end = threading.Event()
+        self.total = 0  # largest sum of RSS seen at one moment
+        self.daemon = 0  # VmHWM of the daemon
+        self.child = 0  # largest VmHWM of a child
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def _look(self):
+        total = 0
+        for pid in self._milter.children():
+            total += _status(pid, "VmRSS")
+            peak = _status(pid, "VmHWM")
+            if pid == self._milter.pid:
+                self.daemon = max(self.daemon, peak)
+            else:
+                self.child = max(self.child, peak)
+        self.total = max(self.total, total)
+
+    def _sample(self):
+        while not self._end.wait(self._pause):
+            self._look()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+        self._look()
