@@ -82,7 +82,11 @@ class World:
         for box in self._mailboxes.values():
             box.close()
         self._mailboxes = {}
-        self.nursery.close()
+        try:
+            if self.milter is not None:
+                self.milter.stop()
+        finally:
+            self.nursery.close()
 
     def __enter__(self):
         return self
