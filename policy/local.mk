@@ -20,3 +20,12 @@ nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchlo
 
 # The sample sender table.
 nobase_dist_pkgdata_DATA += policy/senders
+
+# What a postmaster gives to Postfix and Dovecot.
+nobase_dist_pkgdata_DATA += \
+	policy/postfix/batchload-main.cf policy/postfix/batchload-master.cf \
+	policy/postfix/batchload-domains.cf policy/postfix/batchload-mailboxes.cf \
+	policy/postfix/batchload-forwards.cf policy/postfix/batchload-lists.cf \
+	policy/postfix/batchload-recipients policy/postfix/batchload-transport \
+	policy/dovecot/batchload-dovecot.conf policy/dovecot/batchload-dovecot-domain.conf.ext \
+	policy/dovecot/batchload-dovecot-ldap.conf.ext

@@ -5,3 +5,14 @@ EXTRA_DIST += tests/lsan.supp
 
 noinst_LIBRARIES += tests/libfixture.a
 tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h
+
+# Through SMTP, LDAP and IMAP, in Python 3 without further modules.
+EXTRA_DIST += tests/tap.py tests/harness/__init__.py tests/harness/process.py \
+	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
+	tests/harness/world.py
+dist_check_SCRIPTS += tests/e2e_policy.py
+
+# For scripts/check: which tests there are.
+print-tests:
+	@for test in $(TESTS); do echo $$test; done
+.PHONY: print-tests
