@@ -19,7 +19,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/entry.c lib/entry.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
-	lib/plan.c lib/plan.h \
+	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/response.c lib/response.h \
 	lib/submit.c lib/submit.h \

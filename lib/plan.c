@@ -1,2 +1,655 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan.h"
+#include "lib/password.h"
+#include "lib/plan-view.h"
+
+struct Plan {
+    const PlanContext *context;
+    View *view;
+};
+
+/* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
+ * row's outcome stands; ANSWER_UNKNOWN: with an error. */
+typedef struct {
+    const PlanContext *context;
+    View *view;
+    const Operation *operation;
+    PlannedRow *row;
+    char *mark;
+    const Seen *own; /* what stands at the row's address */
+} Step;
+
+Plan *plan_new(const PlanContext *context)
+{
+    Plan *plan = g_new0(Plan, 1);
+    plan->context = context;
+    plan->view = view_new(context);
+    return plan;
+}
+
+void plan_free(Plan *plan)
+{
+    if (!plan)
+        return;
+    view_free(plan->view);
+    g_free(plan);
+}
+
+static Answer step_end(Step *step, Outcome *outcome)
+{
+    step->row->outcome = outcome;
+    return ANSWER_NO;
+}
+
+static Answer step_unchanged(Step *step, const char *reason)
+{
+    Outcome *outcome = outcome_new(RESULT_UNCHANGED);
+    outcome->reason = g_strdup(reason);
+    return step_end(step, outcome);
+}
+
+static const char *type_noun(ObjectType type)
+{
+    switch (type) {
+    case TYPE_FULL:
+        return "mailbox";
+    case TYPE_FORWARD:
+        return "forward";
+    case TYPE_LIST:
+        return "list";
+    case TYPE_COUNT:
+        break;
+    }
+    return "object";
+}
+
+static bool any_white(const Operation *operation)
+{
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        if (operation->white[i])
+            return true;
+    return false;
+}
+
+/* --- before any look-up in the directory --- */
+
+static Answer check_grant(Step *step, GError **error)
+{
+    (void)error;
+    const Operation *operation = step->operation;
+    const Grant *grant = step->context->grant;
+    if (!(grant->types & (1u << operation->type)))
+        return step_end(step, outcome_failed("TYPE", type_name(operation->type),
+                                             "Ask your postmaster if you need this.",
+                                             "You may not manage addresses of the type %s.",
+                                             type_name(operation->type)));
+    if (!(grant->actions & (1u << operation->action)))
+        return step_end(step, outcome_failed("ACTION", action_name(operation->action),
+                                             "Ask your postmaster if you need this.",
+                                             "You may not use the action %s.",
+                                             action_name(operation->action)));
+    if (!grant_covers(grant, operation->address->domain))
+        return step_end(step, outcome_failed("DOMAIN", operation->address->domain,
+                                             "Correct the domain, or ask your postmaster.",
+                                             "The domain %s is not one that you manage.",
+                                             operation->address->domain));
+    return ANSWER_YES;
+}
+
+static bool is_batch_address(const Step *step, const char *address)
+{
+    const char *const *batch = step->context->batch_addresses;
+    return batch && g_strv_contains(batch, address);
+}
+
+static Answer check_reserved(Step *step, GError **error)
+{
+    (void)error;
+    const Address *address = step->operation->address;
+    const char *const *reserved = step->context->reserved_locals;
+    if (is_batch_address(step, address->full))
+        return step_end(step,
+                        outcome_failed("USER", address->full, "Choose another address.",
+                                       "The address %s belongs to this service.", address->full));
+    if (reserved &&
+        (g_strv_contains(reserved, address->local) || g_strv_contains(reserved, address->full)))
+        return step_end(step, outcome_failed("USER", address->full,
+                                             "Choose another address, or ask your postmaster.",
+                                             "The address %s is reserved.", address->full));
+    return ANSWER_YES;
+}
+
+static Answer check_privilege(Step *step, GError **error)
+{
+    const PlanContext *context = step->context;
+    const Operation *operation = step->operation;
+    const Address *address = operation->address;
+    if (g_str_equal(address->full, context->requester->full)) {
+        if (operation->action == ACTION_MODIFY && !operation->targets && !operation->members)
+            return ANSWER_YES;
+        return step_end(step, outcome_failed("USER", address->full,
+                                             "Ask your postmaster for any other change.",
+                                             "Of your own address you can only change the "
+                                             "password and the white pages, with MODIFY."));
+    }
+    if (context->grant->administrators || !context->has_grant)
+        return ANSWER_YES;
+    Answer answer = context->has_grant(context->has_grant_data, address, error);
+    if (answer != ANSWER_YES)
+        return answer == ANSWER_NO ? ANSWER_YES : answer;
+    return step_end(step, outcome_failed("USER", address->full, "Ask your postmaster to do this.",
+                                         "The address %s is an administrator's, and you may not "
+                                         "change those.",
+                                         address->full));
+}
+
+/* The addresses that the row sends mail on to. */
+static GPtrArray *named(const Operation *operation)
+{
+    return operation->type == TYPE_LIST ? operation->members : operation->targets;
+}
+
+static const char *named_field(const Operation *operation)
+{
+    return operation->type == TYPE_LIST ? "LIST MEMBER" : "MAILFORWARD";
+}
+
+static Answer check_named(Step *step, GError **error)
+{
+    (void)error;
+    const Operation *operation = step->operation;
+    const Grant *grant = step->context->grant;
+    const char *field = named_field(operation);
+    GPtrArray *addresses = named(operation);
+    bool list = operation->type == TYPE_LIST;
+    unsigned bit = list ? GRANT_EXTERNAL_MEMBER : GRANT_EXTERNAL_FORWARD;
+    /* Taking an address off a list makes nothing ours. */
+    if (operation->action == ACTION_DELETE)
+        return ANSWER_YES;
+    for (guint i = 0; addresses && i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        if (is_batch_address(step, address->full))
+            return step_end(step, outcome_failed(field, address->full, "Take this address out.",
+                                                 "Mail must not be sent on to %s, the address of "
+                                                 "this service.",
+                                                 address->full));
+        if (g_str_equal(address->full, operation->address->full))
+            return step_end(step, outcome_failed(field, address->full, "Take this address out.",
+                                                 "The address %s would lead back to itself.",
+                                                 address->full));
+        if (!grant_covers(grant, address->domain) && !(grant->external & bit))
+            return step_end(
+                step,
+                outcome_failed(field, address->full, "Use an address of a domain that you manage.",
+                               "The address %s lies outside the domains that you "
+                               "manage, and you may not %s.",
+                               address->full,
+                               list ? "put such addresses on lists" : "forward to such addresses"));
+    }
+    return ANSWER_YES;
+}
+
+/* --- the directory --- */
+
+/* What stands at an address; the row needs the earlier row that made it so. */
+static Answer step_look(Step *step, const Address *address, const Seen **seen, GError **error)
+{
+    Answer answer = view_address(step->view, address, seen, error);
+    if (answer != ANSWER_YES || !(*seen)->line)
+        return answer;
+    GArray *needs = step->row->needs;
+    for (guint i = 0; i < needs->len; i++)
+        if (g_array_index(needs, unsigned, i) == (*seen)->line)
+            return answer;
+    g_array_append_val(needs, (*seen)->line);
+    return answer;
+}
+
+static Answer check_domain(Step *step, GError **error)
+{
+    const char *domain = step->operation->address->domain;
+    DomainState state = DOMAIN_MISSING;
+    if (view_domain(step->view, domain, &state, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (state == DOMAIN_MISSING)
+        return step_end(step, outcome_failed("DOMAIN", domain,
+                                             "Correct the domain, or ask your postmaster to set "
+                                             "it up.",
+                                             "The domain %s is not set up here.", domain));
+    if (state == DOMAIN_DISABLED)
+        return step_end(step, outcome_failed("DOMAIN", domain, "Ask your postmaster about it.",
+                                             "The domain %s is switched off.", domain));
+    return step_look(step, step->operation->address, &step->own, error);
+}
+
+static Answer not_available(Step *step)
+{
+    const Address *address = step->operation->address;
+    return step_end(step, outcome_failed("USER", address->full, "Choose another address.",
+                                         "The address %s is not available.", address->full));
+}
+
+/* The address must be free. */
+static Answer check_free(Step *step)
+{
+    const Address *address = step->operation->address;
+    ObjectType type;
+    if (!step->own->entry && !step->own->elsewhere)
+        return ANSWER_YES;
+    if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
+        return not_available(step);
+    return step_end(step,
+                    outcome_failed("USER", address->full, "Choose another address, or use MODIFY.",
+                                   "The address %s is taken: there is a %s with it already.",
+                                   address->full, type_noun(type)));
+}
+
+/* The address must be there, and of the row's type. */
+static Answer check_there(Step *step)
+{
+    const Operation *operation = step->operation;
+    const char *address = operation->address->full;
+    const char *noun = type_noun(operation->type);
+    ObjectType type;
+    if (!step->own->entry && !step->own->elsewhere)
+        return step_end(step, outcome_failed("USER", address,
+                                             "Correct the address, or use ADD to create it.",
+                                             "There is no %s with the address %s.", noun, address));
+    if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
+        return not_available(step);
+    if (type == operation->type)
+        return ANSWER_YES;
+    g_autofree char *advice =
+        g_strdup_printf("Correct the address, or write %s as its TYPE.", type_name(type));
+    return step_end(step, outcome_failed("TYPE", type_name(operation->type), advice,
+                                         "The address %s is a %s, not a %s.", address,
+                                         type_noun(type), noun));
+}
+
+/* Addresses inside the grant must be there. */
+static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
+{
+    const Grant *grant = step->context->grant;
+    g_autoptr(GPtrArray) inside = g_ptr_array_new();
+    for (guint i = 0; i < addresses->len; i++)
+        if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
+            g_ptr_array_add(inside, addresses->pdata[i]);
+    if (view_fetch(step->view, inside, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < inside->len; i++) {
+        const Address *address = inside->pdata[i];
+        const Seen *seen = NULL;
+        if (step_look(step, address, &seen, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (!seen->entry && !seen->elsewhere)
+            return step_end(step, outcome_failed(named_field(step->operation), address->full,
+                                                 "Correct the address, or add it in an earlier "
+                                                 "row.",
+                                                 "There is no address %s.", address->full));
+    }
+    return ANSWER_YES;
+}
+
+/* --- loops --- */
+
+typedef struct {
+    GHashTable *met;  /* addresses that were followed or wait to be */
+    GPtrArray *stack; /* of Address: to be followed */
+    guint behind;     /* how many were met behind the row's own */
+} Walk;
+
+static void walk_clear(Walk *walk)
+{
+    g_hash_table_unref(walk->met);
+    g_ptr_array_unref(walk->stack);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
+
+/* Notes where an address leads to. ANSWER_NO: back to the row's own address or to the service, or
+ * too far. What is noted is read in one go, so that looking it up is free afterwards. */
+static Answer walk_note(Walk *walk, const Step *step, GPtrArray *next, GError **error)
+{
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new();
+    for (guint i = 0; next && i < next->len; i++) {
+        g_autoptr(Address) address = address_parse(next->pdata[i], NULL, NULL);
+        if (!address)
+            continue;
+        if (g_str_equal(address->full, step->operation->address->full) ||
+            is_batch_address(step, address->full))
+            return ANSWER_NO;
+        if (!grant_covers(step->context->grant, address->domain) ||
+            !g_hash_table_add(walk->met, g_strdup(address->full)))
+            continue;
+        if (++walk->behind > PLAN_LOOP_LOOKUPS_MAX)
+            return ANSWER_NO;
+        g_ptr_array_add(fresh, address);
+        g_ptr_array_add(walk->stack, g_steal_pointer(&address));
+    }
+    return view_fetch(step->view, fresh, error);
+}
+
+/* Follows everything on the stack, depth first. */
+static Answer walk_on(Walk *walk, Step *step, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    while (walk->stack->len) {
+        g_autoptr(Address) address = g_ptr_array_steal_index(walk->stack, walk->stack->len - 1);
+        const Seen *seen = NULL;
+        if (step_look(step, address, &seen, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (!seen->entry)
+            continue;
+        Answer answer = walk_note(walk, step, profile_entry_targets(profile, seen->entry), error);
+        if (answer == ANSWER_YES)
+            answer = walk_note(walk, step, profile_entry_members(profile, seen->entry), error);
+        if (answer != ANSWER_YES)
+            return answer;
+    }
+    return ANSWER_YES;
+}
+
+static Outcome *loop_outcome(const Step *step, const char *address, bool far)
+{
+    const char *field = named_field(step->operation);
+    if (far)
+        return outcome_failed(field, address, "Name fewer lists in it.",
+                              "The address %s leads to more than %d others.", address,
+                              PLAN_LOOP_LOOKUPS_MAX);
+    return outcome_failed(field, address, "Take this address out, or change where it leads to.",
+                          "The address %s leads back to %s or to this service.", address,
+                          step->operation->address->full);
+}
+
+/* Whether mail to the row's address would come back to it, or to this service. */
+static Answer check_loops(Step *step, GPtrArray *addresses, GError **error)
+{
+    g_auto(Walk) walk = {
+        .met = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .stack = g_ptr_array_new_with_free_func((GDestroyNotify)address_free),
+    };
+    for (guint i = 0; i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        if (!grant_covers(step->context->grant, address->domain) ||
+            !g_hash_table_add(walk.met, g_strdup(address->full)))
+            continue;
+        g_ptr_array_add(walk.stack, address_copy(address));
+        Answer answer = walk_on(&walk, step, error);
+        if (answer == ANSWER_NO)
+            return step_end(step,
+                            loop_outcome(step, address->full, walk.behind > PLAN_LOOP_LOOKUPS_MAX));
+        if (answer != ANSWER_YES)
+            return answer;
+    }
+    return ANSWER_YES;
+}
+
+/* --- what is to be written --- */
+
+static void step_write(Step *step, Change *change)
+{
+    g_ptr_array_add(step->row->writes, view_expect(step->view, change));
+}
+
+/* The userPassword value of the row, made only now that all else is fine. */
+static Answer step_hash(Step *step, const char **hash, GError **error)
+{
+    const Operation *operation = step->operation;
+    *hash = operation->password;
+    if (!operation->password || operation->password_hashed)
+        return ANSWER_YES;
+    step->row->hash = password_hash(operation->password);
+    *hash = step->row->hash;
+    if (*hash)
+        return ANSWER_YES;
+    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
+                        "this system has no method to hash passwords");
+    return ANSWER_UNKNOWN;
+}
+
+static Answer plan_new_entry(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    GPtrArray *addresses = named(operation);
+    const char *hash = NULL;
+    Answer answer = check_free(step);
+    if (answer == ANSWER_YES && addresses)
+        answer = check_exist(step, addresses, error);
+    if (answer == ANSWER_YES && addresses)
+        answer = check_loops(step, addresses, error);
+    if (answer == ANSWER_YES)
+        answer = step_hash(step, &hash, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autofree char *mailbox = g_uuid_string_random();
+    step_write(step, profile_add(step->context->profile, operation, hash, mailbox, step->mark));
+    step->row->outcome = outcome_new(RESULT_CREATED);
+    return ANSWER_YES;
+}
+
+static Answer plan_modify(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    const char *hash = NULL;
+    Answer answer = check_there(step);
+    if (answer == ANSWER_YES && operation->targets)
+        answer = check_exist(step, operation->targets, error);
+    if (answer == ANSWER_YES && operation->targets)
+        answer = check_loops(step, operation->targets, error);
+    if (answer == ANSWER_YES)
+        answer = step_hash(step, &hash, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    Change *change =
+        profile_modify(step->context->profile, operation, hash, step->own->entry, step->mark);
+    if (!change)
+        return step_unchanged(step, "Everything in this row is so already.");
+    step_write(step, change);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_delete(Step *step, GError **error)
+{
+    const PlanContext *context = step->context;
+    const Address *address = step->operation->address;
+    g_autoptr(GPtrArray) lists = NULL;
+    Answer answer = check_there(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    answer = view_lists_with(step->view, address, &lists, error);
+    if (answer == ANSWER_NO)
+        return step_end(step,
+                        outcome_failed("USER", address->full, "Take it off some of them first.",
+                                       "The address %s is on more than %d lists.", address->full,
+                                       PLAN_LISTS_MAX));
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    g_ptr_array_add(gone, address->full);
+    for (guint i = 0; i < lists->len; i++) {
+        const Seen *list = lists->pdata[i];
+        if (list->line)
+            g_array_append_val(step->row->needs, list->line);
+        step_write(step, profile_members(context->profile, list->entry, NULL, gone, step->mark));
+    }
+    step_write(step, profile_delete(context->profile, step->own->entry));
+    step->row->outcome = outcome_new(RESULT_DELETED);
+    return ANSWER_YES;
+}
+
+static Answer check_members_max(Step *step, guint count)
+{
+    unsigned most = step->context->list_members_max;
+    if (count <= most)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed("LIST MEMBER", NULL, "Divide it into several lists.",
+                                         "The list %s would have %u members; at most %u are "
+                                         "possible.",
+                                         step->operation->address->full, count, most));
+}
+
+/* The members that are (or are not) on the list already. The array borrows them. */
+static GPtrArray *members_on(const Step *step, bool on)
+{
+    GPtrArray *members = step->operation->members, *found = g_ptr_array_new();
+    for (guint i = 0; members && i < members->len; i++) {
+        const Address *member = members->pdata[i];
+        if (profile_entry_has_member(step->context->profile, step->own->entry, member->full) == on)
+            g_ptr_array_add(found, members->pdata[i]);
+    }
+    return found;
+}
+
+static GPtrArray *as_text(GPtrArray *addresses)
+{
+    GPtrArray *text = g_ptr_array_new();
+    for (guint i = 0; i < addresses->len; i++)
+        g_ptr_array_add(text, ((Address *)addresses->pdata[i])->full);
+    return text;
+}
+
+static Answer plan_list_grow(Step *step, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    const Operation *operation = step->operation;
+    Answer answer = check_there(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    /* A list's white pages are what MODIFY is for; the same ones again are no change. */
+    if (any_white(operation)) {
+        g_autoptr(Change) other =
+            profile_modify(profile, operation, NULL, step->own->entry, step->mark);
+        if (other)
+            return step_end(step, outcome_failed(NULL, operation->address->full,
+                                                 "Use MODIFY for its white pages, and ADD with "
+                                                 "LIST MEMBER alone for its members.",
+                                                 "The list %s is there already with other white "
+                                                 "pages.",
+                                                 operation->address->full));
+    }
+    if (!operation->members || operation->members->len == 0)
+        return step_unchanged(step, "The list is there already.");
+    g_autoptr(GPtrArray) added = members_on(step, false);
+    if (added->len == 0)
+        return step_unchanged(step, "They are on the list already.");
+    GPtrArray *present = profile_entry_members(profile, step->own->entry);
+    answer = check_members_max(step, added->len + (present ? present->len : 0));
+    if (answer == ANSWER_YES)
+        answer = check_exist(step, added, error);
+    if (answer == ANSWER_YES)
+        answer = check_loops(step, added, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) text = as_text(added);
+    step_write(step, profile_members(profile, step->own->entry, text, NULL, step->mark));
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_list_shrink(Step *step)
+{
+    Answer answer = check_there(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) removed = members_on(step, true);
+    if (removed->len == 0)
+        return step_unchanged(step, "None of them is on the list.");
+    g_autoptr(GPtrArray) text = as_text(removed);
+    step_write(step,
+               profile_members(step->context->profile, step->own->entry, NULL, text, step->mark));
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_list_add(Step *step, GError **error)
+{
+    if (step->own->entry)
+        return plan_list_grow(step, error);
+    GPtrArray *members = step->operation->members;
+    Answer answer = check_members_max(step, members ? members->len : 0);
+    return answer == ANSWER_YES ? plan_new_entry(step, error) : answer;
+}
+
+static Answer plan_change(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    bool list = operation->type == TYPE_LIST;
+    switch (operation->action) {
+    case ACTION_ADD:
+        return list ? plan_list_add(step, error) : plan_new_entry(step, error);
+    case ACTION_MODIFY:
+        return plan_modify(step, error);
+    case ACTION_DELETE:
+        return list && operation->members && operation->members->len ? plan_list_shrink(step)
+                                                                     : plan_delete(step, error);
+    case ACTION_COUNT:
+        break;
+    }
+    g_assert_not_reached();
+}
+
+Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error)
+{
+    static Answer (*const checks[])(Step *, GError **) = {
+        check_grant, check_reserved, check_privilege, check_named, check_domain, plan_change,
+    };
+    g_autofree char *mark = g_strdup_printf("%s/%u", plan->context->job, operation->line);
+    g_autoptr(PlannedRow) planned = planned_row_new(operation->line, NULL);
+    Step step = {
+        .context = plan->context,
+        .view = plan->view,
+        .operation = operation,
+        .row = planned,
+        .mark = mark,
+    };
+    view_trim(plan->view);
+    Answer answer = ANSWER_YES;
+    for (guint i = 0; i < G_N_ELEMENTS(checks) && answer == ANSWER_YES; i++)
+        answer = checks[i](&step, error);
+    if (answer == ANSWER_UNKNOWN)
+        return answer;
+    plan_assume(plan, planned);
+    *row = g_steal_pointer(&planned);
+    return ANSWER_YES;
+}
+
+/* --- reading ahead, and being told --- */
+
+static void add_inside(const Grant *grant, GPtrArray *wanted, GPtrArray *addresses)
+{
+    for (guint i = 0; addresses && i < addresses->len; i++)
+        if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
+            g_ptr_array_add(wanted, addresses->pdata[i]);
+}
+
+Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error)
+{
+    const Grant *grant = plan->context->grant;
+    g_autoptr(GPtrArray) wanted = g_ptr_array_new(), deleted = g_ptr_array_new();
+    for (guint i = 0; i < operations->len && wanted->len < PLAN_VALUES_MAX / 50; i++) {
+        const Operation *operation = operations->pdata[i];
+        if (!operation || !grant_covers(grant, operation->address->domain))
+            continue;
+        g_ptr_array_add(wanted, operation->address);
+        if (operation->action == ACTION_DELETE)
+            g_ptr_array_add(deleted, operation->address);
+        else
+            add_inside(grant, wanted, named(operation));
+    }
+    if (view_fetch(plan->view, wanted, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    return view_has_room(plan->view) ? view_fetch_lists(plan->view, deleted, error) : ANSWER_YES;
+}
+
+void plan_observe(Plan *plan, const char *dn, const Entry *entry)
+{
+    view_observe(plan->view, dn, entry);
+}
+
+void plan_assume(Plan *plan, const PlannedRow *row)
+{
+    for (guint i = 0; row->writes && i < row->writes->len; i++) {
+        const PlannedWrite *write = row->writes->pdata[i];
+        view_lay(plan->view, write->change, row->line);
+    }
+}

@@ -25,8 +25,15 @@ typedef struct {
     unsigned list_members_max;
 } PlanContext;
 
-/* Most look-ups one row may cost while loops are searched for; beyond it the row fails. */
+/* Most addresses behind a row's own targets or members that are looked at while loops are
+ * searched for; beyond it the row fails. */
 #define PLAN_LOOP_LOOKUPS_MAX 1000
+
+/* Most lists an address may be on and still be deleted by one row. */
+#define PLAN_LISTS_MAX 2000
+
+/* Most values of entries kept between rows. */
+#define PLAN_VALUES_MAX 100000
 
 /* What a write expects to find: absent (uuid, version and mark all NULL), the version that was
  * read, or the mark that an earlier row of the slice leaves. */
@@ -38,13 +45,20 @@ typedef struct {
     char *mark;    /* "JOB/LINE" of the earlier row, or NULL */
 } PlannedWrite;
 
+/* One row's plan. At most one write on each DN. */
 typedef struct {
     unsigned line;
-    GPtrArray *writes; /* of PlannedWrite, in order; empty: the outcome stands already */
+    GPtrArray *writes; /* of PlannedWrite, in order; empty or NULL: the outcome stands already */
     Outcome *outcome;  /* on success of all writes; or why nothing is written */
+    GArray *needs;     /* of unsigned: lines of the slice's earlier rows whose effects this plan
+                          relies on; NULL: none */
+    Secret *hash;      /* of a clear password, made once and kept when planned anew; or NULL */
 } PlannedRow;
 
+/* A row whose outcome stands already; outcome is taken over. Caller owns the result. */
+PlannedRow *planned_row_new(unsigned line, Outcome *outcome);
 void planned_row_free(PlannedRow *row);
+void planned_write_free(PlannedWrite *write);
 
 /* The plan of a slice (or of single rows of it): an overlay of the rows planned so far lies over
  * the directory, so that a row sees the effect of the earlier ones. One thread. */
@@ -66,20 +80,25 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
  * anew after another writer came between. Takes a copy. */
 void plan_observe(Plan *plan, const char *dn, const Entry *entry);
 
-/* Lays the effect of a row that was planned before (a stored one) over what the next rows see. */
+/* Lays the effect of a row that was planned before (a stored one) over what the next rows see.
+ * The DNs of its writes have been observed or looked at before. */
 void plan_assume(Plan *plan, const PlannedRow *row);
 
 /* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes: to be sealed.
  * Floating; _from_variant NULL on other shapes. */
-#define PLAN_ROWS_TYPE "a(ua(" CHANGE_TYPE "bmsmsms)" OUTCOME_TYPE ")"
+#define PLAN_WRITE_TYPE "(" CHANGE_TYPE "bmsmsms)"
+#define PLAN_ROW_TYPE "(ua" PLAN_WRITE_TYPE OUTCOME_TYPE "aums)"
+#define PLAN_ROWS_TYPE "a" PLAN_ROW_TYPE
 GVariant *planned_rows_to_variant(GPtrArray *rows);
 GPtrArray *planned_rows_from_variant(GVariant *value);
 
-/* The domains that a slice's work reads or writes (normal form, no doubles), for its claim;
- * "*" alone when it may be any (a DELETE under domains=*). Caller owns it (g_strfreev). */
+/* The domains that a slice's work reads or writes (normal form, no doubles, sorted), for its
+ * claim; "*" alone when it may be any (a DELETE under domains=*). Only domains inside the grant:
+ * of others nothing is read. Caller owns it (g_strfreev). */
 GStrv plan_domains(const Grant *grant, GPtrArray *operations);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlannedRow, planned_row_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlannedWrite, planned_write_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 
 #endif

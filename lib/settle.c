@@ -1,2 +1,642 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/settle.h"
+
+/* doc/settling.md tells the rules. The work goes in passes: look at the DNs of what is not done
+ * (not in the very first pass of a first attempt), judge each row, then either send what stands
+ * before the first row that must be planned anew, or plan anew. */
+
+/* Most writes handed to the directory at once. */
+#define SETTLE_BATCH 256
+
+typedef enum {
+    VERDICT_NONE,   /* nothing to do: done, or its outcome stands */
+    VERDICT_SEND,   /* some of its writes are to be sent */
+    VERDICT_REPLAN, /* to be planned anew */
+    VERDICT_RENEW,  /* its entry is deleted, only removals from lists are to be made anew */
+} Verdict;
+
+typedef enum { STAGE_OPEN, STAGE_QUEUED, STAGE_HELD, STAGE_STUCK, STAGE_DONE } Stage;
+
+/* How far a row is. */
+typedef struct {
+    Stage stage;
+    Verdict verdict;
+    bool *done;       /* per write */
+    bool conflict;    /* a write met another state since the row was planned */
+    bool mismatch;    /* what stands there is not what the plan expects */
+    bool disturbed;   /* its effect is not what the rows that need it were planned on */
+    unsigned replans; /* for its own sake, not for an earlier row's */
+} Track;
+
+/* What stands at a DN: as read, and with what the rows judged so far will have made of it. */
+typedef struct {
+    Entry *entry; /* as read; NULL: absent */
+    bool present;
+    char *uuid;
+    char *version;
+    char *mark;
+} State;
+
+typedef struct {
+    const Settle *settle;
+    GPtrArray *rows;
+    Track *tracks;
+    GHashTable *index;     /* line → index + 1 */
+    GHashTable *deletes;   /* DN → line of the last row that deletes it; DNs borrowed */
+    GHashTable *states;    /* DN → State */
+    GPtrArray *batch;      /* of Write */
+    GArray *batch_rows;    /* per write: index of its row */
+    GArray *batch_numbers; /* and which of the row's writes it is */
+} Work;
+
+static void state_free(gpointer data)
+{
+    State *state = data;
+    entry_free(state->entry);
+    g_free(state->uuid);
+    g_free(state->version);
+    g_free(state->mark);
+    g_free(state);
+}
+
+static PlannedRow *row_at(const Work *work, guint at)
+{
+    return work->rows->pdata[at];
+}
+
+static guint writes_of(const PlannedRow *row)
+{
+    return row->writes ? row->writes->len : 0;
+}
+
+static const Operation *operation_at(const Work *work, guint at)
+{
+    return work->settle->operations->pdata[at];
+}
+
+static void track_reset(Work *work, guint at)
+{
+    Track *track = &work->tracks[at];
+    g_free(track->done);
+    track->done = g_new0(bool, writes_of(row_at(work, at)) + 1);
+    track->stage = STAGE_OPEN;
+    track->conflict = false;
+}
+
+static void work_init(Work *work, const Settle *settle, GPtrArray *rows)
+{
+    work->settle = settle;
+    work->rows = rows;
+    work->tracks = g_new0(Track, rows->len + 1);
+    work->index = g_hash_table_new(NULL, NULL);
+    work->deletes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    work->states = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, state_free);
+    work->batch = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    work->batch_rows = g_array_new(FALSE, FALSE, sizeof(guint));
+    work->batch_numbers = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint i = 0; i < rows->len; i++) {
+        g_hash_table_insert(work->index, GUINT_TO_POINTER(row_at(work, i)->line),
+                            GUINT_TO_POINTER(i + 1));
+        track_reset(work, i);
+    }
+}
+
+static void work_clear(Work *work)
+{
+    for (guint i = 0; i < work->rows->len; i++)
+        g_free(work->tracks[i].done);
+    g_free(work->tracks);
+    g_hash_table_unref(work->index);
+    g_hash_table_unref(work->deletes);
+    g_hash_table_unref(work->states);
+    g_ptr_array_unref(work->batch);
+    g_array_unref(work->batch_rows);
+    g_array_unref(work->batch_numbers);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
+
+/* A row whose outcome stands: nothing of it is to be sent, and it relies on nothing any more. */
+static void row_close(PlannedRow *row)
+{
+    if (row->writes)
+        g_ptr_array_set_size(row->writes, 0);
+    if (row->needs)
+        g_array_set_size(row->needs, 0);
+    g_clear_pointer(&row->hash, secret_free);
+}
+
+/* --- looking --- */
+
+static Answer observe(Work *work, const char *dn, GError **error)
+{
+    const PlanContext *context = work->settle->context;
+    if (g_hash_table_contains(work->states, dn))
+        return ANSWER_YES;
+    g_autoptr(Entry) entry = NULL;
+    Answer answer =
+        directory_read(context->directory, dn, profile_attributes(context->profile), &entry, error);
+    if (answer == ANSWER_UNKNOWN)
+        return answer;
+    State *state = g_new0(State, 1);
+    if (entry) {
+        state->present = true;
+        state->uuid = g_strdup(profile_entry_uuid(context->profile, entry));
+        state->version = g_strdup(profile_entry_version(context->profile, entry));
+        state->mark = g_strdup(profile_entry_mark(context->profile, entry));
+        state->entry = g_steal_pointer(&entry);
+    }
+    g_hash_table_insert(work->states, g_strdup(dn), state);
+    return ANSWER_YES;
+}
+
+/* Reads the DNs of every row that is not done. */
+static Answer observe_all(Work *work, GError **error)
+{
+    g_hash_table_remove_all(work->states);
+    g_hash_table_remove_all(work->deletes);
+    for (guint i = 0; i < work->rows->len; i++) {
+        const PlannedRow *row = row_at(work, i);
+        if (work->tracks[i].stage == STAGE_DONE)
+            continue;
+        work->tracks[i].stage = STAGE_OPEN;
+        for (guint j = 0; j < writes_of(row); j++) {
+            const PlannedWrite *write = row->writes->pdata[j];
+            if (observe(work, write->change->dn, error) != ANSWER_YES)
+                return ANSWER_UNKNOWN;
+            if (write->change->kind == CHANGE_DELETE)
+                g_hash_table_insert(work->deletes, g_strdup(write->change->dn),
+                                    GUINT_TO_POINTER(row->line));
+        }
+    }
+    return ANSWER_YES;
+}
+
+/* --- judging --- */
+
+typedef enum { JUDGED_DONE, JUDGED_SEND, JUDGED_OTHER } Judged;
+
+/* The line of this job's mark, or 0. */
+static unsigned mark_line(const Work *work, const char *mark)
+{
+    const char *job = work->settle->context->job;
+    gsize length = strlen(job);
+    if (!mark || strncmp(mark, job, length) != 0 || mark[length] != '/')
+        return 0;
+    guint64 line = 0;
+    if (!g_ascii_string_to_unsigned(mark + length + 1, 10, 1, G_MAXUINT, &line, NULL))
+        return 0;
+    return (unsigned)line;
+}
+
+static bool as_expected(const State *state, const PlannedWrite *write)
+{
+    if (!write->expect_present || !state->present)
+        return write->expect_present == state->present;
+    if (write->uuid && g_strcmp0(write->uuid, state->uuid) != 0)
+        return false;
+    if (write->version)
+        return g_strcmp0(write->version, state->version) == 0;
+    return write->mark && g_strcmp0(write->mark, state->mark) == 0;
+}
+
+/* The entry that the write is about exists no more. */
+static bool is_gone(const State *state, const PlannedWrite *write)
+{
+    if (!write->expect_present)
+        return false;
+    return !state->present ||
+           (write->uuid && state->uuid && !g_str_equal(write->uuid, state->uuid));
+}
+
+static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite *write)
+{
+    const State *state = g_hash_table_lookup(work->states, write->change->dn);
+    if (!state) /* the first pass of a first attempt does not look */
+        return JUDGED_SEND;
+    if (state->present && mark_line(work, state->mark) >= row->line)
+        return JUDGED_DONE;
+    if (as_expected(state, write))
+        return JUDGED_SEND;
+    /* Deleted: by this row, or by a later one, which came only after this one was done. */
+    gpointer last = g_hash_table_lookup(work->deletes, write->change->dn);
+    if (is_gone(state, write) && GPOINTER_TO_UINT(last) >= row->line)
+        return JUDGED_DONE;
+    return JUDGED_OTHER;
+}
+
+/* What the directory will hold once the write is sent. */
+static void foresee(Work *work, const PlannedRow *row, const PlannedWrite *write)
+{
+    State *state = g_hash_table_lookup(work->states, write->change->dn);
+    if (!state)
+        return;
+    if (write->change->kind != CHANGE_MODIFY)
+        g_clear_pointer(&state->uuid, g_free);
+    g_clear_pointer(&state->version, g_free);
+    g_clear_pointer(&state->mark, g_free);
+    state->present = write->change->kind != CHANGE_DELETE;
+    if (state->present)
+        state->mark = g_strdup_printf("%s/%u", work->settle->context->job, row->line);
+}
+
+static Track *track_of_line(const Work *work, unsigned line)
+{
+    guint at = GPOINTER_TO_UINT(g_hash_table_lookup(work->index, GUINT_TO_POINTER(line)));
+    return at ? &work->tracks[at - 1] : NULL;
+}
+
+/* Whether a row that this one needs turned out, or may yet turn out, otherwise than planned. */
+static bool needs_disturbed(const Work *work, const PlannedRow *row)
+{
+    for (guint i = 0; row->needs && i < row->needs->len; i++) {
+        const Track *other = track_of_line(work, g_array_index(row->needs, unsigned, i));
+        if (other && (other->disturbed || other->verdict == VERDICT_REPLAN))
+            return true;
+    }
+    return false;
+}
+
+/* The row's own entry is deleted, and only lists differ from what was expected. */
+static bool only_removals_left(const Work *work, guint at)
+{
+    const PlannedRow *row = row_at(work, at);
+    guint last = writes_of(row) - 1;
+    const PlannedWrite *write = row->writes->pdata[last];
+    return last > 0 && write->change->kind == CHANGE_DELETE && work->tracks[at].done[last];
+}
+
+static Verdict judge_row(Work *work, guint at)
+{
+    PlannedRow *row = row_at(work, at);
+    Track *track = &work->tracks[at];
+    guint open = 0;
+    track->mismatch = false;
+    if (track->stage == STAGE_DONE)
+        return VERDICT_NONE;
+    bool disturbed = needs_disturbed(work, row);
+    if (writes_of(row) == 0)
+        return disturbed ? VERDICT_REPLAN : VERDICT_NONE;
+    for (guint j = 0; j < row->writes->len; j++) {
+        const PlannedWrite *write = row->writes->pdata[j];
+        Judged judged = track->done[j] ? JUDGED_DONE : judge(work, row, write);
+        track->done[j] = judged == JUDGED_DONE;
+        track->mismatch |= judged == JUDGED_OTHER;
+        open += judged != JUDGED_DONE;
+        if (judged == JUDGED_SEND)
+            foresee(work, row, write);
+    }
+    if (open == 0) {
+        track->stage = STAGE_DONE;
+        return VERDICT_NONE;
+    }
+    if (only_removals_left(work, at))
+        return track->mismatch || track->conflict ? VERDICT_RENEW : VERDICT_SEND;
+    if (track->mismatch || track->conflict || disturbed) {
+        /* One that only follows an earlier row's fate is not counted. */
+        track->mismatch = !disturbed;
+        return VERDICT_REPLAN;
+    }
+    return VERDICT_SEND;
+}
+
+/* --- sending --- */
+
+/* The sentence for a write that the directory refuses. */
+static Outcome *refusal(const Work *work, guint at, const Write *write)
+{
+    const Operation *operation = operation_at(work, at);
+    const char *field =
+        write->attribute
+            ? profile_field_of_attribute(work->settle->context->profile, write->attribute)
+            : NULL;
+    const char *value = operation ? operation->address->full : NULL;
+    Field which;
+    bool secret = false;
+    if (field && field_find(field, &which)) {
+        secret = field_is_secret(which);
+        if (secret)
+            value = NULL;
+        else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
+            value = operation->white[which - FIELD_WHITE_FIRST];
+    }
+    bool text = write->server_text && !secret;
+    bool partly = work->tracks[at].done[0];
+    return outcome_failed(field, value, "Correct the row and send it again.", "%s%s%s%s%s",
+                          write->words ? write->words : "The directory refuses this row.",
+                          text ? " (" : "", text ? write->server_text : "", text ? ")" : "",
+                          partly ? " It was taken off its lists before that." : "");
+}
+
+static void row_refused(Work *work, guint at, Outcome *outcome)
+{
+    PlannedRow *row = row_at(work, at);
+    outcome_free(row->outcome);
+    row->outcome = outcome;
+    row_close(row);
+    work->tracks[at].stage = STAGE_DONE;
+    work->tracks[at].disturbed = true;
+}
+
+static void take_result(Work *work, guint at, guint number, const Write *write)
+{
+    Track *track = &work->tracks[at];
+    switch (write->state) {
+    case WRITE_DONE:
+        track->done[number] = true;
+        track->stage = STAGE_DONE;
+        for (guint j = 0; j < writes_of(row_at(work, at)); j++)
+            if (!track->done[j])
+                track->stage = STAGE_QUEUED;
+        return;
+    case WRITE_CONFLICT:
+        track->stage = STAGE_STUCK;
+        track->conflict = true;
+        return;
+    case WRITE_REFUSED:
+        row_refused(work, at, refusal(work, at, write));
+        return;
+    case WRITE_UNSENT:
+    case WRITE_UNKNOWN:
+        track->stage = STAGE_STUCK;
+        return;
+    }
+}
+
+static Answer flush(Work *work, GError **error)
+{
+    if (work->batch->len == 0)
+        return ANSWER_YES;
+    Answer answer = directory_apply(work->settle->context->directory, work->batch, error);
+    for (guint i = 0; i < work->batch->len; i++)
+        take_result(work, g_array_index(work->batch_rows, guint, i),
+                    g_array_index(work->batch_numbers, guint, i), work->batch->pdata[i]);
+    g_ptr_array_set_size(work->batch, 0);
+    g_array_set_size(work->batch_rows, 0);
+    g_array_set_size(work->batch_numbers, 0);
+    return answer == ANSWER_YES ? ANSWER_YES : ANSWER_UNKNOWN;
+}
+
+static void queue_write(Work *work, guint at, guint number)
+{
+    const PlannedWrite *write = row_at(work, at)->writes->pdata[number];
+    char *assertion = NULL;
+    if (write->change->kind != CHANGE_ADD)
+        assertion = profile_assertion(work->settle->context->profile, write->uuid, write->version,
+                                      write->version ? NULL : write->mark);
+    g_ptr_array_add(work->batch, write_new(write->change, assertion));
+    g_array_append_val(work->batch_rows, at);
+    g_array_append_val(work->batch_numbers, number);
+    work->tracks[at].stage = STAGE_QUEUED;
+}
+
+/* Whether the row must wait for what becomes of a row that it needs. */
+static bool is_held(const Work *work, const PlannedRow *row)
+{
+    for (guint i = 0; row->needs && i < row->needs->len; i++) {
+        const Track *other = track_of_line(work, g_array_index(row->needs, unsigned, i));
+        if (other &&
+            (other->disturbed || other->stage == STAGE_STUCK || other->stage == STAGE_HELD))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a row that this one needs is under way on another DN: on the same DN order and
+ * assertion keep them apart, else its end must be known before this one is sent. */
+static bool must_wait(const Work *work, const PlannedRow *row)
+{
+    const PlannedWrite *own = row->writes->pdata[0];
+    for (guint i = 0; row->needs && i < row->needs->len; i++) {
+        guint at = GPOINTER_TO_UINT(g_hash_table_lookup(
+            work->index, GUINT_TO_POINTER(g_array_index(row->needs, unsigned, i))));
+        if (!at || work->tracks[at - 1].stage != STAGE_QUEUED)
+            continue;
+        const PlannedWrite *other = row_at(work, at - 1)->writes->pdata[0];
+        if (!g_str_equal(own->change->dn, other->change->dn))
+            return true;
+    }
+    return false;
+}
+
+/* The writes of a row of several, each after the one before is done. */
+static Answer send_one_by_one(Work *work, guint at, GError **error)
+{
+    Track *track = &work->tracks[at];
+    guint count = writes_of(row_at(work, at));
+    for (guint j = 0; j < count && track->stage != STAGE_DONE; j++) {
+        if (track->done[j])
+            continue;
+        queue_write(work, at, j);
+        if (flush(work, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (track->stage == STAGE_STUCK)
+            break;
+    }
+    return ANSWER_YES;
+}
+
+/* Sends the rows before end that are to be sent. ANSWER_YES: every write that was sent has a sure
+ * end. */
+static Answer send_rows(Work *work, guint end, GError **error)
+{
+    for (guint i = 0; i < end; i++) {
+        PlannedRow *row = row_at(work, i);
+        Track *track = &work->tracks[i];
+        if (track->verdict != VERDICT_SEND || track->stage == STAGE_DONE)
+            continue;
+        bool several = row->writes->len > 1;
+        if ((several || must_wait(work, row) || work->batch->len >= SETTLE_BATCH) &&
+            flush(work, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (is_held(work, row)) {
+            track->stage = STAGE_HELD;
+            continue;
+        }
+        if (!several)
+            queue_write(work, i, 0);
+        else if (send_one_by_one(work, i, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+    }
+    return flush(work, error);
+}
+
+/* --- planning anew --- */
+
+/* The row of which only removals from lists are left, on the lists as they are now. */
+static PlannedRow *renew(const Work *work, guint at)
+{
+    const Profile *profile = work->settle->context->profile;
+    const PlannedRow *row = row_at(work, at);
+    const Operation *operation = operation_at(work, at);
+    g_autofree char *mark = g_strdup_printf("%s/%u", work->settle->context->job, row->line);
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    PlannedRow *fresh = planned_row_new(row->line, outcome_copy(row->outcome));
+    g_ptr_array_add(gone, operation->address->full);
+    for (guint j = 0; j < row->writes->len; j++) {
+        const PlannedWrite *old = row->writes->pdata[j];
+        const State *state = g_hash_table_lookup(work->states, old->change->dn);
+        if (work->tracks[at].done[j] || !state || !state->entry ||
+            !profile_entry_has_member(profile, state->entry, operation->address->full))
+            continue;
+        PlannedWrite *write = g_new0(PlannedWrite, 1);
+        write->change = profile_members(profile, state->entry, NULL, gone, mark);
+        write->expect_present = true;
+        write->uuid = g_strdup(profile_entry_uuid(profile, state->entry));
+        write->version = g_strdup(profile_entry_version(profile, state->entry));
+        g_ptr_array_add(fresh->writes, write);
+    }
+    return fresh;
+}
+
+/* Plans one row anew; a hash that was made stays the same. */
+static Answer replan_row(Work *work, Plan *plan, guint at, PlannedRow **fresh, GError **error)
+{
+    const PlannedRow *row = row_at(work, at);
+    Track *track = &work->tracks[at];
+    if (track->verdict == VERDICT_RENEW) {
+        *fresh = renew(work, at);
+        plan_assume(plan, *fresh);
+        return ANSWER_YES;
+    }
+    if (track->mismatch && ++track->replans > SETTLE_REPLANS_MAX) {
+        *fresh =
+            planned_row_new(row->line, outcome_failed(NULL, operation_at(work, at)->address->full,
+                                                      "Send this row again.",
+                                                      "The entry was changed by somebody else "
+                                                      "meanwhile."));
+        return ANSWER_YES;
+    }
+    Operation again = *operation_at(work, at);
+    if (row->hash) {
+        again.password = row->hash;
+        again.password_hashed = true;
+    }
+    if (plan_row(plan, &again, fresh, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (row->hash && writes_of(*fresh))
+        (*fresh)->hash = secret_dup(row->hash);
+    return ANSWER_YES;
+}
+
+/* A row that is not planned anew, but not sent yet: the rows after it see its effect. */
+static void assume_open(const Work *work, Plan *plan, guint at)
+{
+    const PlannedRow *row = row_at(work, at);
+    g_autoptr(GPtrArray) open = g_ptr_array_new();
+    for (guint j = 0; j < writes_of(row); j++)
+        if (!work->tracks[at].done[j])
+            g_ptr_array_add(open, row->writes->pdata[j]);
+    PlannedRow rest = {.line = row->line, .writes = open};
+    plan_assume(plan, &rest);
+}
+
+/* A plan that knows what was just read, and has read ahead for the rows to be planned anew. */
+static Plan *plan_prepare(const Work *work, guint first, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(work->settle->context);
+    g_autoptr(GPtrArray) operations = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer dn, state;
+    g_hash_table_iter_init(&iter, work->states);
+    while (g_hash_table_iter_next(&iter, &dn, &state))
+        plan_observe(plan, dn, ((State *)state)->entry);
+    for (guint i = first; i < work->rows->len; i++)
+        if (work->tracks[i].verdict == VERDICT_REPLAN)
+            g_ptr_array_add(operations, operation_at(work, i));
+    if (plan_prefetch(plan, operations, error) != ANSWER_YES)
+        return NULL;
+    return g_steal_pointer(&plan);
+}
+
+/* Commits the rows with the fresh ones in the place of the old, then puts them there. */
+static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
+{
+    g_autoptr(GPtrArray) proposed = g_ptr_array_new();
+    for (guint i = 0; i < work->rows->len; i++) {
+        if (work->tracks[i].stage == STAGE_DONE)
+            row_close(row_at(work, i));
+        g_ptr_array_add(proposed, fresh->pdata[i] ? fresh->pdata[i] : row_at(work, i));
+    }
+    if (!work->settle->commit(work->settle->data, proposed, error))
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < work->rows->len; i++) {
+        work->tracks[i].disturbed = false;
+        if (!fresh->pdata[i])
+            continue;
+        planned_row_free(work->rows->pdata[i]);
+        work->rows->pdata[i] = g_steal_pointer(&fresh->pdata[i]);
+        track_reset(work, i);
+    }
+    return ANSWER_YES;
+}
+
+/* Plans the rows anew that need it, from the first on; all rows before it are carried out. */
+static Answer replan_rows(Work *work, guint first, GError **error)
+{
+    g_autoptr(Plan) plan = plan_prepare(work, first, error);
+    if (!plan)
+        return ANSWER_UNKNOWN;
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
+    g_ptr_array_set_size(fresh, (gint)work->rows->len);
+    for (guint i = first; i < work->rows->len; i++) {
+        PlannedRow *row = NULL;
+        switch (work->tracks[i].verdict) {
+        case VERDICT_NONE:
+            break;
+        case VERDICT_SEND:
+            assume_open(work, plan, i);
+            break;
+        case VERDICT_REPLAN:
+        case VERDICT_RENEW:
+            if (replan_row(work, plan, i, &row, error) != ANSWER_YES)
+                return ANSWER_UNKNOWN;
+            fresh->pdata[i] = row;
+            break;
+        }
+    }
+    return commit_fresh(work, fresh, error);
+}
+
+/* --- the passes --- */
+
+/* Judges every row in order. ANSWER_NO: nothing is left to do. *first: the first row to be
+ * planned anew (or their number); *sends: whether something before it is to be sent. */
+static bool judge_rows(Work *work, guint *first, bool *sends)
+{
+    *first = work->rows->len;
+    *sends = false;
+    for (guint i = 0; i < work->rows->len; i++) {
+        Verdict verdict = judge_row(work, i);
+        work->tracks[i].verdict = verdict;
+        if ((verdict == VERDICT_REPLAN || verdict == VERDICT_RENEW) && i < *first)
+            *first = i;
+        if (verdict == VERDICT_SEND && *first == work->rows->len)
+            *sends = true;
+    }
+    return *sends || *first < work->rows->len;
+}
+
+Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error)
+{
+    g_auto(Work) work = {0};
+    guint first;
+    bool sends;
+    work_init(&work, settle, rows);
+    /* Each pass ends a row, or plans one anew for its own sake, which is bounded. */
+    guint passes = 2 * rows->len * (SETTLE_REPLANS_MAX + 2) + 3;
+    for (bool look = settle->again; passes; passes--, look = true) {
+        if (look && observe_all(&work, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (!judge_rows(&work, &first, &sends)) {
+            for (guint i = 0; i < rows->len; i++)
+                row_close(rows->pdata[i]);
+            return ANSWER_YES;
+        }
+        Answer answer = sends ? send_rows(&work, first, error) : replan_rows(&work, first, error);
+        if (answer != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+    }
+    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY,
+                        "the directory's answers do not agree with what it holds");
+    return ANSWER_UNKNOWN;
+}

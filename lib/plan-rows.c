@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/plan.h"
+
+/* Planned rows as values: made, freed, kept in the spool. */
+
+void planned_write_free(PlannedWrite *write)
+{
+    if (!write)
+        return;
+    change_free(write->change);
+    g_free(write->uuid);
+    g_free(write->version);
+    g_free(write->mark);
+    g_free(write);
+}
+
+PlannedRow *planned_row_new(unsigned line, Outcome *outcome)
+{
+    PlannedRow *row = g_new0(PlannedRow, 1);
+    row->line = line;
+    row->outcome = outcome;
+    row->writes = g_ptr_array_new_with_free_func((GDestroyNotify)planned_write_free);
+    row->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    return row;
+}
+
+void planned_row_free(PlannedRow *row)
+{
+    if (!row)
+        return;
+    g_clear_pointer(&row->writes, g_ptr_array_unref);
+    g_clear_pointer(&row->needs, g_array_unref);
+    outcome_free(row->outcome);
+    secret_free(row->hash);
+    g_free(row);
+}
+
+static GVariant *write_to_variant(const PlannedWrite *write)
+{
+    return g_variant_new("(@" CHANGE_TYPE "bmsmsms)", change_to_variant(write->change),
+                         (gboolean)write->expect_present, write->uuid, write->version, write->mark);
+}
+
+static GVariant *row_to_variant(const PlannedRow *row)
+{
+    GVariantBuilder writes, needs;
+    g_variant_builder_init(&writes, G_VARIANT_TYPE("a" PLAN_WRITE_TYPE));
+    for (guint i = 0; row->writes && i < row->writes->len; i++)
+        g_variant_builder_add_value(&writes, write_to_variant(row->writes->pdata[i]));
+    g_variant_builder_init(&needs, G_VARIANT_TYPE("au"));
+    for (guint i = 0; row->needs && i < row->needs->len; i++)
+        g_variant_builder_add(&needs, "u", g_array_index(row->needs, unsigned, i));
+    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "aums)", row->line, &writes,
+                         outcome_to_variant(row->outcome), &needs, row->hash);
+}
+
+GVariant *planned_rows_to_variant(GPtrArray *rows)
+{
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(PLAN_ROWS_TYPE));
+    for (guint i = 0; i < rows->len; i++)
+        g_variant_builder_add_value(&builder, row_to_variant(rows->pdata[i]));
+    return g_variant_builder_end(&builder);
+}
+
+static PlannedWrite *write_from_variant(GVariant *value)
+{
+    g_autoptr(PlannedWrite) write = g_new0(PlannedWrite, 1);
+    g_autoptr(GVariant) change = NULL;
+    gboolean present = FALSE;
+    g_variant_get(value, "(@" CHANGE_TYPE "bmsmsms)", &change, &present, &write->uuid,
+                  &write->version, &write->mark);
+    write->expect_present = present;
+    write->change = change_from_variant(change);
+    return write->change ? g_steal_pointer(&write) : NULL;
+}
+
+static PlannedRow *row_from_variant(GVariant *value)
+{
+    g_autoptr(GVariant) writes = NULL, outcome = NULL, needs = NULL;
+    g_autoptr(PlannedRow) row = planned_row_new(0, NULL);
+    g_variant_get(value, "(u@a" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "@aums)", &row->line, &writes,
+                  &outcome, &needs, &row->hash);
+    row->outcome = outcome_from_variant(outcome);
+    if (!row->outcome)
+        return NULL;
+    for (gsize i = 0; i < g_variant_n_children(writes); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(writes, i);
+        PlannedWrite *write = write_from_variant(child);
+        if (!write)
+            return NULL;
+        g_ptr_array_add(row->writes, write);
+    }
+    gsize count = 0;
+    const guint32 *lines = g_variant_get_fixed_array(needs, &count, sizeof(guint32));
+    if (count)
+        g_array_append_vals(row->needs, lines, (guint)count);
+    return g_steal_pointer(&row);
+}
+
+GPtrArray *planned_rows_from_variant(GVariant *value)
+{
+    if (!value || !g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE)))
+        return NULL;
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
+    for (gsize i = 0; i < g_variant_n_children(value); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(value, i);
+        PlannedRow *row = row_from_variant(child);
+        if (!row)
+            return NULL;
+        g_ptr_array_add(rows, row);
+    }
+    return g_steal_pointer(&rows);
+}
+
+/* --- what a slice may touch --- */
+
+static void add_domains(GHashTable *domains, const Grant *grant, GPtrArray *addresses)
+{
+    for (guint i = 0; addresses && i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        if (grant_covers(grant, address->domain))
+            g_hash_table_add(domains, g_strdup(address->domain));
+    }
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+GStrv plan_domains(const Grant *grant, GPtrArray *operations)
+{
+    g_autoptr(GHashTable) domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    bool deletes = false;
+    for (guint i = 0; i < operations->len; i++) {
+        const Operation *operation = operations->pdata[i];
+        if (!operation)
+            continue;
+        if (grant_covers(grant, operation->address->domain))
+            g_hash_table_add(domains, g_strdup(operation->address->domain));
+        add_domains(domains, grant, operation->targets);
+        add_domains(domains, grant, operation->members);
+        deletes |= operation->action == ACTION_DELETE;
+    }
+    /* A deleted address leaves the lists of every domain of the grant. */
+    if (deletes && grant->every_domain) {
+        g_hash_table_remove_all(domains);
+        g_hash_table_add(domains, g_strdup("*"));
+    }
+    for (guint i = 0; deletes && grant->domains && grant->domains[i]; i++)
+        g_hash_table_add(domains, g_strdup(grant->domains[i]));
+
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, domains);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_names);
+    g_ptr_array_add(names, NULL);
+    return (GStrv)g_ptr_array_free(names, FALSE);
+}
