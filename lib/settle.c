@@ -542,7 +542,7 @@ static Plan *plan_prepare(const Work *work, guint first, GError **error)
         plan_observe(plan, dn, ((State *)state)->entry);
     for (guint i = first; i < work->rows->len; i++)
         if (work->tracks[i].verdict == VERDICT_REPLAN)
-            g_ptr_array_add(operations, operation_at(work, i));
+            g_ptr_array_add(operations, (gpointer)operation_at(work, i));
     if (plan_prefetch(plan, operations, error) != ANSWER_YES)
         return NULL;
     return g_steal_pointer(&plan);
