@@ -41,10 +41,16 @@ typedef struct {
 
 /* The operation of a row, or NULL with *outcome set to the failed outcome that the administrator
  * reads. A cell "-" clears a white page on MODIFY (on ADD it is as empty) and is an error
- * elsewhere. Any thread. Caller owns both. */
+ * elsewhere. With DELETE, cells that DELETE has no use for (password, white pages, a forward's
+ * targets) are not looked at, so that a list of what is there can be sent back. Any thread. Caller
+ * owns both. */
 Operation *operation_from_row(const TableRow *row, const TableHead *head,
                               const OperationRules *rules, Outcome **outcome);
 void operation_free(Operation *operation);
+
+/* Whether a row with a password looks shifted by a separator inside it: a cell after the PASSWORD
+ * column is nothing that may stand there. What is after the password must then not be repeated. */
+bool operation_row_is_shifted(const TableRow *row, const TableHead *head);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_free)
 

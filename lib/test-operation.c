@@ -1,8 +1,315 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "lib/operation.h"
+
+#include "lib/password.h"
+#include <string.h>
+
+static const TableLimits limits = {10, 50, 100000, 1000000};
+static const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512};
+static const OperationRules lenient = {false, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512};
+
+typedef struct {
+    TableHead *head;
+    TableRow *row;
+} Parsed;
+
+static Parsed parse(const char *head, const char *line)
+{
+    g_autofree char *file = g_strdup_printf("%s\n%s\n", head, line);
+    g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_data(file, -1, NULL);
+    g_autoptr(TableReader) reader = table_reader_new(stream, &limits);
+    g_autoptr(GError) error = NULL;
+    Parsed parsed = {NULL, NULL};
+    Answer answer = table_reader_next(reader, &parsed.row, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(answer, ==, ANSWER_YES);
+    parsed.head = table_head_copy(table_reader_head(reader, NULL));
+    return parsed;
+}
+
+static void append_addresses(GString *out, const char *name, GPtrArray *addresses)
+{
+    if (!addresses)
+        return;
+    g_string_append_printf(out, " %s:", name);
+    for (unsigned i = 0; i < addresses->len; i++)
+        g_string_append_printf(out, "%s%s", i ? "," : "",
+                               ((Address *)g_ptr_array_index(addresses, i))->full);
+}
+
+/* An operation, or why there is none: "field|value|reason|advice", as one line. */
+static char *describe(const char *head, const char *line, const OperationRules *with)
+{
+    Parsed parsed = parse(head, line);
+    g_autoptr(TableHead) owned_head = parsed.head;
+    g_autoptr(TableRow) row = parsed.row;
+    g_autoptr(Outcome) outcome = NULL;
+    g_autoptr(Operation) operation = operation_from_row(row, owned_head, with, &outcome);
+    GString *out = g_string_new(NULL);
+    if (!operation) {
+        g_assert_nonnull(outcome);
+        g_assert_cmpint(outcome->result, ==, RESULT_FAILED);
+        g_assert_true(outcome->reason && g_str_has_suffix(outcome->reason, "."));
+        g_assert_true(outcome->advice && g_str_has_suffix(outcome->advice, "."));
+        g_string_printf(out, "%s|%s|%s", outcome->field ? outcome->field : "",
+                        outcome->value ? outcome->value : "", outcome->reason);
+        /* R4.12: whatever is wrong, a secret is not told. */
+        g_assert_null(strstr(out->str, "s3cret"));
+        g_assert_null(strstr(outcome->advice, "s3cret"));
+        return g_string_free(out, FALSE);
+    }
+    g_assert_null(outcome);
+    g_assert_cmpuint(operation->line, ==, 2);
+    g_string_printf(out, "%s %s %s", type_name(operation->type), action_name(operation->action),
+                    operation->address->full);
+    if (operation->password)
+        g_string_append_printf(out, " %s:%s", operation->password_hashed ? "hash" : "password",
+                               operation->password);
+    append_addresses(out, "targets", operation->targets);
+    append_addresses(out, "members", operation->members);
+    for (unsigned i = 0; i < FIELD_WHITE_COUNT; i++) {
+        if (operation->white[i])
+            g_string_append_printf(out, " %s=%s", field_name((Field)(FIELD_WHITE_FIRST + i)),
+                                   operation->white[i]);
+    }
+    return g_string_free(out, FALSE);
+}
+
+#define D "DOMAIN;USER;TYPE;ACTION"
+#define P D ";PASSWORD"
+#define F D ";MAILFORWARD"
+#define L D ";LIST MEMBER"
+#define SHIFTED                                                                                    \
+    " can't be used as it stands. It comes after the password and may be a part of it, so "        \
+    "nothing after the password is repeated."
+
+/* One row a rule: the headline, the row, and what it becomes. */
+static const struct {
+    const char *rule, *head, *line, *is;
+    bool lenient;
+} cases[] = {
+    /* TYPE, ACTION */
+    {"nine cells", P, "a.de;u;FULL;ADD;s3cret", "FULL ADD u@a.de password:s3cret", 0},
+    {"nine cells", D, "a.de;u;FULL;DELETE", "FULL DELETE u@a.de", 0},
+    {"nine cells", P, "a.de;u;FULL;MODIFY;s3cret", "FULL MODIFY u@a.de password:s3cret", 0},
+    {"nine cells", F, "a.de;u;FORWARD;ADD;x@b.de", "FORWARD ADD u@a.de targets:x@b.de", 0},
+    {"nine cells", D, "a.de;u;FORWARD;DELETE", "FORWARD DELETE u@a.de", 0},
+    {"nine cells", F, "a.de;u;FORWARD;MODIFY;x@b.de", "FORWARD MODIFY u@a.de targets:x@b.de", 0},
+    {"nine cells", L, "a.de;l;LIST;ADD;x@b.de", "LIST ADD l@a.de members:x@b.de", 0},
+    {"nine cells", L, "a.de;l;LIST;DELETE;x@b.de", "LIST DELETE l@a.de members:x@b.de", 0},
+    {"nine cells", D, "a.de;l;LIST;MODIFY", "LIST MODIFY l@a.de", 0},
+    {"letter case", D, "a.de;u;Full;delete", "FULL DELETE u@a.de", 0},
+    {"TYPE empty", D, "a.de;u;;ADD", "TYPE||TYPE is empty.", 0},
+    {"TYPE mistyped", D, "a.de;u;FULLL;ADD", "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
+    {"TYPE unknown", D, "a.de;u;MAILBOX;ADD", "TYPE|MAILBOX|Unknown TYPE.", 0},
+    {"TYPE of later", D, "a.de;u;dlist;ADD", "TYPE|dlist|TYPE DLIST is not available yet.", 0},
+    {"TYPE of later", D, "a.de;;DOMAIN;ADD", "TYPE|DOMAIN|TYPE DOMAIN is not available yet.", 0},
+    {"ACTION empty", D, "a.de;u;FULL;", "ACTION||ACTION is empty.", 0},
+    {"ACTION mistyped", D, "a.de;u;FULL;DELTE", "ACTION|DELTE|Unknown ACTION; did you mean DELETE?",
+     0},
+    {"ACTION of later", D, "a.de;u;FULL;SUSPEND",
+     "ACTION|SUSPEND|ACTION SUSPEND is not available yet.", 0},
+    {"ACTION of later", D, "a.de;u;FULL;Import",
+     "ACTION|Import|ACTION IMPORT is not available yet.", 0},
+    {"ACTION unknown", D, "a.de;u;FULL;42", "ACTION|42|Unknown ACTION.", 0},
+    /* DOMAIN, USER */
+    {"R3.31 lower case", D, "SomeDomain.COM;Bob;FULL;DELETE", "FULL DELETE bob@somedomain.com", 0},
+    {"R3.31 Unicode", D, "müller.de;u;FULL;DELETE", "FULL DELETE u@xn--mller-kva.de", 0},
+    {"DOMAIN empty", D, ";u;FULL;DELETE", "DOMAIN||DOMAIN is empty.", 0},
+    {"DOMAIN incomplete", D, "somedomain;u;FULL;DELETE",
+     "DOMAIN|somedomain|The domain is not complete: it needs a form like example.com.", 0},
+    {"USER empty", D, "a.de;;FULL;DELETE", "USER||USER is empty.", 0},
+    {"USER with an @", D, "a.de;u@a.de;FULL;DELETE",
+     "USER|u@a.de|The user part of the address can't have the character @ in it here.", 0},
+    {"ragged", P, "a.de;u;FULL;ADD;s3;cret", "||The row has 6 fields, but the headline has 5.", 0},
+    {"ragged", P, "a.de", "||The row has 1 field, but the headline has 5.", 0},
+    /* PASSWORD */
+    {"R3.13 ADD without column", D, "a.de;u;FULL;ADD",
+     "PASSWORD||PASSWORD is empty, but ADD of a FULL needs it.", 0},
+    {"R3.13 ADD", P, "a.de;u;FULL;ADD;", "PASSWORD||PASSWORD is empty, but ADD of a FULL needs it.",
+     1},
+    {"R3.13 MODIFY", P, "a.de;u;FULL;MODIFY;",
+     "PASSWORD||PASSWORD is empty, but MODIFY of a FULL needs it.", 0},
+    {"R3.13 MODIFY, not required", P, "a.de;u;FULL;MODIFY;", "FULL MODIFY u@a.de", 1},
+    {"R3.14 other scheme", P, "a.de;u;FULL;ADD;{SASL}s3cret", "PASSWORD||*", 0},
+    {"R3.14 hash", P,
+     "a.de;u;FULL;ADD;{CRYPT}$6$saltsalt$" /* the form alone counts */
+     "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/",
+     "FULL ADD u@a.de hash:{CRYPT}$6$saltsalt$"
+     "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/",
+     0},
+    {"R3.18 lone hyphen", P, "a.de;u;FULL;ADD;-",
+     "PASSWORD||A lone - clears a white page only, it is no password.", 0},
+    {"password of a formula", P, "a.de;u;FULL;ADD;=s3cret", "FULL ADD u@a.de password:=s3cret", 0},
+    {"outer blanks in quotes", P, "a.de;u;FULL;ADD;\" s3cret \"",
+     "FULL ADD u@a.de password: s3cret ", 0},
+    {"PASSWORD on FORWARD", P ";MAILFORWARD", "a.de;u;FORWARD;ADD;s3cret;x@b.de",
+     "PASSWORD||A FORWARD has no password.", 0},
+    {"PASSWORD on LIST", P, "a.de;u;LIST;MODIFY;s3cret", "PASSWORD||A LIST has no password.", 0},
+    {"PASSWORD on DELETE", P, "a.de;u;FULL;DELETE;s3cret", "FULL DELETE u@a.de", 0},
+    {"PASSWORD on DELETE", P, "a.de;u;LIST;DELETE;s3cret", "LIST DELETE u@a.de", 0},
+    /* MAILFORWARD */
+    {"several targets", F, "a.de;u;FORWARD;ADD; x@b.de\tY@B.de  x@B.DE ",
+     "FORWARD ADD u@a.de targets:x@b.de,y@b.de", 0},
+    {"targets by lines", F, "a.de;u;FORWARD;ADD;\"x@b.de\r\ny@b.de\"",
+     "FORWARD ADD u@a.de targets:x@b.de,y@b.de", 0},
+    {"targets missing", F, "a.de;u;FORWARD;ADD;",
+     "MAILFORWARD||MAILFORWARD is empty, but ADD of a FORWARD needs it.", 0},
+    {"targets missing", D, "a.de;u;FORWARD;MODIFY",
+     "MAILFORWARD||MAILFORWARD is empty, but MODIFY of a FORWARD needs it.", 0},
+    {"targets of blanks", F, "a.de;u;FORWARD;ADD;\"  \"",
+     "MAILFORWARD||MAILFORWARD is empty, but ADD of a FORWARD needs it.", 0},
+    {"bare target", F, "a.de;u;FORWARD;ADD;x@b.de bob",
+     "MAILFORWARD|bob|MAILFORWARD must hold whole addresses.", 0},
+    {"bad target", F, "a.de;u;FORWARD;ADD;x@b",
+     "MAILFORWARD|x@b|The domain is not complete: it needs a form like example.com.", 0},
+    {"comma between", F, "a.de;u;FORWARD;ADD;x@b.de,y@b.de", "MAILFORWARD|x@b.de,y@b.de|*", 0},
+    {"R3.18 lone hyphen", F, "a.de;u;FORWARD;MODIFY;-",
+     "MAILFORWARD|-|A lone - clears a white page only.", 0},
+    {"R3.39 to itself", F, "a.de;u;FORWARD;ADD;x@b.de U@A.de",
+     "MAILFORWARD|U@A.de|An address can't forward to itself.", 0},
+    {"MAILFORWARD on FULL", P ";MAILFORWARD", "a.de;u;FULL;ADD;s3cret;x@b.de",
+     "MAILFORWARD|x@b.de|MAILFORWARD on FULL is not available yet.", 0},
+    {"MAILFORWARD on LIST", F, "a.de;l;LIST;ADD;x@b.de",
+     "MAILFORWARD|x@b.de|A LIST has no MAILFORWARD.", 0},
+    {"MAILFORWARD on LIST DELETE", F, "a.de;l;LIST;DELETE;x@b.de",
+     "MAILFORWARD|x@b.de|A LIST has no MAILFORWARD.", 0},
+    {"MAILFORWARD on DELETE", F, "a.de;u;FORWARD;DELETE;x@b.de", "FORWARD DELETE u@a.de", 0},
+    {"MAILFORWARD on DELETE", F, "a.de;u;FULL;DELETE;x@b.de", "FULL DELETE u@a.de", 0},
+    /* LIST MEMBER */
+    {"bare members", L, "a.de;l;LIST;ADD;Bob eve@a.de x@b.de BOB@A.DE",
+     "LIST ADD l@a.de members:bob@a.de,eve@a.de,x@b.de", 0},
+    {"no members", L, "a.de;l;LIST;ADD;", "LIST ADD l@a.de", 0},
+    {"no members", L, "a.de;l;LIST;DELETE;", "LIST DELETE l@a.de", 0},
+    {"R3.29 one bad member", L, "a.de;l;LIST;ADD;bob e..ve",
+     "LIST MEMBER|e..ve|The user part of the address can't have the character . in it here.", 0},
+    {"R3.27 MODIFY", L, "a.de;l;LIST;MODIFY;bob",
+     "LIST MEMBER|bob|LIST MEMBER can't be given with MODIFY.", 0},
+    {"members on FULL", L ";PASSWORD", "a.de;u;FULL;ADD;bob;s3cret",
+     "LIST MEMBER|bob|A FULL has no members.", 0},
+    {"members on FORWARD", F ";LIST MEMBER", "a.de;u;FORWARD;ADD;x@b.de;bob",
+     "LIST MEMBER|bob|A FORWARD has no members.", 0},
+    {"members on FULL DELETE", L, "a.de;u;FULL;DELETE;bob",
+     "LIST MEMBER|bob|A FULL has no members.", 0},
+    {"R3.18 lone hyphen", L, "a.de;l;LIST;DELETE;-",
+     "LIST MEMBER|-|A lone - clears a white page only.", 0},
+    {"R3.39 itself", L, "a.de;l;LIST;ADD;bob l",
+     "LIST MEMBER|l|A list can't be a member of itself.", 0},
+    {"itself taken out", L, "a.de;l;LIST;DELETE;l", "LIST DELETE l@a.de members:l@a.de", 0},
+    /* white pages */
+    {"white pages", P ";GIVENNAME;SURNAME;SIPADDRESS", "a.de;u;FULL;ADD;s3cret;Bob;O'Müller;sip:b",
+     "FULL ADD u@a.de password:s3cret GIVENNAME=Bob SURNAME=O'Müller SIPADDRESS=sip:b", 0},
+    {"R3.18 empty leaves", D ";GIVENNAME;SURNAME", "a.de;l;LIST;MODIFY;;x",
+     "LIST MODIFY l@a.de SURNAME=x", 0},
+    {"R3.18 hyphen clears", D ";GIVENNAME;COUNTRYNAME", "a.de;l;LIST;MODIFY;-;-",
+     "LIST MODIFY l@a.de GIVENNAME= COUNTRYNAME=", 0},
+    {"hyphen on ADD is as empty", D ";GIVENNAME", "a.de;l;LIST;ADD;-", "LIST ADD l@a.de", 0},
+    {"hyphen written safely", D ";GIVENNAME", "a.de;l;LIST;MODIFY;'-",
+     "LIST MODIFY l@a.de "
+     "GIVENNAME=",
+     0},
+    {"not looked at on DELETE", D ";GIVENNAME;COUNTRYNAME", "a.de;u;FULL;DELETE;-;Germany",
+     "FULL DELETE u@a.de", 0},
+    {"COUNTRYNAME", D ";COUNTRYNAME", "a.de;l;LIST;ADD;de", "LIST ADD l@a.de COUNTRYNAME=DE", 0},
+    {"COUNTRYNAME in words", D ";COUNTRYNAME", "a.de;l;LIST;ADD;Germany",
+     "COUNTRYNAME|Germany|COUNTRYNAME must be the two letters of ISO 3166.", 0},
+    {"COUNTRYNAME of digits", D ";COUNTRYNAME", "a.de;l;LIST;ADD;49",
+     "COUNTRYNAME|49|COUNTRYNAME must be the two letters of ISO 3166.", 0},
+    {"COUNTRYNAME after a password", P ";COUNTRYNAME", "a.de;u;FULL;ADD;s3cret;Germany",
+     "COUNTRYNAME|Germany|COUNTRYNAME must be the two letters of ISO 3166.", 0},
+    {"several lines", D ";POSTALADDRESS", "a.de;l;LIST;ADD;\"one\ntwo\"",
+     "LIST ADD l@a.de POSTALADDRESS=one\ntwo", 0},
+    {"one line", D ";TITLE", "a.de;l;LIST;ADD;\"one\r\nBcc: two\"",
+     "TITLE|one??Bcc: two|TITLE has a line break or a control character in it.", 0},
+    {"control character", D ";DESCRIPTION", "a.de;l;LIST;ADD;\"a\x1b[2J\"",
+     "DESCRIPTION|a?[2J|DESCRIPTION has a line break or a control character in it.", 0},
+    {"special characters are literal", D ";TITLE", "a.de;l;LIST;ADD;\"*()\\,+\"\"<>;=#  \"",
+     "LIST ADD l@a.de TITLE=*()\\,+\"<>;=#  ", 0},
+    /* shifted by a separator in the password, and of the right length all the same */
+    {"shifted TYPE", "DOMAIN;USER;PASSWORD;TYPE;ACTION;PHONE", "a.de;u;pa;s3cret;FULL;ADD",
+     "TYPE||TYPE" SHIFTED, 0},
+    {"shifted USER", "TYPE;ACTION;PASSWORD;USER;DOMAIN;TITLE", "FULL;ADD;pa;s3cret;u;a.de",
+     "DOMAIN||DOMAIN" SHIFTED, 0},
+    {"shifted MAILFORWARD", P ";MAILFORWARD;TITLE", "a.de;u;FULL;ADD;pa;s3cret;",
+     "MAILFORWARD||MAILFORWARD" SHIFTED, 0},
+    {"mistyped, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULLL;ADD",
+     "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
+    {"of later, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULL;SUSPEND",
+     "ACTION|SUSPEND|ACTION SUSPEND is not available yet.", 0},
+};
+
+static void test_cases(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *is =
+            describe(cases[i].head, cases[i].line, cases[i].lenient ? &lenient : &rules);
+        g_test_message("%s: %s", cases[i].rule, is);
+        gsize length = strlen(cases[i].is);
+        /* A star: the words are another room's. */
+        if (cases[i].is[length - 1] == '*')
+            g_assert_cmpint(strncmp(is, cases[i].is, length - 1), ==, 0);
+        else
+            g_assert_cmpstr(is, ==, cases[i].is);
+    }
+}
+
+/* Every white page has its place. */
+static void test_white(void)
+{
+    for (unsigned i = FIELD_WHITE_FIRST; i <= FIELD_WHITE_LAST; i++) {
+        const char *name = field_name((Field)i), *value = i == FIELD_COUNTRYNAME ? "DE" : "a value";
+        g_autofree char *head = g_strdup_printf(D ";%s", name);
+        g_autofree char *line = g_strdup_printf("a.de;l;LIST;ADD;%s", value);
+        g_autofree char *is = describe(head, line, &rules);
+        g_autofree char *expected = g_strdup_printf("LIST ADD l@a.de %s=%s", name, value);
+        g_assert_cmpstr(is, ==, expected);
+    }
+}
+
+static void test_limits(void)
+{
+    g_autoptr(GString) line = g_string_new("a.de;l;LIST;ADD;");
+    for (unsigned i = 0; i < OPERATION_ADDRESSES_MAX; i++)
+        g_string_append_printf(line, "m%u ", i);
+    g_string_append(line, "m0 m1");
+    g_autofree char *most = describe(L, line->str, &rules);
+    g_assert_true(g_str_has_prefix(most, "LIST ADD l@a.de members:m0@a.de,m1@a.de,"));
+    g_string_append(line, " more");
+    g_autofree char *more = describe(L, line->str, &rules);
+    g_assert_cmpstr(more, ==,
+                    "LIST MEMBER||LIST MEMBER holds more addresses than the limit of 1000 in one "
+                    "cell.");
+    g_autofree char *text = g_strnfill(1025, 'x');
+    g_autofree char *long_line = g_strdup_printf("a.de;l;LIST;ADD;%s", text);
+    g_autofree char *said = describe(D ";TITLE", long_line, &rules);
+    g_assert_true(g_str_has_suffix(said, "|TITLE is longer than the limit of 1024 bytes."));
+    g_autofree char *longer = describe(D ";DESCRIPTION", long_line, &rules);
+    g_assert_true(g_str_has_prefix(longer, "LIST ADD l@a.de DESCRIPTION=xxx"));
+}
+
+static void test_names(void)
+{
+    for (unsigned i = 0; i < TYPE_COUNT; i++) {
+        ObjectType type;
+        g_assert_true(type_find(type_name((ObjectType)i), &type));
+        g_assert_cmpuint(type, ==, i);
+    }
+    for (unsigned i = 0; i < ACTION_COUNT; i++) {
+        Action action;
+        g_assert_true(action_find(action_name((Action)i), &action));
+        g_assert_cmpuint(action, ==, i);
+    }
+    ObjectType type;
+    g_assert_false(type_find("DLIST", &type));
+    g_assert_false(type_find("", &type));
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/operation/rows (R3.13 to R3.31)", test_cases);
+    g_test_add_func("/operation/white pages (R3.15)", test_white);
+    g_test_add_func("/operation/limits", test_limits);
+    g_test_add_func("/operation/names", test_names);
     return g_test_run();
 }
