@@ -49,7 +49,8 @@ static char *describe(const char *head, const char *line, const OperationRules *
     if (!operation) {
         g_assert_nonnull(outcome);
         g_assert_cmpint(outcome->result, ==, RESULT_FAILED);
-        g_assert_true(outcome->reason && g_str_has_suffix(outcome->reason, "."));
+        g_assert_nonnull(outcome->reason);
+        g_assert_nonnull(strchr(".?", outcome->reason[strlen(outcome->reason) - 1]));
         g_assert_true(outcome->advice && g_str_has_suffix(outcome->advice, "."));
         g_string_printf(out, "%s|%s|%s", outcome->field ? outcome->field : "",
                         outcome->value ? outcome->value : "", outcome->reason);
