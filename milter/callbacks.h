@@ -1,1 +1,45 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_CALLBACKS_H
+#define BATCHLOAD_CALLBACKS_H
+
+#include "lib/config.h"
+#include "policy/sender.h"
+
+/* Thin adapters from libmilter to session; the only file that includes libmilter/mfapi.h. */
+
+/* What mails are judged by, one immutable snapshot. Each mail holds on to the one it began with.
+ * Counted references, any thread. */
+typedef struct World World;
+
+/* Takes a reference of config, takes senders over, borrows spool. */
+World *world_new(Config *config, SenderTable *senders, Spool *spool);
+World *world_ref(World *world);
+void world_unref(World *world);
+SenderTable *world_senders(const World *world);
+
+/* The snapshot for mails that begin from now on; keeps a reference of its own. NULL: none, mails
+ * are deferred. Any thread. libmilter hands no data to its callbacks, so this one pointer is
+ * theirs. */
+void callbacks_set_world(World *world);
+
+typedef enum { CALLBACKS_ERROR_LIBRARY, CALLBACKS_ERROR_SOCKET } CallbacksError;
+#define CALLBACKS_ERROR (callbacks_error_quark())
+GQuark callbacks_error_quark(void);
+
+/* Registers with libmilter and opens the socket ("unix:/path", "inet:port@host"). Main thread,
+ * once, before callbacks_run(). false with CALLBACKS_ERROR. */
+bool callbacks_listen(const char *socket, GError **error);
+
+/* Serves until TERM, INT or callbacks_stop() (then up to 5 s more); false when libmilter gave up.
+ * SIGTERM and SIGINT must be blocked in every thread: libmilter waits for them in one of its own,
+ * and for SIGHUP; so that a HUP does not end the daemon, call this outside the main thread and let
+ * the main thread ignore HUP without blocking it. When it has returned no callback touches the
+ * spool or a snapshot any more, although connections may still be open. */
+bool callbacks_run(void);
+
+/* Makes callbacks_run() return; any thread. */
+void callbacks_stop(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_unref)
+
+#endif

@@ -2,8 +2,10 @@
 # The daemon.
 
 noinst_LIBRARIES += milter/libmilterd.a
-milter_libmilterd_a_SOURCES = milter/session.c milter/session.h milter/workers.c milter/workers.h \
-	milter/callbacks.c milter/callbacks.h
+milter_libmilterd_a_SOURCES = milter/session.c milter/session.h \
+	milter/mailbox.c milter/mailbox.h milter/header.c milter/header.h \
+	milter/workers.c milter/workers.h \
+	milter/callbacks.c milter/callbacks.h milter/start.c milter/start.h
 
 sbin_PROGRAMS += batchload-milter
 batchload_milter_SOURCES = milter/main.c

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "milter/start.h"
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+G_DEFINE_QUARK(batchload - start - error, start_error)
+
+static bool fail(GError **error, StartError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static bool fail(GError **error, StartError code, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    if (error != NULL)
+        *error = g_error_new_valist(START_ERROR, (int)code, format, values);
+    va_end(values);
+    return false;
+}
+
+bool start_user_find(const char *name, StartUser *user, GError **error)
+{
+    *user = (StartUser){.uid = geteuid(), .gid = getegid()};
+    if (name == NULL || geteuid() != 0)
+        return true;
+    const struct passwd *entry = getpwnam(name);
+    if (entry == NULL)
+        return fail(error, START_ERROR_USER, "There is no user \"%s\" to run as.", name);
+    *user = (StartUser){.name = g_strdup(name), .uid = entry->pw_uid, .gid = entry->pw_gid};
+    return true;
+}
+
+void start_user_clear(StartUser *user)
+{
+    g_clear_pointer(&user->name, g_free);
+}
+
+bool start_give_file(const char *path, const StartUser *user, GError **error)
+{
+    if (user->name == NULL || lchown(path, user->uid, user->gid) == 0)
+        return true;
+    return fail(error, START_ERROR_FOLDER, "%s can't be given to user %s: %s.", path, user->name,
+                g_strerror(errno));
+}
+
+bool start_make_folder(const char *path, const StartUser *user, GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        return true;
+    g_autofree char *parent = g_path_get_dirname(path);
+    if (g_mkdir_with_parents(parent, 0755) != 0 || g_mkdir(path, 0700) != 0)
+        return fail(error, START_ERROR_FOLDER, "The folder %s can't be made: %s.", path,
+                    g_strerror(errno));
+    return start_give_file(path, user, error);
+}
+
+/* The path of a unix socket, or NULL. */
+static const char *unix_path(const char *socket)
+{
+    static const char *const prefixes[] = {"unix:", "local:"};
+    for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        if (g_str_has_prefix(socket, prefixes[i]))
+            return socket + strlen(prefixes[i]);
+    return *socket == '/' ? socket : NULL;
+}
+
+/* Removes what a daemon that was killed has left. */
+static bool remove_stale(const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
+    if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >= sizeof(address.sun_path))
+        return fail(error, START_ERROR_SOCKET, "The socket's path %s is too long.", path);
+    if (lstat(path, &status) != 0) {
+        if (errno == ENOENT)
+            return true;
+        return fail(error, START_ERROR_SOCKET, "The socket %s can't be used: %s.", path,
+                    g_strerror(errno));
+    }
+    if (!S_ISSOCK(status.st_mode))
+        return fail(error, START_ERROR_SOCKET, "%s is in the way: it is not a socket.", path);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failed = probe < 0 ? errno : 0;
+    if (probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof(address)) != 0)
+        failed = errno;
+    if (probe >= 0)
+        close(probe);
+    if (failed == 0)
+        return fail(error, START_ERROR_SOCKET, "Another daemon answers at the socket %s.", path);
+    if (failed != ECONNREFUSED || g_unlink(path) != 0)
+        return fail(error, START_ERROR_SOCKET, "The socket %s can't be used: %s.", path,
+                    g_strerror(failed != ECONNREFUSED ? failed : errno));
+    return true;
+}
+
+static bool find_group(const char *name, gid_t *gid, GError **error)
+{
+    const struct group *entry = getgrnam(name);
+    if (entry == NULL)
+        return fail(error, START_ERROR_USER, "There is no group \"%s\" for the socket.", name);
+    *gid = entry->gr_gid;
+    return true;
+}
+
+bool start_socket_prepare(const char *socket, unsigned mode, const char *group, GError **error)
+{
+    const char *path = unix_path(socket);
+    gid_t gid = 0;
+    if (path == NULL)
+        return true;
+    if (!remove_stale(path, error) || (group != NULL && !find_group(group, &gid, error)))
+        return false;
+    /* Made by root, the socket is born with its group: a chown by path could be led astray. */
+    if (group != NULL && geteuid() == 0 && setegid(gid) != 0)
+        return fail(error, START_ERROR_SOCKET, "The socket can't be given to the group %s: %s.",
+                    group, g_strerror(errno));
+    umask(~mode & 0777);
+    return true;
+}
+
+bool start_socket_opened(const char *socket, const char *group, GError **error)
+{
+    const char *path = unix_path(socket);
+    gid_t gid = 0;
+    umask(077);
+    if (path == NULL || group == NULL)
+        return true;
+    if (geteuid() == 0) {
+        if (setegid(getgid()) == 0)
+            return true;
+    } else if (find_group(group, &gid, error)) {
+        if (lchown(path, (uid_t)-1, gid) == 0)
+            return true;
+    } else {
+        return false;
+    }
+    return fail(error, START_ERROR_SOCKET, "The socket can't be given to the group %s: %s.", group,
+                g_strerror(errno));
+}
+
+bool start_drop_rights(const StartUser *user, GError **error)
+{
+    if (user->name == NULL)
+        return true;
+    if (initgroups(user->name, user->gid) != 0 || setgid(user->gid) != 0 || setuid(user->uid) != 0)
+        return fail(error, START_ERROR_RIGHTS, "Could not become user %s: %s.", user->name,
+                    g_strerror(errno));
+    if (user->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
+        return fail(error, START_ERROR_RIGHTS, "Root's rights were not given up for good.");
+    return true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_START_H
+#define BATCHLOAD_START_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What a daemon does once at its start, before any thread. Errors are sentences for the
+ * postmaster. */
+typedef enum {
+    START_ERROR_USER,   /* no such user or group */
+    START_ERROR_SOCKET, /* the socket's path is in use or can't be used */
+    START_ERROR_FOLDER, /* the spool's folder can't be made */
+    START_ERROR_RIGHTS, /* privileges could not be dropped */
+} StartError;
+#define START_ERROR (start_error_quark())
+GQuark start_error_quark(void);
+
+/* Whom to run as. */
+typedef struct {
+    char *name; /* NULL: stay who we are */
+    uid_t uid;
+    gid_t gid;
+} StartUser;
+
+/* name NULL, or not started as root: stay. false with START_ERROR_USER. */
+bool start_user_find(const char *name, StartUser *user, GError **error);
+void start_user_clear(StartUser *user);
+
+/* Makes the folder (0700, the user's) where it is missing. */
+bool start_make_folder(const char *path, const StartUser *user, GError **error);
+
+/* Gives a file just made to the user. */
+bool start_give_file(const char *path, const StartUser *user, GError **error);
+
+/* Before and after a socket is opened, which gets the mode and group that were configured; a stale
+ * unix socket (one where connecting is refused) is removed. Afterwards the umask is 077. Other
+ * sockets than unix ones need nothing. false with START_ERROR_SOCKET or START_ERROR_USER. */
+bool start_socket_prepare(const char *socket, unsigned mode, const char *group, GError **error);
+bool start_socket_opened(const char *socket, const char *group, GError **error);
+
+/* Becomes user for good and shows that there is no way back. */
+bool start_drop_rights(const StartUser *user, GError **error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StartUser, start_user_clear)
+
+#endif
