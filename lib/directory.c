@@ -239,13 +239,16 @@ int directory_wait(Directory *directory, LDAP *ld, int id, LDAPMessage **message
 static int bind_handle(Directory *directory, LDAP *ld, const char *dn, const Secret *password,
                        char **text)
 {
-    struct berval credential = {.bv_val = (char *)password,
-                                .bv_len = password != NULL ? strlen(password) : 0};
+    char none[] = ""; /* EXTERNAL: present and empty, or the server asks on */
+    struct berval credential = {.bv_val = none};
     g_autoptr(LDAPMessage) message = NULL;
     char *diagnostic_text = NULL;
     int id;
-    int code = ldap_sasl_bind(ld, dn, dn != NULL ? LDAP_SASL_SIMPLE : "EXTERNAL", &credential, NULL,
-                              NULL, &id);
+    int code;
+    if (dn != NULL)
+        credential = (struct berval){.bv_val = (char *)password, .bv_len = strlen(password)};
+    code = ldap_sasl_bind(ld, dn, dn != NULL ? LDAP_SASL_SIMPLE : "EXTERNAL", &credential, NULL,
+                          NULL, &id);
     if (code != LDAP_SUCCESS)
         return code;
     switch (directory_wait(directory, ld, id, &message)) {

@@ -1,8 +1,830 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "lib/directory.h"
+#include "tests/slapd-fixture.h"
+
+#include <ldap.h>
+#include <signal.h>
+#include <string.h>
+
+#define DOMAIN_DN "ou=example.org,ou=domains,dc=example,dc=org"
+static const char *const domains[] = {"example.org", NULL};
+static const char *const all[] = {"*", NULL};
+
+typedef struct {
+    SlapdFixture *slapd;
+    Directory *directory;
+} Case;
+
+static void set_up(Case *one, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    one->slapd = slapd_fixture_new(domains);
+    one->directory = directory_new(&one->slapd->settings, &error);
+    g_assert_no_error(error);
+}
+
+static void tear_down(Case *one, gconstpointer data)
+{
+    (void)data;
+    directory_free(one->directory);
+    slapd_fixture_free(one->slapd);
+}
+
+/* --- writes, made short --- */
+
+static GPtrArray *writes_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+}
+
+/* The writes' changes are freed with this array. */
+static GPtrArray *changes_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+}
+
+static char *dn_of(const char *name)
+{
+    g_autofree char *escaped = directory_escape_dn(name);
+    return g_strdup_printf("ou=%s," DOMAIN_DN, escaped);
+}
+
+static Change *add_of(const char *name)
+{
+    g_autofree char *dn = dn_of(name);
+    Change *change = change_new(CHANGE_ADD, dn);
+    change_mod(change, MOD_ADD, "objectClass", "organizationalUnit");
+    change_mod(change, MOD_ADD, "ou", name);
+    return change;
+}
+
+static Change *modify_of(const char *name, ModKind kind, const char *attribute, const char *value)
+{
+    g_autofree char *dn = dn_of(name);
+    Change *change = change_new(CHANGE_MODIFY, dn);
+    change_mod(change, kind, attribute, value);
+    return change;
+}
+
+static Change *delete_of(const char *name)
+{
+    g_autofree char *dn = dn_of(name);
+    return change_new(CHANGE_DELETE, dn);
+}
+
+static void put(GPtrArray *changes, GPtrArray *writes, Change *change)
+{
+    g_ptr_array_add(changes, change);
+    g_ptr_array_add(writes, write_new(change, NULL));
+}
+
+/* One write alone; the caller owns it. It outlives its change. */
+static Write *apply_one(Directory *directory, Change *change, const char *assertion)
+{
+    g_autoptr(Change) owned = change;
+    g_autoptr(GPtrArray) writes = g_ptr_array_new();
+    Write *write = write_new(change, g_strdup(assertion));
+    g_autoptr(GError) error = NULL;
+    g_ptr_array_add(writes, write);
+    if (directory_apply(directory, writes, &error) == ANSWER_YES)
+        g_assert_no_error(error);
+    else
+        g_assert_nonnull(error);
+    write->change = NULL;
+    return write;
+}
+
+static void assert_all_done(GPtrArray *writes)
+{
+    for (guint i = 0; i < writes->len; i++) {
+        const Write *write = g_ptr_array_index(writes, i);
+        if (write->state != WRITE_DONE)
+            g_error("write %u: state %d, code %d, %s", i, write->state, write->code,
+                    write->server_text);
+    }
+}
+
+static Answer exists(Directory *directory, const char *name)
+{
+    g_autofree char *dn = dn_of(name);
+    g_autoptr(Entry) entry = NULL;
+    return directory_read(directory, dn, all, &entry, NULL);
+}
+
+static guint count_below(Directory *directory, const char *filter)
+{
+    g_autoptr(GPtrArray) entries = NULL;
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(directory_search(directory, DOMAIN_DN, DIRECTORY_SCOPE_ONE, filter, all, 100000,
+                                     &entries, &error),
+                    ==, ANSWER_YES);
+    g_assert_no_error(error);
+    return entries->len;
+}
+
+/* --- settings --- */
+
+static const struct {
+    const char *name;
+    const char *uri;
+    const char *bind_dn;
+    const char *password;
+    bool starttls;
+    bool good;
+} settings_cases[] = {
+    {"ldapi", "ldapi://%2Ftmp%2Fx", "cn=x", "y", false, true},
+    {"ldapi-external", "ldapi://%2Ftmp%2Fx", NULL, NULL, false, true},
+    {"ldaps", "ldaps://ldap.example.org", "cn=x", "y", false, true},
+    {"loopback", "ldap://127.0.0.9:389", "cn=x", "y", false, true},
+    {"loopback-6", "ldap://[::1]", "cn=x", "y", false, true},
+    {"localhost", "ldap://localhost", "cn=x", "y", false, true},
+    {"starttls", "ldap://192.0.2.1", "cn=x", "y", true, true},
+    {"clear", "ldap://192.0.2.1", "cn=x", "y", false, false},
+    {"clear-name", "ldap://ldap.example.org", "cn=x", "y", false, false},
+    {"clear-like-loopback", "ldap://127.0.0.1.example.org", "cn=x", "y", false, false},
+    {"second-uri", "ldapi://%2Fx ldap://192.0.2.1", "cn=x", "y", false, false},
+    {"no-host", "ldap:///", "cn=x", "y", false, false},
+    {"external-over-tcp", "ldap://127.0.0.1", NULL, NULL, false, false},
+    {"no-password", "ldapi://%2Fx", "cn=x", NULL, false, false},
+    {"empty-password", "ldapi://%2Fx", "cn=x", "", false, false},
+    {"starttls-over-ldaps", "ldaps://x.example.org", "cn=x", "y", true, false},
+    {"other-scheme", "http://127.0.0.1", "cn=x", "y", false, false},
+    {"no-uri", NULL, "cn=x", "y", false, false},
+};
+
+static void test_settings(gconstpointer data)
+{
+    const __typeof__(settings_cases[0]) *one = data;
+    const DirectorySettings settings = {.uri = (char *)one->uri,
+                                        .bind_dn = (char *)one->bind_dn,
+                                        .bind_password = (char *)one->password,
+                                        .starttls = one->starttls};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&settings, &error);
+    if (one->good)
+        g_assert_no_error(error);
+    else
+        g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
+    g_assert_true((directory != NULL) == one->good);
+}
+
+static void test_wrong_service_password(Case *one, gconstpointer data)
+{
+    DirectorySettings settings = one->slapd->settings;
+    g_autoptr(Entry) entry = NULL;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    settings.bind_password = (char *)"wrong";
+    g_autoptr(Directory) directory = directory_new(&settings, &error);
+    g_assert_cmpint(directory_read(directory, DOMAIN_DN, all, &entry, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
+    g_assert_null(strstr(error->message, "wrong"));
+}
+
+/* --- values in names and filters --- */
+
+static const char *const nasty[] = {
+    "plain", "a*b",  "*",   "(x)",    ")(ou=*",   "back\\slash", "comma,plus+",
+    "\"q\"", "<a>",  "a;b", "a=b",    "#first",   " lead",       "trail ",
+    " ",     "\\2a", "a\\", "ü – 漢", "\x01\x7f", "x\ny",        "a#",
+};
+
+static void test_escape_dn(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(nasty); i++) {
+        g_autofree char *dn = dn_of(nasty[i]);
+        LDAPDN parsed = NULL;
+        g_assert_cmpint(ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3), ==, LDAP_SUCCESS);
+        g_assert_nonnull(parsed[4]);
+        g_assert_null(parsed[5]);
+        g_assert_null(parsed[0][1]);
+        g_assert_cmpmem(parsed[0][0]->la_value.bv_val, parsed[0][0]->la_value.bv_len, nasty[i],
+                        strlen(nasty[i]));
+        ldap_dnfree(parsed);
+    }
+}
+
+static void test_escape_filter(void)
+{
+    static const char *const rows[][2] = {
+        {"a*b", "a\\2Ab"}, {"(x)", "\\28x\\29"}, {"a\\b", "a\\5Cb"}, {"plain@a.b", "plain@a.b"},
+        {"", ""},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *escaped = directory_escape_filter(rows[i][0]);
+        g_assert_cmpint(g_ascii_strcasecmp(escaped, rows[i][1]), ==, 0);
+    }
+}
+
+/* Each is written, found by a filter, read by its name, and is the only one found. */
+static void test_escapes_at_server(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(nasty); i++)
+        put(changes, writes, add_of(nasty[i]));
+    g_assert_cmpint(directory_apply(one->directory, writes, NULL), ==, ANSWER_YES);
+    assert_all_done(writes);
+    g_assert_cmpuint(count_below(one->directory, "(ou=*)"), ==, G_N_ELEMENTS(nasty));
+    for (guint i = 0; i < G_N_ELEMENTS(nasty); i++) {
+        g_autofree char *value = directory_escape_filter(nasty[i]);
+        g_autofree char *filter = g_strdup_printf("(ou=%s)", value);
+        g_autoptr(GPtrArray) entries = NULL;
+        g_assert_cmpint(directory_search(one->directory, DOMAIN_DN, DIRECTORY_SCOPE_ONE, filter,
+                                         all, 10, &entries, NULL),
+                        ==, ANSWER_YES);
+        g_assert_cmpuint(entries->len, ==, 1);
+        g_assert_true(entry_has(g_ptr_array_index(entries, 0), "ou", nasty[i], false));
+        g_assert_cmpint(exists(one->directory, nasty[i]), ==, ANSWER_YES);
+    }
+}
+
+/* --- reading --- */
+
+static void test_read(Case *one, gconstpointer data)
+{
+    g_autoptr(Entry) entry = NULL;
+    g_autoptr(GPtrArray) entries = NULL;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, &error), ==, ANSWER_YES);
+    g_assert_cmpstr(entry_value(entry, "OU"), ==, "example.org");
+    g_assert_true(entry_has(entry, "objectClass", "batchloadDomain", true));
+    g_clear_pointer(&entry, entry_free);
+    g_assert_cmpint(directory_read(one->directory, "ou=no," DOMAIN_DN, all, &entry, &error), ==,
+                    ANSWER_NO);
+    g_assert_null(entry);
+    g_assert_cmpint(directory_search(one->directory, "ou=no," DOMAIN_DN, DIRECTORY_SCOPE_SUB,
+                                     "(objectClass=*)", all, 10, &entries, &error),
+                    ==, ANSWER_NO);
+    g_assert_null(entries);
+    g_assert_cmpint(directory_search(one->directory, DOMAIN_DN, DIRECTORY_SCOPE_SUB, "(ou=nobody)",
+                                     all, 10, &entries, &error),
+                    ==, ANSWER_YES);
+    g_assert_cmpuint(entries->len, ==, 0);
+    g_assert_no_error(error);
+}
+
+/* A value with a NUL makes its attribute absent, and nothing else. */
+static void test_read_nul(Case *one, gconstpointer data)
+{
+    g_autoptr(Entry) entry = NULL;
+    (void)data;
+    slapd_fixture_ldif(one->slapd, "dn: cn=x," DOMAIN_DN "\nobjectClass: inetOrgPerson\ncn: x\n"
+                                   "sn: x\njpegPhoto:: YQBi\nuserPassword:: YQBi\n");
+    g_assert_cmpint(directory_read(one->directory, "cn=x," DOMAIN_DN, all, &entry, NULL), ==,
+                    ANSWER_YES);
+    g_assert_null(entry_values(entry, "jpegPhoto"));
+    g_assert_null(entry_values(entry, "userPassword"));
+    g_assert_cmpstr(entry_value(entry, "cn"), ==, "x");
+}
+
+static void add_many(Case *one, guint count)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    g_autoptr(GError) error = NULL;
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf("n%u", i);
+        put(changes, writes, add_of(name));
+    }
+    g_assert_cmpint(directory_apply(one->directory, writes, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    assert_all_done(writes);
+}
+
+/* Many more than a page; limits are exact. */
+static void test_many(Case *one, gconstpointer data)
+{
+    static const struct {
+        unsigned limit;
+        bool enough;
+    } rows[] = {{2000, true}, {2001, true}, {1999, false}, {1000, false}, {499, false}, {1, false}};
+    gint64 start = g_get_monotonic_time();
+    (void)data;
+    add_many(one, 2000);
+    g_test_message("2000 adds: %.0f per second",
+                   2000 / ((double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC));
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GPtrArray) entries = NULL;
+        g_autoptr(GError) error = NULL;
+        Answer answer = directory_search(one->directory, DOMAIN_DN, DIRECTORY_SCOPE_ONE, "(ou=n*)",
+                                         all, rows[i].limit, &entries, &error);
+        g_assert_cmpint(answer, ==, rows[i].enough ? ANSWER_YES : ANSWER_UNKNOWN);
+        if (rows[i].enough)
+            g_assert_cmpuint(entries->len, ==, 2000);
+        else
+            g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SIZE);
+    }
+}
+
+/* --- writing --- */
+
+/* Each depends on the one before; a server would swap them if they were in flight together. */
+static void test_order(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    for (guint i = 0; i < 100; i++) {
+        g_autofree char *name = g_strdup_printf("x%u", i % 7);
+        g_autofree char *other = g_strdup_printf("free%u", i);
+        g_autofree char *child = g_strdup_printf("ou=Child,OU=%s , " DOMAIN_DN, name);
+        Change *below = change_new(CHANGE_ADD, child);
+        change_mod(below, MOD_ADD, "objectClass", "organizationalUnit");
+        change_mod(below, MOD_ADD, "ou", "child");
+        put(changes, writes, add_of(name));
+        put(changes, writes, below);
+        put(changes, writes, add_of(other));
+        put(changes, writes, modify_of(name, MOD_REPLACE, "description", "one"));
+        put(changes, writes, modify_of(name, MOD_DELETE, "description", "one"));
+        put(changes, writes, change_new(CHANGE_DELETE, child));
+        put(changes, writes, delete_of(name));
+    }
+    g_assert_cmpint(directory_apply(one->directory, writes, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    assert_all_done(writes);
+    g_assert_cmpuint(count_below(one->directory, "(ou=*)"), ==, 100);
+}
+
+/* The same entry named in other letters and blanks is the same entry. */
+static void test_order_other_spelling(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    (void)data;
+    for (guint i = 0; i < 200; i++) {
+        Change *modify = change_new(CHANGE_MODIFY, "OU=a\\20B ,OU=Example.ORG, ou=domains,"
+                                                   "dc=example,dc=org");
+        change_mod(modify, MOD_REPLACE, "description", "x");
+        put(changes, writes, add_of("A b"));
+        put(changes, writes, modify);
+        put(changes, writes, change_new(CHANGE_DELETE, "ou=a  b ," DOMAIN_DN));
+    }
+    g_assert_cmpint(directory_apply(one->directory, writes, NULL), ==, ANSWER_YES);
+    assert_all_done(writes);
+}
+
+typedef struct {
+    const char *name;
+    Change *(*change)(void);
+    const char *assertion;
+    WriteState state;
+    int code;
+    const char *attribute;
+} ResultCase;
+
+static Change *add_person(const char *attribute, const char *value)
+{
+    Change *change = change_new(CHANGE_ADD, "mail=a@example.org," DOMAIN_DN);
+    change_mod(change, MOD_ADD, "objectClass", "inetOrgPerson");
+    change_mod(change, MOD_ADD, "mail", "a@example.org");
+    change_mod(change, MOD_ADD, "cn", "a");
+    if (strcmp(attribute, "-sn") != 0)
+        change_mod(change, MOD_ADD, "sn", "a");
+    if (*attribute != '-')
+        change_mod(change, MOD_ADD, attribute, value);
+    return change;
+}
+
+static Change *make_there(void)
+{
+    return add_of("there");
+}
+static Change *make_delete_absent(void)
+{
+    return delete_of("absent");
+}
+static Change *make_modify_absent(void)
+{
+    return modify_of("absent", MOD_REPLACE, "description", "x");
+}
+static Change *make_add_value(void)
+{
+    return modify_of("there", MOD_ADD, "description", "x");
+}
+static Change *make_add_value_there(void)
+{
+    return modify_of("there", MOD_ADD, "ou", "there");
+}
+static Change *make_remove_value(void)
+{
+    return modify_of("there", MOD_DELETE, "description", "y");
+}
+static Change *make_delete_there(void)
+{
+    return delete_of("there");
+}
+static Change *make_bad_phone(void)
+{
+    return add_person("telephoneNumber", "\xc3\xbc");
+}
+static Change *make_unknown_attribute(void)
+{
+    return add_person("noSuchThing", "x");
+}
+static Change *make_no_surname(void)
+{
+    return add_person("-sn", NULL);
+}
+static Change *make_two_values(void)
+{
+    Change *change = add_person("employeeNumber", "1");
+    change_mod(change, MOD_ADD, "employeeNumber", "2");
+    return change;
+}
+static Change *make_not_allowed(void)
+{
+    return modify_of("there", MOD_REPLACE, "uid", "x");
+}
+static Change *make_rdn_change(void)
+{
+    return modify_of("there", MOD_REPLACE, "ou", "elsewhere");
+}
+static Change *make_nonleaf(void)
+{
+    return change_new(CHANGE_DELETE, DOMAIN_DN);
+}
+static Change *make_class_change(void)
+{
+    return modify_of("there", MOD_REPLACE, "objectClass", "organization");
+}
+static Change *make_bad_dn(void)
+{
+    return change_new(CHANGE_DELETE, "nonsense");
+}
+
+static const ResultCase results[] = {
+    {"add-there", make_there, NULL, WRITE_CONFLICT, 68, NULL},
+    {"delete-absent", make_delete_absent, NULL, WRITE_CONFLICT, 32, NULL},
+    {"modify-absent", make_modify_absent, NULL, WRITE_CONFLICT, 32, NULL},
+    {"assertion-fails", make_delete_there, "(description=zzz)", WRITE_CONFLICT, 122, NULL},
+    {"assertion-on-absent", make_delete_absent, "(ou=absent)", WRITE_CONFLICT, 32, NULL},
+    {"assertion-holds", make_add_value, "(&(ou=there)(!(description=*)))", WRITE_DONE, 0, NULL},
+    {"value-twice", make_add_value_there, NULL, WRITE_CONFLICT, 20, NULL},
+    {"value-absent", make_remove_value, NULL, WRITE_CONFLICT, 16, NULL},
+    {"syntax", make_bad_phone, NULL, WRITE_REFUSED, 21, "telephoneNumber"},
+    {"unknown-attribute", make_unknown_attribute, NULL, WRITE_REFUSED, 17, "noSuchThing"},
+    {"missing-attribute", make_no_surname, NULL, WRITE_REFUSED, 65, "sn"},
+    {"two-values", make_two_values, NULL, WRITE_REFUSED, 19, "employeeNumber"},
+    {"not-allowed", make_not_allowed, NULL, WRITE_REFUSED, 65, "uid"},
+    {"rdn", make_rdn_change, NULL, WRITE_REFUSED, 64, "ou"},
+    {"non-leaf", make_nonleaf, NULL, WRITE_REFUSED, 66, NULL},
+    {"class", make_class_change, NULL, WRITE_REFUSED, 69, NULL},
+    {"dn", make_bad_dn, NULL, WRITE_REFUSED, 34, NULL},
+};
+
+static void test_results(Case *one, gconstpointer data)
+{
+    g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+    (void)data;
+    g_assert_cmpint(there->state, ==, WRITE_DONE);
+    for (guint i = 0; i < G_N_ELEMENTS(results); i++) {
+        const ResultCase *row = &results[i];
+        g_autoptr(Write) write = apply_one(one->directory, row->change(), row->assertion);
+        g_test_message("%s: %d, %s, %s", row->name, write->code, write->attribute,
+                       write->server_text);
+        g_assert_cmpint(write->code, ==, row->code);
+        g_assert_cmpint(write->state, ==, row->state);
+        g_assert_cmpstr(write->attribute, ==, row->attribute);
+        g_assert_true((write->words != NULL) == (row->state == WRITE_REFUSED));
+        if (write->words != NULL)
+            g_assert_true(g_str_has_suffix(write->words, "."));
+    }
+}
+
+/* A row that is refused does not stop the others. */
+static void test_refused_among_good(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    (void)data;
+    put(changes, writes, add_of("a"));
+    put(changes, writes, make_bad_phone());
+    put(changes, writes, add_of("a"));
+    put(changes, writes, add_of("b"));
+    g_assert_cmpint(directory_apply(one->directory, writes, NULL), ==, ANSWER_YES);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 0))->state, ==, WRITE_DONE);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 1))->state, ==, WRITE_REFUSED);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 2))->state, ==, WRITE_CONFLICT);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 3))->state, ==, WRITE_DONE);
+}
+
+/* A filter that can't be sent: nothing has left. */
+static void test_bad_assertion(Case *one, gconstpointer data)
+{
+    g_autoptr(Write) write = apply_one(one->directory, add_of("a"), "((");
+    (void)data;
+    g_assert_cmpint(write->state, ==, WRITE_UNSENT);
+    g_assert_cmpint(exists(one->directory, "a"), ==, ANSWER_NO);
+}
+
+/* --- faults --- */
+
+static gpointer kill_after_some(gpointer data)
+{
+    Case *one = data;
+    g_autoptr(Directory) directory = directory_new(&one->slapd->settings, NULL);
+    while (exists(directory, "n300") == ANSWER_NO)
+        ;
+    kill(one->slapd->pid, SIGKILL);
+    return NULL;
+}
+
+/* DONE, then at most a window of UNKNOWN among them, then UNSENT; what was done is there. */
+static void check_after_kill(Case *one, GPtrArray *writes)
+{
+    guint counts[WRITE_UNKNOWN + 1] = {0};
+    for (guint i = 0; i < writes->len; i++) {
+        const Write *write = g_ptr_array_index(writes, i);
+        g_autofree char *name = g_strdup_printf("n%u", i);
+        counts[write->state]++;
+        if (write->state == WRITE_DONE)
+            g_assert_cmpint(exists(one->directory, name), ==, ANSWER_YES);
+        if (write->state == WRITE_UNSENT && counts[WRITE_UNSENT] < 100)
+            g_assert_cmpint(exists(one->directory, name), ==, ANSWER_NO);
+        if (write->state != WRITE_UNSENT)
+            g_assert_cmpuint(counts[WRITE_UNSENT], ==, 0);
+    }
+    g_assert_cmpuint(counts[WRITE_DONE], >, 0);
+    g_assert_cmpuint(counts[WRITE_UNSENT], >, 0);
+    g_assert_cmpuint(counts[WRITE_UNKNOWN], >, 0);
+    g_assert_cmpuint(counts[WRITE_UNKNOWN], <=, one->slapd->settings.window);
+    g_test_message("done %u, unknown %u, unsent %u", counts[WRITE_DONE], counts[WRITE_UNKNOWN],
+                   counts[WRITE_UNSENT]);
+}
+
+static void test_killed(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Entry) entry = NULL;
+    GThread *killer;
+    (void)data;
+    for (guint i = 0; i < 30000; i++) {
+        g_autofree char *name = g_strdup_printf("n%u", i);
+        put(changes, writes, add_of(name));
+    }
+    killer = g_thread_new("killer", kill_after_some, one);
+    g_assert_cmpint(directory_apply(one->directory, writes, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_thread_join(killer);
+    slapd_fixture_kill(one->slapd);
+    g_clear_error(&error);
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, &error), ==,
+                    ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_assert_cmpint(directory_check_password(one->directory, one->slapd->root_dn, "x", NULL), ==,
+                    ANSWER_UNKNOWN);
+    slapd_fixture_restart(one->slapd);
+    check_after_kill(one, writes);
+}
+
+/* An idle connection that the server gave up costs nothing. */
+static void test_restart_between(Case *one, gconstpointer data)
+{
+    (void)data;
+    g_assert_cmpint(exists(one->directory, "a"), ==, ANSWER_NO);
+    slapd_fixture_kill(one->slapd);
+    slapd_fixture_restart(one->slapd);
+    g_autoptr(Write) write = apply_one(one->directory, add_of("a"), NULL);
+    g_assert_cmpint(write->state, ==, WRITE_DONE);
+    slapd_fixture_kill(one->slapd);
+    slapd_fixture_restart(one->slapd);
+    g_assert_cmpint(exists(one->directory, "a"), ==, ANSWER_YES);
+}
+
+/* A server that is there and says nothing: bounded, and large writes do not hang either. */
+static void test_silent(Case *one, gconstpointer data)
+{
+    g_autoptr(GPtrArray) changes = changes_new();
+    g_autoptr(GPtrArray) writes = writes_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *large = g_strnfill(200000, 'x');
+    gint64 start;
+    (void)data;
+    one->slapd->settings.answer_seconds = 1;
+    g_assert_cmpint(exists(one->directory, "a"), ==, ANSWER_NO);
+    for (guint i = 0; i < 100; i++) {
+        g_autofree char *name = g_strdup_printf("n%u", i);
+        Change *change = add_of(name);
+        change_mod(change, MOD_ADD, "description", large);
+        put(changes, writes, change);
+    }
+    kill(one->slapd->pid, SIGSTOP);
+    start = g_get_monotonic_time();
+    g_assert_cmpint(directory_apply(one->directory, writes, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 20 * G_USEC_PER_SEC);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 0))->state, ==, WRITE_UNKNOWN);
+    g_assert_cmpint(((Write *)g_ptr_array_index(writes, 99))->state, ==, WRITE_UNSENT);
+    kill(one->slapd->pid, SIGCONT);
+    one->slapd->settings.answer_seconds = 15;
+    g_assert_cmpint(directory_apply(one->directory, writes, NULL), ==, ANSWER_YES);
+}
+
+/* --- passwords --- */
+
+static void test_check_password(Case *one, gconstpointer data)
+{
+    static const struct {
+        const char *dn;
+        const char *password;
+        Answer answer;
+    } rows[] = {
+        {"mail=a@example.org," DOMAIN_DN, "right", ANSWER_YES},
+        {"mail=a@example.org," DOMAIN_DN, "Right", ANSWER_NO},
+        {"mail=a@example.org," DOMAIN_DN, "right ", ANSWER_NO},
+        {"mail=a@example.org," DOMAIN_DN, "", ANSWER_NO},
+        {"mail=a@example.org," DOMAIN_DN, NULL, ANSWER_NO},
+        {"mail=none@example.org," DOMAIN_DN, "right", ANSWER_NO},
+        {"mail=nopass@example.org," DOMAIN_DN, "right", ANSWER_NO},
+        {"", "right", ANSWER_NO},
+    };
+    (void)data;
+    slapd_fixture_ldif(one->slapd,
+                       "dn: mail=a@example.org," DOMAIN_DN "\nobjectClass: inetOrgPerson\n"
+                       "mail: a@example.org\ncn: a\nsn: a\nuserPassword: right\n\n"
+                       "dn: mail=nopass@example.org," DOMAIN_DN "\nobjectClass: inetOrgPerson\n"
+                       "mail: nopass@example.org\ncn: a\nsn: a\n");
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        Answer answer =
+            directory_check_password(one->directory, rows[i].dn, rows[i].password, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(answer, ==, rows[i].answer);
+    }
+    /* The service's own connection is not the person's afterwards. */
+    g_autoptr(Write) write = apply_one(one->directory, add_of("a"), NULL);
+    g_assert_cmpint(write->state, ==, WRITE_DONE);
+}
+
+/* --- what the shipped access rules allow --- */
+
+static Directory *directory_as(Case *one, DirectorySettings *settings, const char *dn)
+{
+    g_autoptr(GError) error = NULL;
+    Directory *directory;
+    *settings = one->slapd->settings;
+    settings->bind_dn = (char *)dn;
+    directory = directory_new(settings, &error);
+    g_assert_no_error(error);
+    return directory;
+}
+
+static void test_access(Case *one, gconstpointer data)
+{
+    DirectorySettings settings[3];
+    g_autoptr(Directory) service =
+        directory_as(one, &settings[0], "cn=batchload,ou=services,dc=example,dc=org");
+    g_autoptr(Directory) mail =
+        directory_as(one, &settings[1], "cn=mail,ou=services,dc=example,dc=org");
+    g_autoptr(Directory) external = directory_as(one, &settings[2], NULL);
+    const char *const dn = "mail=a@example.org," DOMAIN_DN;
+    g_autoptr(Write) added = apply_one(service, add_person("userPassword", "right"), NULL);
+    g_autoptr(Write) refused = apply_one(mail, change_new(CHANGE_DELETE, dn), NULL);
+    g_autoptr(Write) outside = apply_one(
+        service, change_new(CHANGE_DELETE, "cn=mail,ou=services,dc=example,dc=org"), NULL);
+    g_autoptr(Entry) entry = NULL;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    g_assert_cmpint(added->state, ==, WRITE_DONE);
+    g_assert_cmpint(refused->state, ==, WRITE_REFUSED);
+    g_assert_cmpint(outside->code, !=, 0);
+    g_assert_cmpint(directory_read(service, dn, all, &entry, NULL), ==, ANSWER_YES);
+    g_assert_null(entry_values(entry, "userPassword"));
+    g_clear_pointer(&entry, entry_free);
+    g_assert_cmpint(directory_read(mail, dn, all, &entry, NULL), ==, ANSWER_YES);
+    g_assert_null(entry_values(entry, "userPassword"));
+    g_assert_cmpint(directory_read(external, dn, all, &entry, &error), ==, ANSWER_NO);
+    g_assert_no_error(error);
+    g_assert_cmpint(directory_check_password(service, dn, "right", NULL), ==, ANSWER_YES);
+    g_autoptr(Write) changed = apply_one(service, change_new(CHANGE_DELETE, dn),
+                                         "(&(entryUUID=*)(entryCSN=*)(mail=a@example.org))");
+    g_assert_cmpint(changed->state, ==, WRITE_DONE);
+}
+
+/* --- TLS --- */
+
+static bool make_certificate(Case *one)
+{
+    g_autofree char *program = g_find_program_in_path("openssl");
+    g_autofree char *key = g_build_filename(one->slapd->folder, "key.pem", NULL);
+    g_autofree char *certificate = g_build_filename(one->slapd->folder, "cert.pem", NULL);
+    g_autofree char *conf = g_build_filename(one->slapd->folder, "slapd.conf", NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *more = NULL;
+    const char *argv[] = {program,
+                          "req",
+                          "-x509",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:P-256",
+                          "-nodes",
+                          "-subj",
+                          "/CN=127.0.0.1",
+                          "-addext",
+                          "subjectAltName=IP:127.0.0.1",
+                          "-days",
+                          "2",
+                          "-keyout",
+                          key,
+                          "-out",
+                          certificate,
+                          NULL};
+    int status = 1;
+    if (program == NULL ||
+        !g_spawn_sync(NULL, (char **)argv, NULL,
+                      G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL,
+                      NULL, &status, NULL) ||
+        status != 0)
+        return false;
+    g_assert_true(g_file_get_contents(conf, &text, NULL, NULL));
+    more = g_strdup_printf("TLSCertificateFile %s\nTLSCertificateKeyFile %s\n%s", certificate, key,
+                           text);
+    g_assert_true(g_file_set_contents(conf, more, -1, NULL));
+    slapd_fixture_kill(one->slapd);
+    slapd_fixture_restart(one->slapd);
+    return true;
+}
+
+static void test_starttls(Case *one, gconstpointer data)
+{
+    g_autofree char *certificate = g_build_filename(one->slapd->folder, "cert.pem", NULL);
+    DirectorySettings settings = one->slapd->settings;
+    g_autoptr(Entry) entry = NULL;
+    g_autoptr(GError) error = NULL;
+    (void)data;
+    settings.starttls = true;
+    settings.uri = one->slapd->tcp_uri;
+    g_autoptr(Directory) none = directory_new(&settings, NULL);
+    g_assert_cmpint(directory_read(none, DOMAIN_DN, all, &entry, &error), ==, ANSWER_UNKNOWN);
+    g_clear_error(&error);
+    if (!make_certificate(one)) {
+        g_test_skip("no openssl to make a certificate with");
+        return;
+    }
+    settings.uri = one->slapd->tcp_uri;
+    g_autoptr(Directory) stranger = directory_new(&settings, NULL);
+    g_assert_cmpint(directory_read(stranger, DOMAIN_DN, all, &entry, &error), ==, ANSWER_UNKNOWN);
+    g_clear_error(&error);
+    settings.ca_file = certificate;
+    g_autoptr(Directory) directory = directory_new(&settings, &error);
+    g_assert_cmpint(directory_read(directory, DOMAIN_DN, all, &entry, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    g_assert_cmpint(
+        directory_check_password(directory, one->slapd->root_dn, one->slapd->root_password, &error),
+        ==, ANSWER_YES);
+}
+
+static void test_loopback(Case *one, gconstpointer data)
+{
+    DirectorySettings settings = one->slapd->settings;
+    (void)data;
+    settings.uri = one->slapd->tcp_uri;
+    g_autoptr(Directory) directory = directory_new(&settings, NULL);
+    g_assert_cmpint(exists(directory, "a"), ==, ANSWER_NO);
+}
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *path;
+        void (*function)(Case *, gconstpointer);
+    } cases[] = {
+        {"/directory/wrong-service-password", test_wrong_service_password},
+        {"/directory/escapes-at-server", test_escapes_at_server},
+        {"/directory/read", test_read},
+        {"/directory/read-nul", test_read_nul},
+        {"/directory/many", test_many},
+        {"/directory/order", test_order},
+        {"/directory/order-other-spelling", test_order_other_spelling},
+        {"/directory/results", test_results},
+        {"/directory/refused-among-good", test_refused_among_good},
+        {"/directory/bad-assertion", test_bad_assertion},
+        {"/directory/killed", test_killed},
+        {"/directory/restart-between", test_restart_between},
+        {"/directory/silent", test_silent},
+        {"/directory/check-password", test_check_password},
+        {"/directory/access", test_access},
+        {"/directory/starttls", test_starttls},
+        {"/directory/loopback", test_loopback},
+    };
     g_test_init(&argc, &argv, NULL);
+    secret_init();
+    directory_init();
+    for (guint i = 0; i < G_N_ELEMENTS(settings_cases); i++) {
+        g_autofree char *path = g_strconcat("/directory/settings/", settings_cases[i].name, NULL);
+        g_test_add_data_func(path, &settings_cases[i], test_settings);
+    }
+    g_test_add_func("/directory/escape-dn", test_escape_dn);
+    g_test_add_func("/directory/escape-filter", test_escape_filter);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_test_add(cases[i].path, Case, NULL, set_up, cases[i].function, tear_down);
     return g_test_run();
 }
