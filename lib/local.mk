@@ -21,7 +21,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
-	lib/response.c lib/response.h \
+	lib/response.c lib/response-stream.c lib/response-stream.h lib/response.h \
 	lib/submit.c lib/submit.h \
 	lib/config.c lib/config.h \
 	lib/job.c lib/job.h \
@@ -116,6 +116,27 @@ test_spool_safety_SOURCES = lib/test-spool-safety.c lib/spool-fixture.c lib/spoo
 test_spool_safety_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-response
 test_response_SOURCES = lib/test-response.c
+EXTRA_DIST += \
+	test-fixtures/response/all-failed-slowly.eml \
+	test-fixtures/response/failed-beyond-ascii.eml \
+	test-fixtures/response/failed-formulas.eml \
+	test-fixtures/response/failed-hostile-values.eml \
+	test-fixtures/response/failed-ragged.eml \
+	test-fixtures/response/failed-sent-again.eml \
+	test-fixtures/response/failed-shifted.eml \
+	test-fixtures/response/ok-no-rows.eml \
+	test-fixtures/response/ok-unchanged.eml \
+	test-fixtures/response/ok-without-message-id.eml \
+	test-fixtures/response/ok-without-reference.eml \
+	test-fixtures/response/ok.eml \
+	test-fixtures/response/refused-encoded-word.eml \
+	test-fixtures/response/refused-hostile-ids.eml \
+	test-fixtures/response/refused-hostile-reference.eml \
+	test-fixtures/response/refused-long-reference.eml \
+	test-fixtures/response/refused-thread.eml \
+	test-fixtures/response/refused-without-reference.eml \
+	test-fixtures/response/refused.eml \
+	test-fixtures/response/some-failed.eml
 test_response_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-submit
 test_submit_SOURCES = lib/test-submit.c

@@ -1,2 +1,402 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/response.h"
+#include "lib/response-stream.h"
+
+#include "lib/operation.h"
+#include "lib/text.h"
+#include <string.h>
+
+/* Longest reason, advice or address that the text repeats, in bytes. */
+#define TEXT_BYTES_MAX 600
+/* Longest reference that is repeated: what a request may have, and somewhat more. */
+#define REFERENCE_BYTES_MAX 250
+/* Longest message-id that fits in a line with its header's name. */
+#define MESSAGE_ID_MAX 900
+/* Most message-ids in References: of a long thread the first one and the last ones stay. */
+#define REFERENCES_MAX 20
+/* Longest line of a text that is sent as it is. */
+#define PLAIN_LINE_MAX 300
+
+/* What is told, gathered in one pass over the rows. */
+typedef struct {
+    const Job *job;
+    const TableHead *head;
+    gint64 now;
+    unsigned rows, counts[RESULT_COUNT];
+    GString *failures; /* text of the first RESPONSE_FAILURES_LISTED */
+} Report;
+
+static void report_clear(Report *report)
+{
+    g_string_free(report->failures, TRUE);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Report, report_clear)
+
+static char *domain_of(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    return g_strdup(at ? at + 1 : "localhost");
+}
+
+/* Without the angle brackets, as GMime wants it. */
+static char *bare_message_id(const Job *job)
+{
+    g_autofree char *domain = domain_of(job->facts.batch_address);
+    return g_strdup_printf("%s.batchload@%s", job->id, domain);
+}
+
+char *response_message_id(const Job *job)
+{
+    g_autofree char *bare = bare_message_id(job);
+    return g_strdup_printf("<%s>", bare);
+}
+
+/* --- the text --- */
+
+/* A labelled line; nothing where there is no text. */
+static void add_labelled(GString *out, const char *label, const char *text)
+{
+    if (!text || !*text)
+        return;
+    g_autofree char *line = text_printable(text, -1, TEXT_BYTES_MAX);
+    g_string_append_printf(out, "%s%s\n", label, line);
+}
+
+/* user@domain as they stand in the row; nothing where neither may be told. */
+static void add_address(GString *out, const TableRow *row, const TableHead *head)
+{
+    const Field fields[] = {FIELD_USER, FIELD_DOMAIN};
+    const char *parts[] = {"", ""};
+    int password = head->column_of[FIELD_PASSWORD];
+    bool shifted = operation_row_is_shifted(row, head);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
+        const char *cell = table_row_cell(row, head, fields[i]);
+        if (cell && !(shifted && head->column_of[fields[i]] > password))
+            parts[i] = cell;
+    }
+    if (!*parts[0] && !*parts[1])
+        return;
+    g_autofree char *both = g_strdup_printf("%s@%s", parts[0], parts[1]);
+    g_autofree char *line = text_printable(both, -1, TEXT_BYTES_MAX);
+    g_string_append_printf(out, ": %s", line);
+}
+
+static void add_failure(GString *out, const TableRow *row, const TableHead *head,
+                        const Outcome *outcome)
+{
+    g_string_append_printf(out, "Line %u", row->line);
+    add_address(out, row, head);
+    g_string_append_c(out, '\n');
+    add_labelled(out, "  Field:  ", outcome->field);
+    add_labelled(out, "  Value:  ", outcome->value);
+    add_labelled(out, "  Reason: ", outcome->reason);
+    add_labelled(out, "  To do:  ", outcome->advice);
+    g_string_append_c(out, '\n');
+}
+
+/* The first of the passes over the rows. */
+static bool gather(Report *report, const ResponseSource *source, ResponseFailure *failure)
+{
+    GError *error = NULL;
+    if (!source->rewind(source->data, &error)) {
+        response_fail(failure, error);
+        return false;
+    }
+    for (;;) {
+        TableRow *next_row = NULL;
+        Outcome *next_outcome = NULL;
+        Answer answer = response_next(source, &next_row, &next_outcome, failure);
+        if (answer != ANSWER_YES)
+            return answer == ANSWER_NO;
+        g_autoptr(TableRow) row = next_row;
+        g_autoptr(Outcome) outcome = next_outcome;
+        report->rows++;
+        report->counts[outcome->result]++;
+        if (outcome->result == RESULT_FAILED &&
+            report->counts[RESULT_FAILED] <= RESPONSE_FAILURES_LISTED)
+            add_failure(report->failures, row, source->head, outcome);
+    }
+}
+
+static void add_duration(GString *out, gint64 microseconds)
+{
+    gint64 tenths = MAX(microseconds, 0) / (G_USEC_PER_SEC / 10), seconds = tenths / 10;
+    if (seconds < 60)
+        g_string_append_printf(out, "Time taken: %d.%d seconds\n", (int)seconds,
+                               (int)(tenths % 10));
+    else
+        g_string_append_printf(out, "Time taken: %" G_GINT64_FORMAT " min %" G_GINT64_FORMAT " s\n",
+                               seconds / 60, seconds % 60);
+}
+
+/* What stands at the end of every text. */
+static void add_foot(GString *out, const Report *report)
+{
+    const Job *job = report->job;
+    add_duration(out, report->now - job->received);
+    add_labelled(out, "Reference: ", job->reference);
+    add_labelled(out, "Job: ", job->id);
+}
+
+static void add_counts(GString *out, const Report *report)
+{
+    static const Result order[] = {RESULT_CREATED, RESULT_CHANGED, RESULT_DELETED, RESULT_UNCHANGED,
+                                   RESULT_FAILED};
+    for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
+        g_autofree char *name = g_strdup(result_name(order[i]));
+        name[0] = g_ascii_toupper(name[0]);
+        g_string_append_printf(out, "%s: %u\n", name, report->counts[order[i]]);
+    }
+}
+
+static char *text_of_refusal(const Report *report)
+{
+    GString *out = g_string_new("Your request was not processed; nothing was changed.\n\n");
+    add_labelled(out, "", report->job->refusal);
+    g_string_append_c(out, '\n');
+    add_foot(out, report);
+    return g_string_free(out, FALSE);
+}
+
+static char *text_of_rows(const Report *report)
+{
+    unsigned failed = report->counts[RESULT_FAILED];
+    GString *out = g_string_new(failed ? NULL : "processed ok\n\n");
+    if (failed) {
+        g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
+        g_string_append(out, report->failures->str);
+    }
+    if (failed > RESPONSE_FAILURES_LISTED)
+        g_string_append_printf(out, "%u more failed rows are told in the attached result.csv.\n\n",
+                               failed - RESPONSE_FAILURES_LISTED);
+    if (failed)
+        g_string_append(out, "The attached batchload.csv holds only the failed rows. Correct them "
+                             "there, fill in the\npasswords again (they are never mailed back), "
+                             "and send it as a new request.\n\n");
+    add_counts(out, report);
+    add_foot(out, report);
+    return g_string_free(out, FALSE);
+}
+
+/* --- the header --- */
+
+static char *make_subject(const Report *report)
+{
+    const char *reference = report->job->reference ? report->job->reference : "";
+    g_autofree char *shown = text_printable(reference, -1, REFERENCE_BYTES_MAX);
+    g_autofree char *start =
+        *shown ? g_strdup_printf("Batchload %s", shown) : g_strdup("Batchload");
+    unsigned failed = report->counts[RESULT_FAILED];
+    if (!report->head)
+        return g_strdup_printf("%s: not processed", start);
+    if (failed)
+        return g_strdup_printf("%s: processed, %u of %u rows failed", start, failed, report->rows);
+    return g_strdup_printf("%s: processed ok", start);
+}
+
+/* A text as encoded words whatever is in it (RFC 2047), folded by the blanks between them. */
+static char *encode_all(const char *text)
+{
+    const gsize bytes_max = 42; /* so that a word stays below its 75 characters */
+    GString *out = g_string_new(NULL);
+    while (*text) {
+        const char *end = text;
+        while (*end && (gsize)(g_utf8_next_char(end) - text) <= bytes_max)
+            end = g_utf8_next_char(end);
+        g_autofree char *encoded = g_base64_encode((const guchar *)text, (gsize)(end - text));
+        g_string_append_printf(out, "%s=?UTF-8?B?%s?=", out->len ? " " : "", encoded);
+        text = end;
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void set_subject(GMimeMessage *message, const char *subject)
+{
+    /* What looks like an encoded word would be decoded by the reader into who knows what. */
+    if (strstr(subject, "=?")) {
+        g_autofree char *encoded = encode_all(subject);
+        g_mime_object_set_header(GMIME_OBJECT(message), "Subject", encoded, NULL);
+    } else {
+        g_mime_message_set_subject(message, subject, "UTF-8");
+    }
+}
+
+/* GMime's reading of a message-id, if it can stand in our header. */
+static bool usable_id(const char *id)
+{
+    if (!id || !*id || strlen(id) > MESSAGE_ID_MAX)
+        return false;
+    for (; *id; id++) {
+        if (!g_ascii_isgraph(*id) || strchr("<>()\\\"", *id))
+            return false;
+    }
+    return true;
+}
+
+/* The usable message-ids of a header's value, each as "<id>". */
+static void add_ids(GPtrArray *ids, const char *text)
+{
+    if (!text)
+        return;
+    GMimeReferences *found = g_mime_references_parse(NULL, text);
+    for (int i = 0; i < g_mime_references_length(found); i++) {
+        const char *id = g_mime_references_get_message_id(found, i);
+        if (usable_id(id))
+            g_ptr_array_add(ids, g_strdup_printf("<%s>", id));
+    }
+    g_mime_references_free(found);
+}
+
+static void set_thread(GMimeMessage *message, const JobFacts *facts)
+{
+    g_autoptr(GPtrArray) own = g_ptr_array_new_with_free_func(g_free);
+    add_ids(own, facts->message_id);
+    if (own->len == 0)
+        return;
+    g_ptr_array_set_size(own, 1);
+    const char *id = g_ptr_array_index(own, 0);
+    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+    add_ids(ids, facts->references);
+    if (ids->len >= REFERENCES_MAX)
+        g_ptr_array_remove_range(ids, 1, ids->len - (REFERENCES_MAX - 1));
+    g_ptr_array_add(ids, g_strdup(id));
+    g_ptr_array_add(ids, NULL);
+    g_autofree char *all = g_strjoinv(" ", (char **)ids->pdata);
+    g_mime_object_set_header(GMIME_OBJECT(message), "In-Reply-To", id, NULL);
+    g_mime_object_set_header(GMIME_OBJECT(message), "References", all, NULL);
+}
+
+static GMimeMessage *make_message(const Report *report)
+{
+    const Job *job = report->job;
+    GMimeMessage *message = g_mime_message_new(FALSE);
+    g_autofree char *subject = make_subject(report), *id = bare_message_id(job);
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(report->now / G_USEC_PER_SEC);
+    g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_FROM, NULL, job->facts.batch_address);
+    g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_TO, NULL, job->facts.requester);
+    set_subject(message, subject);
+    g_mime_message_set_date(message, date);
+    g_mime_message_set_message_id(message, id);
+    set_thread(message, &job->facts);
+    g_mime_object_set_header(GMIME_OBJECT(message), "Auto-Submitted", "auto-replied", NULL);
+    return message;
+}
+
+/* --- the body --- */
+
+static bool is_plain(const char *text)
+{
+    gsize line = 0;
+    for (; *text; text++) {
+        line = *text == '\n' ? 0 : line + 1;
+        if (!g_ascii_isprint(*text) && *text != '\n')
+            return false;
+        if (line > PLAIN_LINE_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* Takes stream over. GMime's own way for texts would choose a charset by the text. */
+static GMimePart *make_part(const char *subtype, GMimeStream *stream, GMimeContentEncoding encoding)
+{
+    GMimePart *part = g_mime_part_new_with_type("text", subtype);
+    GMimeDataWrapper *content =
+        g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+    g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
+    g_mime_part_set_content_encoding(part, encoding);
+    g_mime_part_set_content(part, content);
+    g_object_unref(content);
+    g_object_unref(stream);
+    return part;
+}
+
+static GMimeObject *make_text(const char *text)
+{
+    GMimePart *part = make_part("plain", g_mime_stream_mem_new_with_buffer(text, strlen(text)),
+                                is_plain(text) ? GMIME_CONTENT_ENCODING_7BIT
+                                               : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+    return GMIME_OBJECT(part);
+}
+
+/* Takes stream over. */
+static GMimeObject *make_attachment(const char *name, GMimeStream *stream)
+{
+    GMimePart *part = make_part("csv", stream, GMIME_CONTENT_ENCODING_BASE64);
+    g_mime_object_set_disposition(GMIME_OBJECT(part), GMIME_DISPOSITION_ATTACHMENT);
+    g_mime_part_set_filename(part, name);
+    return GMIME_OBJECT(part);
+}
+
+/* Takes part over. */
+static void add_part(GMimeMultipart *multipart, GMimeObject *part)
+{
+    g_mime_multipart_add(multipart, part);
+    g_object_unref(part);
+}
+
+static GMimeObject *make_body(const Report *report, const ResponseSource *source,
+                              ResponseFailure *failure)
+{
+    if (!report->head) {
+        g_autofree char *refusal = text_of_refusal(report);
+        return make_text(refusal);
+    }
+    g_autofree char *text = text_of_rows(report);
+    g_autofree char *boundary = g_strdup_printf("=_batchload-%s", report->job->id);
+    GMimeMultipart *multipart = g_mime_multipart_new_with_subtype("mixed");
+    g_mime_multipart_set_boundary(multipart, boundary);
+    add_part(multipart, make_text(text));
+    add_part(multipart,
+             make_attachment("result.csv", response_table_stream(source, false, failure)));
+    if (report->counts[RESULT_FAILED])
+        add_part(multipart,
+                 make_attachment("batchload.csv", response_table_stream(source, true, failure)));
+    return GMIME_OBJECT(multipart);
+}
+
+static void start_gmime(void)
+{
+    static gsize started;
+    if (g_once_init_enter(&started)) {
+        g_mime_init();
+        g_once_init_leave(&started, 1);
+    }
+}
+
+static void write_message(GMimeMessage *message, GOutputStream *out, ResponseFailure *failure)
+{
+    g_autoptr(GOutputStream) buffered = g_buffered_output_stream_new_sized(out, 65536);
+    g_filter_output_stream_set_close_base_stream(G_FILTER_OUTPUT_STREAM(buffered), FALSE);
+    GMimeStream *stream = response_out_stream(buffered, failure);
+    GMimeFormatOptions *options = g_mime_format_options_new();
+    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+    gssize written = g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
+    GError *error = NULL;
+    if (!g_output_stream_flush(buffered, NULL, &error))
+        response_fail(failure, error);
+    else if (written < 0 && !failure->error)
+        response_fail(failure, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_FAILED,
+                                                   "the response could not be written"));
+    g_mime_format_options_free(options);
+    g_object_unref(stream);
+}
+
+bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
+                    GError **error)
+{
+    ResponseFailure failure = {NULL};
+    g_auto(Report) report = {.job = job, .now = now, .failures = g_string_new(NULL)};
+    report.head = job->refusal ? NULL : source->head;
+    start_gmime();
+    if (!report.head || gather(&report, source, &failure)) {
+        GMimeMessage *message = make_message(&report);
+        GMimeObject *body = make_body(&report, source, &failure);
+        g_mime_message_set_mime_part(message, body);
+        g_object_unref(body);
+        write_message(message, out, &failure);
+        g_object_unref(message);
+    }
+    if (failure.error)
+        g_propagate_error(error, failure.error);
+    return failure.error == NULL;
+}

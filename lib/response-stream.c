@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/response-stream.h"
+
+#include "lib/operation.h"
+#include "lib/text.h"
+#include <string.h>
+
+/* Longest REASON cell, in bytes. */
+#define REASON_BYTES_MAX 1000
+
+#define SEPARATOR ';'
+/* Without it, Excel takes the file for one in the local 8-bit encoding. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+void response_fail(ResponseFailure *failure, GError *error)
+{
+    if (failure->error)
+        g_error_free(error);
+    else
+        failure->error = error;
+}
+
+Answer response_next(const ResponseSource *source, TableRow **row, Outcome **outcome,
+                     ResponseFailure *failure)
+{
+    GError *error = NULL;
+    Answer answer = source->next(source->data, row, outcome, &error);
+    if (answer == ANSWER_UNKNOWN)
+        response_fail(failure, error);
+    return answer;
+}
+
+/* --- a table that is made while it is read --- */
+
+typedef struct {
+    GMimeStream parent;
+    const ResponseSource *source;
+    ResponseFailure *failure;
+    bool only_failed;
+    bool begun, ended;
+    GString *pending; /* lines made and not yet read */
+    gsize at;
+} TableStream;
+typedef struct {
+    GMimeStreamClass parent;
+} TableStreamClass;
+
+static GType table_stream_get_type(void);
+G_DEFINE_TYPE(TableStream, table_stream, GMIME_TYPE_STREAM)
+
+static bool is_ours(Field field)
+{
+    return field == FIELD_RESULT || field == FIELD_REASON;
+}
+
+/* A line of cells: those of the input but our own columns of an earlier response, and two more. */
+static void add_line(TableStream *stream, const char *const *cells, const char *result,
+                     const char *reason)
+{
+    const TableHead *head = stream->source->head;
+    g_autofree const char **line = g_new(const char *, head->columns + 2);
+    unsigned count = 0;
+    for (unsigned i = 0; i < head->columns; i++) {
+        if (!is_ours(head->field[i]))
+            line[count++] = cells[i];
+    }
+    line[count++] = result;
+    line[count++] = reason;
+    table_write_line(stream->pending, SEPARATOR, line, count);
+}
+
+static char *reason_of(const Outcome *outcome)
+{
+    g_autoptr(GString) words = g_string_new(NULL);
+    if (outcome->field && outcome->value)
+        g_string_append_printf(words, "%s \"%s\": ", outcome->field, outcome->value);
+    else if (outcome->field)
+        g_string_append_printf(words, "%s: ", outcome->field);
+    if (outcome->reason)
+        g_string_append(words, outcome->reason);
+    if (outcome->reason && outcome->advice)
+        g_string_append_c(words, ' ');
+    if (outcome->advice)
+        g_string_append(words, outcome->advice);
+    return text_printable(words->str, (gssize)words->len, REASON_BYTES_MAX);
+}
+
+static void add_row(TableStream *stream, const TableRow *row, const Outcome *outcome)
+{
+    const TableHead *head = stream->source->head;
+    g_autofree const char **cells = g_new(const char *, head->columns);
+    g_autofree char *reason = reason_of(outcome);
+    bool failed = outcome->result == RESULT_FAILED, secret = false;
+    bool shifted = failed && operation_row_is_shifted(row, head);
+    for (unsigned i = 0; i < head->columns; i++) {
+        if (!shifted)
+            secret = false;
+        secret = secret || field_is_secret(head->field[i]);
+        cells[i] = secret ? "" : row->cell[i];
+    }
+    add_line(stream, cells, result_name(outcome->result), reason);
+}
+
+static bool begin(TableStream *stream)
+{
+    GError *error = NULL;
+    stream->begun = true;
+    if (!stream->source->rewind(stream->source->data, &error)) {
+        response_fail(stream->failure, error);
+        return false;
+    }
+    g_string_append(stream->pending, BYTE_ORDER_MARK);
+    add_line(stream, (const char *const *)stream->source->head->name, field_name(FIELD_RESULT),
+             field_name(FIELD_REASON));
+    return true;
+}
+
+/* Makes the next line. false: none could be made. */
+static bool make_line(TableStream *stream)
+{
+    g_string_truncate(stream->pending, 0);
+    stream->at = 0;
+    if (!stream->begun)
+        return begin(stream);
+    while (stream->pending->len == 0) {
+        TableRow *next_row = NULL;
+        Outcome *next_outcome = NULL;
+        Answer answer = response_next(stream->source, &next_row, &next_outcome, stream->failure);
+        stream->ended = answer != ANSWER_YES;
+        if (answer != ANSWER_YES)
+            return answer == ANSWER_NO;
+        g_autoptr(TableRow) row = next_row;
+        g_autoptr(Outcome) outcome = next_outcome;
+        if (!stream->only_failed || outcome->result == RESULT_FAILED)
+            add_row(stream, row, outcome);
+    }
+    return true;
+}
+
+static ssize_t table_stream_read(GMimeStream *base, char *buffer, size_t length)
+{
+    TableStream *stream = (TableStream *)base;
+    size_t done = 0;
+    while (done < length && !stream->ended) {
+        if (stream->at == stream->pending->len && !make_line(stream))
+            return -1;
+        gsize n = MIN(length - done, stream->pending->len - stream->at);
+        memcpy(buffer + done, stream->pending->str + stream->at, n);
+        stream->at += n;
+        done += n;
+    }
+    base->position += (gint64)done;
+    return (ssize_t)done;
+}
+
+static gboolean table_stream_eos(GMimeStream *base)
+{
+    return ((TableStream *)base)->ended;
+}
+
+static int table_stream_reset(GMimeStream *base)
+{
+    TableStream *stream = (TableStream *)base;
+    stream->begun = stream->ended = false;
+    g_string_truncate(stream->pending, 0);
+    stream->at = 0;
+    base->position = 0;
+    return 0;
+}
+
+static gint64 table_stream_length(GMimeStream *base)
+{
+    (void)base;
+    return -1;
+}
+
+static void table_stream_finalize(GObject *object)
+{
+    g_string_free(((TableStream *)object)->pending, TRUE);
+    G_OBJECT_CLASS(table_stream_parent_class)->finalize(object);
+}
+
+static void table_stream_class_init(TableStreamClass *class)
+{
+    GMimeStreamClass *base = GMIME_STREAM_CLASS(class);
+    G_OBJECT_CLASS(class)->finalize = table_stream_finalize;
+    base->read = table_stream_read;
+    base->eos = table_stream_eos;
+    base->reset = table_stream_reset;
+    base->length = table_stream_length;
+}
+
+static void table_stream_init(TableStream *stream)
+{
+    stream->pending = g_string_new(NULL);
+}
+
+GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,
+                                   ResponseFailure *failure)
+{
+    TableStream *stream = g_object_new(table_stream_get_type(), NULL);
+    g_mime_stream_construct(&stream->parent, 0, -1);
+    stream->source = source;
+    stream->only_failed = only_failed;
+    stream->failure = failure;
+    return &stream->parent;
+}
+
+/* --- GIO's stream for GMime to write to --- */
+
+typedef struct {
+    GMimeStream parent;
+    GOutputStream *out;
+    ResponseFailure *failure;
+} OutStream;
+typedef struct {
+    GMimeStreamClass parent;
+} OutStreamClass;
+
+static GType out_stream_get_type(void);
+G_DEFINE_TYPE(OutStream, out_stream, GMIME_TYPE_STREAM)
+
+static ssize_t out_stream_write(GMimeStream *base, const char *buffer, size_t length)
+{
+    OutStream *stream = (OutStream *)base;
+    GError *error = NULL;
+    if (!g_output_stream_write_all(stream->out, buffer, length, NULL, NULL, &error)) {
+        response_fail(stream->failure, error);
+        return -1;
+    }
+    base->position += (gint64)length;
+    return (ssize_t)length;
+}
+
+static int out_stream_flush(GMimeStream *base)
+{
+    (void)base;
+    return 0;
+}
+
+static gint64 out_stream_tell(GMimeStream *base)
+{
+    return base->position;
+}
+
+static void out_stream_class_init(OutStreamClass *class)
+{
+    GMimeStreamClass *base = GMIME_STREAM_CLASS(class);
+    base->write = out_stream_write;
+    base->flush = out_stream_flush;
+    base->tell = out_stream_tell;
+}
+
+static void out_stream_init(OutStream *stream)
+{
+    (void)stream;
+}
+
+GMimeStream *response_out_stream(GOutputStream *out, ResponseFailure *failure)
+{
+    OutStream *stream = g_object_new(out_stream_get_type(), NULL);
+    g_mime_stream_construct(&stream->parent, 0, -1);
+    stream->out = out;
+    stream->failure = failure;
+    return &stream->parent;
+}

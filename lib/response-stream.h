@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_RESPONSE_STREAM_H
+#define BATCHLOAD_RESPONSE_STREAM_H
+
+#include "lib/response.h"
+#include <gmime/gmime.h>
+
+/* What lets GMime write a response without holding it: a CSV file that is made while GMime reads
+ * it, and GIO's stream to write to. Private to lib/response. */
+
+/* GMimeStream tells only that something failed; the first error is kept here. Owned by the caller
+ * of the functions below, and outlives the streams. */
+typedef struct {
+    GError *error;
+} ResponseFailure;
+
+/* Sets failure's error unless it has one. Takes error over. */
+void response_fail(ResponseFailure *failure, GError *error);
+
+/* The next row of a source. ANSWER_NO at the end, ANSWER_UNKNOWN with the failure set. */
+Answer response_next(const ResponseSource *source, TableRow **row, Outcome **outcome,
+                     ResponseFailure *failure);
+
+/* result.csv, or with only_failed the batchload.csv to be corrected: read-only, from the start
+ * whenever it is reset. The source is borrowed. */
+GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,
+                                   ResponseFailure *failure);
+
+/* Writes to out, which is borrowed and stays open. */
+GMimeStream *response_out_stream(GOutputStream *out, ResponseFailure *failure);
+
+#endif
