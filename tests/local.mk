@@ -9,7 +9,12 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
 EXTRA_DIST += tests/tap.py tests/harness/__init__.py tests/harness/process.py \
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
-	tests/harness/world.py
+	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/demo.py
+
+EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
+	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
+	test-fixtures/demo/3-delete-users.csv
+
 dist_check_SCRIPTS += tests/e2e_policy.py
 
 # For scripts/check: which tests there are.

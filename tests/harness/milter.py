@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from .process import HarnessError, render, run, wait_for, write
+from .process import HarnessError, render, run, write
 from .servers import Server
 
 
@@ -48,25 +48,40 @@ class Milter(Server):
     name = "milter"
     user = "daemon"  # a user each Debian has
 
-    def __init__(self, nursery, tree, values, log, settings=None):
+    def __init__(self, nursery, tree, values, log, service_password, settings=None):
         super().__init__(nursery)
         self.tree = tree
         self.log = log
         self.folder = nursery.path("milter")
-        self.spool = self.folder + "/spool"
+        self.spool = self.folder + "/batchload"
         self.socket = nursery.path("m", "sock")
         self.conf = self.folder + "/batchload.conf"
         self.senders = self.folder + "/senders"
-        self.values = values
-        os.mkdir(self.folder, 0o755)
-        # The socket's folder belongs to the daemon: it makes the socket after dropping root.
-        for path, mode in ((self.spool, 0o700), (nursery.path("m"), 0o755)):
-            os.mkdir(path, mode)
-            shutil.chown(path, self.user, self.user)
-        self.configure(settings or {})
+        if not tree.complete():
+            raise HarnessError("not built: " + tree.milter)
+        self.values = dict(values, USER=self.user, CONFDIR=self.folder, STATEDIR=self.folder,
+                           LOG="file:" + log, LIBEXECDIR=os.path.dirname(tree.parser),
+                           PKGDATADIR=os.path.dirname(tree.policy))
+        for path in (self.folder, nursery.path("m")):
+            os.mkdir(path, 0o755)
+        shutil.chown(nursery.path("m"), self.user, "postfix")
+        write(self.folder + "/directory.password", service_password, 0o600)
+        shutil.chown(self.folder + "/directory.password", self.user)
+        self.configure(settings)
+        run([tree.milter, "-c", self.conf, "-K"])
 
-    def configure(self, settings):
-        raise NotImplementedError
+    def configure(self, settings=None):
+        """Writes the shipped configuration; settings, {"name": value} or {"section.name": value},
+        replace its own. A value is a text, a number, or a list of texts; None takes it out."""
+        render(os.path.join(self.tree.policy, "batchload.conf"), self.conf, self.values)
+        with open(self.conf, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        for name, value in (settings or {}).items():
+            lines = replace_setting(lines, name, value)
+        write(self.conf, "\n".join(lines) + "\n")
+
+    def write_senders(self, text):
+        write(self.senders, text)
 
     def command(self):
         return [self.tree.milter, "-c", self.conf]
@@ -109,6 +124,31 @@ class Milter(Server):
             self.process = None
             return status
         return None
+
+
+def replace_setting(lines, name, value):
+    section, _, name = name.rpartition(".")
+    inside, kept, begin = "", [], None
+    for line in lines:
+        words = line.split()
+        if len(words) == 2 and words[1] == "{":
+            inside = words[0]
+        elif line.startswith("}"):
+            inside = ""
+        if inside == section and words[:2] == [name, "="]:
+            continue
+        kept.append(line)
+        if section and words == [section, "{"]:
+            begin = len(kept)
+    if value is None:
+        return kept
+    quoted = ("{%s}" % ", ".join('"%s"' % each for each in value)
+              if isinstance(value, (list, tuple)) else '"%s"' % value)
+    line = "%s = %s" % (name, quoted)
+    if section and begin is None:
+        return kept + [section + " {", line, "}"]
+    kept.insert(begin if section else 0, line)
+    return kept
 
 
 def _status(pid, key):

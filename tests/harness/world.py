@@ -20,9 +20,13 @@ OTHER_DOMAIN = "otherdomain.example"
 class World:
     """Use as a context. milter False leaves the daemon out; settings are added to its
     configuration; senders are further lines of the sender table; sync gives slapd a synced
-    database."""
+    database. A nursery that is given ends with the world."""
 
-    def __init__(self, tree=None, milter=True, settings=None, senders="", sync=False):
+    def __init__(self, tree=None, milter=True, settings=None, senders="", sync=False,
+                 nursery=None):
+        self.nursery = nursery
+        self.milter = None
+        self._mailboxes = {}
         need_root()
         self.tree = tree or Tree.from_environment()
         self.base = BASE
@@ -37,10 +41,7 @@ class World:
         self.root_password = secrets.token_urlsafe(18)
         self.service_password = secrets.token_urlsafe(18)
         self.mail_password = secrets.token_urlsafe(18)
-        self.servers = []
-        self._mailboxes = {}
-        self.milter = None
-        self.nursery = Nursery()
+        self.nursery = self.nursery or Nursery()
         try:
             self._build(milter, settings, senders, sync)
         except BaseException:
@@ -69,8 +70,8 @@ class World:
             self.add_account(address, password)
         if milter:
             values["RESPONSE_PORT"] = self.postfix.response_port
-            values["SERVICEPW"] = self.service_password
-            self.milter = Milter(self.nursery, self.tree, values, self.log, settings)
+            self.milter = Milter(self.nursery, self.tree, values, self.log,
+                                 self.service_password, settings)
             self.milter.write_senders("%s allow\n%s allow\n%s" % (
                 self.admin, self.other_admin, senders))
             self.milter.start(wait=False)
