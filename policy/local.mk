@@ -21,9 +21,6 @@ nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchlo
 # The sample sender table.
 nobase_dist_pkgdata_DATA += policy/senders
 
-# The sample configuration.
-nobase_dist_pkgdata_DATA += policy/batchload.conf
-
 # What a postmaster gives to Postfix and Dovecot.
 nobase_dist_pkgdata_DATA += \
 	policy/postfix/batchload-main.cf policy/postfix/batchload-master.cf \

@@ -8,14 +8,15 @@ import socket
 import threading
 import time
 
-from .process import HarnessError, render, run, write
+from .process import HarnessError, run, write
 from .servers import Server
 
 
 class Tree:
     """Where the programs and the shipped files are."""
 
-    def __init__(self, sbin, bin, libexec, data):
+    def __init__(self, sbin, bin, libexec, data, conf):
+        self.conf = conf
         self.milter = os.path.join(sbin, "batchload-milter")
         self.command = os.path.join(bin, "batchload")
         self.parser = os.path.join(libexec, "batchload-parse")
@@ -23,13 +24,13 @@ class Tree:
 
     @staticmethod
     def built(build, source):
-        return Tree(build, build, build, source)
+        return Tree(build, build, build, source, build + "/policy/batchload.conf")
 
     @staticmethod
     def installed(root, prefix="/usr"):
         base = root + prefix
         return Tree(base + "/sbin", base + "/bin", base + "/libexec/batchload",
-                    base + "/share/batchload")
+                    base + "/share/batchload", root + "/etc/batchload/batchload.conf")
 
     @staticmethod
     def from_environment():
@@ -59,9 +60,17 @@ class Milter(Server):
         self.senders = self.folder + "/senders"
         if not tree.complete():
             raise HarnessError("not built: " + tree.milter)
-        self.values = dict(values, USER=self.user, CONFDIR=self.folder, STATEDIR=self.folder,
-                           LOG="file:" + log, LIBEXECDIR=os.path.dirname(tree.parser),
-                           PKGDATADIR=os.path.dirname(tree.policy))
+        self.own = {
+            "batch_addresses": [values["BATCH_ADDRESS"]],
+            "sender_table": "texthash:" + self.senders,
+            "socket": "unix:" + self.socket, "socket_group": "postfix",
+            "user": self.user, "log": "file:" + log,
+            "parser": tree.parser, "profile": tree.policy + "/profiles/default.conf",
+            "submit": "smtp://127.0.0.1:%d" % values["RESPONSE_PORT"],
+            "spool.directory": self.spool, "spool.key_file": self.folder + "/spool.key",
+            "directory.uri": values["LDAP_URI"], "directory.base": values["BASE"],
+            "directory.bind_dn": "cn=batchload,ou=services," + values["BASE"],
+            "directory.bind_password_file": self.folder + "/directory.password"}
         for path in (self.folder, nursery.path("m")):
             os.mkdir(path, 0o755)
         shutil.chown(nursery.path("m"), self.user, "postfix")
@@ -71,12 +80,11 @@ class Milter(Server):
         run([tree.milter, "-c", self.conf, "-K"])
 
     def configure(self, settings=None):
-        """Writes the shipped configuration; settings, {"name": value} or {"section.name": value},
+        """Writes the shipped configuration with our host, ports, base and paths; settings, {"name": value} or {"section.name": value},
         replace its own. A value is a text, a number, or a list of texts; None takes it out."""
-        render(os.path.join(self.tree.policy, "batchload.conf"), self.conf, self.values)
-        with open(self.conf, encoding="utf-8") as file:
+        with open(self.tree.conf, encoding="utf-8") as file:
             lines = file.read().splitlines()
-        for name, value in (settings or {}).items():
+        for name, value in {**self.own, **(settings or {})}.items():
             lines = replace_setting(lines, name, value)
         write(self.conf, "\n".join(lines) + "\n")
 

@@ -153,7 +153,7 @@ class Nursery:
             # Short, since the path of a unix socket has 108 bytes; entered by the servers' users.
             # TMPDIR is used where it is as short (scripts/check has one to remove).
             above = os.environ.get("TMPDIR", "/tmp")
-            self.folder = tempfile.mkdtemp(prefix=prefix, dir=above if len(above) < 16 else "/tmp")
+            self.folder = tempfile.mkdtemp(prefix=prefix, dir=above if len(above) < 24 else "/tmp")
             self._guard.tell("folder", self.folder)
             os.chmod(self.folder, 0o711)
         finally:

@@ -220,6 +220,17 @@ class World:
         return [line for line in self.log_text().splitlines()
                 if all(word in line for word in words)]
 
+    def search_spool(self, secret):
+        """Raises when any file of the spool holds secret in clear."""
+        for folder, _, names in os.walk(self.milter.spool):
+            for name in names:
+                try:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        if secret.encode() in file.read():
+                            raise AssertionError("a secret is in the spool: " + name)
+                except FileNotFoundError:
+                    pass  # the daemon is at work
+
     def wait_log(self, *words, seconds=30):
         return wait_for(lambda: self.log_lines(*words), "a log line with %r" % (words,), seconds)
 
