@@ -1,2 +1,319 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/config.h"
+
+#include "lib/config-set.h"
+#include "lib/text.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Longest file of the directory's password, in bytes. */
+#define PASSWORD_FILE_MAX 1024
+#define MESSAGE_MAX 400
+
+typedef struct {
+    Config config; /* first: what callers see */
+    atomic_int references;
+} SharedConfig;
+
+G_DEFINE_QUARK(config - error, config_error)
+
+/* One reading of a file. libconfuse's callbacks have no argument of ours, so they find it here;
+ * set only while cfg_parse() runs in this thread. */
+typedef struct {
+    const char *path;
+    ConfigDraft draft;
+    guint64 said;   /* bits by index of the setting */
+    guint64 listed; /* likewise: of a list, which libconfuse tells at each value and at its end */
+    GError *error;  /* the first */
+} Reading;
+static _Thread_local Reading *reading;
+
+G_GNUC_PRINTF(2, 0)
+static void on_error(cfg_t *cfg, const char *format, va_list arguments)
+{
+    g_autofree char *words = NULL, *shown = NULL;
+
+    if (reading->error != NULL)
+        return;
+    words = g_strdup_vprintf(format, arguments);
+    shown = text_printable(words, -1, MESSAGE_MAX);
+    g_set_error(&reading->error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s:%d: %s", reading->path,
+                cfg->line, shown);
+}
+
+/* Takes over a value as soon as it is read, so that its line is known. */
+static int on_value(cfg_t *cfg, cfg_opt_t *option)
+{
+    const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+    const int index = config_setting_find(section, option->name);
+    const guint64 bit = G_GUINT64_CONSTANT(1) << index;
+    const unsigned size = cfg_opt_size(option);
+    g_autoptr(GPtrArray) values = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+
+    if ((reading->said & bit) != 0 &&
+        (!config_settings[index].list || (size == 1 && (reading->listed & bit) != 0))) {
+        cfg_error(cfg, "%s is set twice", option->name);
+        return -1;
+    }
+    reading->listed |= reading->said & bit;
+    reading->said |= bit;
+    for (unsigned i = 0; i < size; i++)
+        g_ptr_array_add(values, cfg_opt_getnstr(option, i));
+    g_ptr_array_add(values, NULL);
+    if (config_setting_take(&reading->draft, index, (const char *const *)values->pdata, &error))
+        return 0;
+    cfg_error(cfg, "%s: %s", option->name, error->message);
+    return -1;
+}
+
+/* Empty lists are not told at all: they are those that were to be set anew and never were. */
+static int take_empty_lists(cfg_t *cfg)
+{
+    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+        const ConfigSetting *setting = &config_settings[i];
+        cfg_opt_t *option = setting->list ? cfg_getopt(cfg, setting->name) : NULL;
+        const char *const none[] = {NULL};
+        g_autoptr(GError) error = NULL;
+        if (option == NULL || (option->flags & CFGF_RESET) == 0)
+            continue;
+        if ((reading->said & G_GUINT64_CONSTANT(1) << i) != 0)
+            cfg_error(cfg, "%s is set twice", setting->name);
+        else if (!config_setting_take(&reading->draft, i, none, &error))
+            cfg_error(cfg, "%s: %s", setting->name, error->message);
+        else
+            continue;
+        return CFG_PARSE_ERROR;
+    }
+    return CFG_SUCCESS;
+}
+
+/* The options of one section ("": the top) for libconfuse, which copies them. */
+static GArray *section_options(const char *section)
+{
+    GArray *options = g_array_new(FALSE, FALSE, sizeof(cfg_opt_t));
+
+    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+        cfg_opt_t text = CFG_STR(config_settings[i].name, NULL, CFGF_NONE);
+        cfg_opt_t list = CFG_STR_LIST(config_settings[i].name, NULL, CFGF_NONE);
+        if (strcmp(config_settings[i].section, section) != 0)
+            continue;
+        text.validcb = list.validcb = on_value;
+        g_array_append_val(options, *(config_settings[i].list ? &list : &text));
+    }
+    return options;
+}
+
+static cfg_t *grammar(void)
+{
+    static const char *const sections[] = {"limits", "spool", "directory"};
+    g_autoptr(GArray) options = section_options("");
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    const cfg_opt_t end = CFG_END();
+    cfg_t *cfg;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
+        GArray *inner = section_options(sections[i]);
+        g_array_append_val(inner, end);
+        g_ptr_array_add(kept, inner);
+        cfg_opt_t section = CFG_SEC(sections[i], (cfg_opt_t *)(void *)inner->data, CFGF_NONE);
+        g_array_append_val(options, section);
+    }
+    g_array_append_val(options, end);
+    cfg = cfg_init((cfg_opt_t *)(void *)options->data, CFGF_NONE);
+    cfg_set_error_function(cfg, on_error);
+    return cfg;
+}
+
+static bool read_file(Reading *read, const char *path, GError **error)
+{
+    cfg_t *cfg = grammar();
+    int done;
+
+    errno = 0;
+    reading = read;
+    done = cfg_parse(cfg, path);
+    if (done == CFG_SUCCESS)
+        done = take_empty_lists(cfg);
+    reading = NULL;
+    if (done == CFG_FILE_ERROR)
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "%s can't be read: %s", path,
+                    g_strerror(errno));
+    else if (read->error != NULL)
+        g_propagate_error(error, g_steal_pointer(&read->error));
+    else if (done != CFG_SUCCESS)
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s is not a configuration file",
+                    path);
+    g_clear_error(&read->error);
+    cfg_free(cfg);
+    return done == CFG_SUCCESS && (error == NULL || *error == NULL);
+}
+
+static bool missing(GError **error, const char *path, const char *words)
+{
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path, words);
+    return false;
+}
+
+/* What can be said only when all of it is known. */
+static bool check_whole(const Config *config, const char *password_file, const char *path,
+                        GError **error)
+{
+    if (config->batch_addresses == NULL || config->batch_addresses[0] == NULL)
+        return missing(error, path, "batch_addresses is not set; it needs at least one address");
+    if (config->directory.base == NULL)
+        return missing(error, path, "base in section directory is not set");
+    if ((config->directory.bind_dn == NULL) != (password_file == NULL))
+        return missing(error, path,
+                       "bind_dn and bind_password_file in section directory belong together");
+    if (config->directory.bind_dn == NULL && !g_str_has_prefix(config->directory.uri, "ldapi://"))
+        return missing(error, path,
+                       "without bind_dn the directory's uri must be an ldapi:// one, where the "
+                       "daemon's user is the proof");
+    if (config->request.attachment_bytes_max > config->request.message_bytes_max)
+        return missing(error, path, "attachment_bytes_max is more than message_bytes_max");
+    if (config->spool.keep_days < config->spool.duplicate_days)
+        return missing(error, path, "keep_days is less than duplicate_days");
+    return true;
+}
+
+/* buffer has PASSWORD_FILE_MAX + 1 bytes; the caller wipes it. */
+static bool read_password(int fd, char *buffer, gsize *length, const char **fault)
+{
+    struct stat st;
+    gssize got;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        *fault = "it is not a regular file";
+    else if ((st.st_mode & S_IRWXO) != 0)
+        *fault = "it is open to everybody; its mode must be 0600, 0640 or less";
+    else if ((got = read(fd, buffer, PASSWORD_FILE_MAX + 1)) < 0)
+        *fault = g_strerror(errno);
+    else if (got > PASSWORD_FILE_MAX)
+        *fault = "it is too long";
+    else
+        *length = (gsize)got;
+    return *fault == NULL;
+}
+
+static Secret *load_password(const char *path, GError **error)
+{
+    char buffer[PASSWORD_FILE_MAX + 1];
+    const char *fault = NULL;
+    Secret *password = NULL;
+    gsize length = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        fault = g_strerror(errno);
+    else if (read_password(fd, buffer, &length, &fault)) {
+        if (length > 0 && buffer[length - 1] == '\n')
+            length--;
+        if (length > 0 && buffer[length - 1] == '\r')
+            length--;
+        if (length == 0)
+            fault = "it is empty";
+        else if (memchr(buffer, '\0', length) != NULL || memchr(buffer, '\n', length) != NULL)
+            fault = "it has more than one line";
+        else
+            password = secret_ndup(buffer, length);
+    }
+    sodium_memzero(buffer, sizeof buffer);
+    if (fd >= 0)
+        close(fd);
+    if (fault != NULL)
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE,
+                    "bind_password_file %s can't be used: %s", path, fault);
+    return password;
+}
+
+static void config_free(Config *config)
+{
+    g_free(config->socket);
+    g_free(config->socket_group);
+    g_free(config->user);
+    g_free(config->log_file);
+    g_free(config->parser);
+    g_strfreev(config->batch_addresses);
+    g_free(config->sender_table);
+    g_strfreev(config->reserved_addresses);
+    g_free(config->spool.directory);
+    g_free(config->spool.key_file);
+    g_free(config->directory.uri);
+    g_free(config->directory.base);
+    g_free(config->directory.bind_dn);
+    secret_free(config->directory.bind_password);
+    g_free(config->directory.ca_file);
+    profile_free(config->profile);
+    g_free(config->submit.target);
+    g_free(config->submit.helo);
+    g_free(config);
+}
+
+/* The file alone: no other file is opened. */
+static Config *load_values(const char *path, char **profile, char **password_file, GError **error)
+{
+    SharedConfig *shared = g_new0(SharedConfig, 1);
+    Reading read = {.path = path, .draft = {.config = &shared->config}};
+    bool good;
+
+    atomic_init(&shared->references, 1);
+    config_settings_default(&read.draft);
+    good = read_file(&read, path, error);
+    *profile = g_steal_pointer(&read.draft.profile);
+    *password_file = g_steal_pointer(&read.draft.password_file);
+    if (good)
+        return &shared->config;
+    config_free(&shared->config);
+    return NULL;
+}
+
+Config *config_load(const char *path, GError **error)
+{
+    g_autofree char *profile = NULL, *password_file = NULL;
+    g_autoptr(Config) config = load_values(path, &profile, &password_file, error);
+    g_autoptr(GError) cause = NULL;
+
+    if (config == NULL || !check_whole(config, password_file, path, error))
+        return NULL;
+    config->table.bytes_max = config->request.attachment_bytes_max;
+    if (password_file != NULL) {
+        config->directory.bind_password = load_password(password_file, error);
+        if (config->directory.bind_password == NULL)
+            return NULL;
+    }
+    config->profile = profile_load(profile, config->directory.base, &cause);
+    if (config->profile == NULL) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "the profile can't be used: %s",
+                    cause->message);
+        return NULL;
+    }
+    return g_steal_pointer(&config);
+}
+
+char *config_load_spool(const char *path, GError **error)
+{
+    g_autofree char *profile = NULL, *password_file = NULL;
+    g_autoptr(Config) config = load_values(path, &profile, &password_file, error);
+
+    return config != NULL ? g_strdup(config->spool.directory) : NULL;
+}
+
+Config *config_ref(Config *config)
+{
+    atomic_fetch_add(&((SharedConfig *)config)->references, 1);
+    return config;
+}
+
+void config_unref(Config *config)
+{
+    if (config != NULL && atomic_fetch_sub(&((SharedConfig *)config)->references, 1) == 1)
+        config_free(config);
+}

@@ -22,8 +22,8 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/response.c lib/response-stream.c lib/response-stream.h lib/response.h \
-	lib/submit.c lib/submit.h \
-	lib/config.c lib/config.h \
+	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
+	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
 	lib/job-open.c lib/job-slice.c lib/job-report.c lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \

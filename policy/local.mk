@@ -29,3 +29,20 @@ nobase_dist_pkgdata_DATA += \
 	policy/postfix/batchload-recipients policy/postfix/batchload-transport \
 	policy/dovecot/batchload-dovecot.conf policy/dovecot/batchload-dovecot-domain.conf.ext \
 	policy/dovecot/batchload-dovecot-ldap.conf.ext
+
+# The sample configuration, with the paths of this build; what is there already stays.
+pkgpolicydir = $(pkgdatadir)/policy
+pkgpolicy_DATA = policy/batchload.conf
+EXTRA_DIST += policy/batchload.conf.in
+CLEANFILES += policy/batchload.conf
+policy/batchload.conf: $(srcdir)/policy/batchload.conf.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) policy && sed -e 's|@sysconfdir[@]|$(sysconfdir)|' \
+		-e 's|@localstatedir[@]|$(localstatedir)|' -e 's|@pkgdatadir[@]|$(pkgdatadir)|' \
+		-e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' $< >$@.tmp && mv $@.tmp $@
+
+install-data-local: policy/batchload.conf
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/batchload'
+	test -e '$(DESTDIR)$(sysconfdir)/batchload/batchload.conf' || \
+		$(INSTALL_DATA) policy/batchload.conf '$(DESTDIR)$(sysconfdir)/batchload/batchload.conf'
+	test -e '$(DESTDIR)$(sysconfdir)/batchload/senders' || \
+		$(INSTALL_DATA) '$(srcdir)/policy/senders' '$(DESTDIR)$(sysconfdir)/batchload/senders'
