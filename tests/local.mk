@@ -4,7 +4,8 @@
 EXTRA_DIST += tests/lsan.supp
 
 noinst_LIBRARIES += tests/libfixture.a
-tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h
+tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
+	tests/operations.c tests/operations.h
 
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
 EXTRA_DIST += tests/tap.py tests/harness/__init__.py tests/harness/process.py \
