@@ -17,3 +17,6 @@ test_session_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 check_PROGRAMS += test-workers
 test_workers_SOURCES = milter/test-workers.c
 test_workers_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+check_PROGRAMS += test-start
+test_start_SOURCES = milter/test-start.c
+test_start_LDADD = milter/libmilterd.a $(POLICY_LIBS)
