@@ -153,3 +153,11 @@ test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)
 check_PROGRAMS += test-confine
 test_confine_SOURCES = lib/test-confine.c
 test_confine_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)
+
+# Fuzz targets (configure --enable-fuzzers CC=clang); seeds lie in test-fixtures.
+if FUZZERS
+noinst_PROGRAMS += fuzz-table
+fuzz_table_SOURCES = lib/fuzz-table.c
+fuzz_table_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_table_LDADD = $(ENGINE_LIBS)
+endif
