@@ -17,6 +17,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/operation.c lib/operation.h \
 	lib/request.c lib/request.h \
 	lib/entry.c lib/entry.h \
+	lib/conf-file.c lib/conf-file.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \

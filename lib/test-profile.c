@@ -129,8 +129,8 @@ static void test_fault(gconstpointer data)
     g_unlink(broken);
     g_assert_null(profile);
     g_assert_error(error, PROFILE_ERROR, (int)one->code);
-    g_assert_nonnull(strstr(error->message, broken));
     g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, broken));
     g_assert_nonnull(strstr(error->message, one->message));
 }
 
@@ -367,7 +367,6 @@ static void tear_down(Case *one, gconstpointer data)
 
 static void apply(Case *one, Change *change, const char *assertion, WriteState state)
 {
-    g_autoptr(Change) owned = change;
     g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
     g_autoptr(GError) error = NULL;
     Write *write = write_new(change, g_strdup(assertion));
@@ -376,6 +375,7 @@ static void apply(Case *one, Change *change, const char *assertion, WriteState s
     g_assert_no_error(error);
     if (write->state != state)
         g_error("state %d, code %d, %s", write->state, write->code, write->server_text);
+    change_free(change);
 }
 
 static Entry *read_back(Case *one, const Address *address)
