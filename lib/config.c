@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/config.h"
-#include "lib/conf-file.h"
 
 #include "lib/config-set.h"
 #include "lib/text.h"
@@ -140,7 +139,7 @@ static bool read_file(Reading *read, const char *path, GError **error)
 
     errno = 0;
     reading = read;
-    done = conf_file_parse(cfg, path);
+    done = cfg_parse(cfg, path);
     if (done == CFG_SUCCESS)
         done = take_empty_lists(cfg);
     reading = NULL;

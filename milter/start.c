@@ -114,6 +114,12 @@ bool start_socket_prepare(const char *socket, unsigned mode, const char *group, 
     gid_t gid = 0;
     if (path == NULL)
         return true;
+    /* /run is empty after a boot. */
+    g_autofree char *folder = g_path_get_dirname(path);
+    umask(022);
+    if (g_mkdir_with_parents(folder, 0755) != 0)
+        return fail(error, START_ERROR_SOCKET, "The socket's folder %s can't be made: %s.", folder,
+                    g_strerror(errno));
     if (!remove_stale(path, error) || (group != NULL && !find_group(group, &gid, error)))
         return false;
     /* Made by root, the socket is born with its group: a chown by path could be led astray. */

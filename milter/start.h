@@ -35,8 +35,9 @@ bool start_make_folder(const char *path, const StartUser *user, GError **error);
 bool start_give_file(const char *path, const StartUser *user, GError **error);
 
 /* Before and after a socket is opened, which gets the mode and group that were configured; a stale
- * unix socket (one where connecting is refused) is removed. Afterwards the umask is 077. Other
- * sockets than unix ones need nothing. false with START_ERROR_SOCKET or START_ERROR_USER. */
+ * unix socket (one where connecting is refused) is removed, a missing folder is made (0755).
+ * Afterwards the umask is 077. Other sockets than unix ones need nothing. false with
+ * START_ERROR_SOCKET or START_ERROR_USER. */
 bool start_socket_prepare(const char *socket, unsigned mode, const char *group, GError **error);
 bool start_socket_opened(const char *socket, const char *group, GError **error);
 

@@ -74,7 +74,7 @@ static void test_in_the_way(Fixture *f, gconstpointer data)
     g_assert_error(error, START_ERROR, START_ERROR_SOCKET);
     g_clear_error(&error);
     g_autofree char *deep = g_strnfill(200, 'x');
-    g_autofree char *spec = g_strconcat("unix:/", deep, NULL);
+    g_autofree char *spec = g_strconcat("unix:", f->folder, "/", deep, NULL);
     g_assert_false(start_socket_prepare(spec, 0660, NULL, &error));
     g_assert_error(error, START_ERROR, START_ERROR_SOCKET);
     g_clear_error(&error);
@@ -83,6 +83,22 @@ static void test_in_the_way(Fixture *f, gconstpointer data)
     g_unlink(f->path);
     g_assert_false(start_socket_prepare(f->socket, 0660, "no-such-group", &error));
     g_assert_error(error, START_ERROR, START_ERROR_USER);
+}
+
+static void test_socket_folder(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    mode_t old = umask(077);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_build_filename(f->folder, "run", NULL);
+    g_autofree char *spec = g_strconcat("unix:", folder, "/socket", NULL);
+    g_assert_true(start_socket_prepare(spec, 0660, NULL, &error));
+    g_assert_no_error(error);
+    struct stat status;
+    g_assert_cmpint(g_lstat(folder, &status), ==, 0);
+    g_assert_cmpuint(status.st_mode & 07777, ==, 0755);
+    g_rmdir(folder);
+    umask(old);
 }
 
 static void test_mode_and_group(Fixture *f, gconstpointer data)
@@ -166,6 +182,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/start/stale-socket", Fixture, NULL, set_up, test_stale, tear_down);
     g_test_add("/start/in-the-way", Fixture, NULL, set_up, test_in_the_way, tear_down);
+    g_test_add("/start/socket-folder", Fixture, NULL, set_up, test_socket_folder, tear_down);
     g_test_add("/start/mode-and-group", Fixture, NULL, set_up, test_mode_and_group, tear_down);
     g_test_add("/start/folder", Fixture, NULL, set_up, test_folder, tear_down);
     g_test_add_func("/start/rights", test_rights);
