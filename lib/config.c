@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/config.h"
+#include "lib/conf-file.h"
 
 #include "lib/config-set.h"
 #include "lib/text.h"
@@ -139,7 +140,7 @@ static bool read_file(Reading *read, const char *path, GError **error)
 
     errno = 0;
     reading = read;
-    done = cfg_parse(cfg, path);
+    done = conf_file_parse(cfg, path);
     if (done == CFG_SUCCESS)
         done = take_empty_lists(cfg);
     reading = NULL;

@@ -12,7 +12,7 @@
 /* Longest text of a server that is repeated. */
 #define SERVER_TEXT_MAX 200
 
-G_DEFINE_QUARK(batchload - directory - error, directory_error)
+G_DEFINE_QUARK(batchload_directory_error, directory_error)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPURLDesc, ldap_free_urldesc)

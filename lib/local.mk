@@ -17,6 +17,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/operation.c lib/operation.h \
 	lib/request.c lib/request.h \
 	lib/entry.c lib/entry.h \
+	lib/conf-file.c lib/conf-file.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
@@ -153,3 +154,11 @@ test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)
 check_PROGRAMS += test-confine
 test_confine_SOURCES = lib/test-confine.c
 test_confine_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)
+
+# Fuzz targets (configure --enable-fuzzers CC=clang); seeds lie in test-fixtures.
+if FUZZERS
+noinst_PROGRAMS += fuzz-table
+fuzz_table_SOURCES = lib/fuzz-table.c
+fuzz_table_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_table_LDADD = $(ENGINE_LIBS)
+endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/conf-file.h"
 #include "lib/profile-private.h"
 
-#include <confuse.h>
 #include <string.h>
 
-G_DEFINE_QUARK(batchload - profile - error, profile_error)
+G_DEFINE_QUARK(batchload_profile_error, profile_error)
 
 static const char *const name_options[NAME_COUNT] = {
     [NAME_ADDRESS] = "address",     [NAME_COMMON_NAME] = "common_name",
@@ -21,15 +21,17 @@ static const char *const type_options[TYPE_COUNT] = {
 };
 
 /* libconfuse hands its error function nothing of the caller's; this lives for one call. */
-static _Thread_local char *parse_fault;
+static _Thread_local struct {
+    const char *path;
+    char *fault; /* the first */
+} parsing;
 
+G_GNUC_PRINTF(2, 0)
 static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
 {
     g_autofree char *text = g_strdup_vprintf(format, arguments);
-    if (parse_fault == NULL)
-        parse_fault =
-            g_strdup_printf("%s:%d: %s", cfg != NULL && cfg->filename ? cfg->filename : "",
-                            cfg != NULL ? cfg->line : 0, text);
+    if (parsing.fault == NULL)
+        parsing.fault = g_strdup_printf("%s:%d: %s", parsing.path, cfg->line, text);
 }
 
 /* --- reading the file --- */
@@ -63,14 +65,14 @@ static cfg_t *options_new(void)
 static bool parse_file(cfg_t *cfg, const char *path, GError **error)
 {
     int result;
-    g_clear_pointer(&parse_fault, g_free);
-    result = cfg_parse(cfg, path);
+    parsing.path = path;
+    result = conf_file_parse(cfg, path);
     if (result == CFG_FILE_ERROR)
         g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s: cannot be read", path);
     else if (result != CFG_SUCCESS)
         g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s",
-                    parse_fault != NULL ? parse_fault : path);
-    g_clear_pointer(&parse_fault, g_free);
+                    parsing.fault != NULL ? parsing.fault : path);
+    g_clear_pointer(&parsing.fault, g_free);
     return result == CFG_SUCCESS;
 }
 

@@ -215,6 +215,9 @@ Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id
     } else {
         spool->jobs--;
         spool->bytes -= intake->bytes;
+        /* Whoever waits learns that the spool may have failed. */
+        if (answer == ANSWER_UNKNOWN)
+            spool_changed(spool);
     }
     return answer;
 }

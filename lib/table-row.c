@@ -42,14 +42,14 @@ GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head)
     g_variant_iter_init(&iter, rows);
     while (g_variant_iter_next(&iter, "(uuas)", &line, &found, &cells)) {
         g_autoptr(GVariantIter) owned = cells;
-        if (g_variant_iter_n_children(cells) != head->columns)
+        if (g_variant_iter_n_children(owned) != head->columns)
             return NULL;
         TableRow *row = g_new0(TableRow, 1);
         row->line = line;
         row->found = found;
         row->columns = head->columns;
         row->cell = g_new0(char *, head->columns + 1);
-        for (unsigned i = 0; g_variant_iter_next(cells, "s", &row->cell[i]); i++)
+        for (unsigned i = 0; g_variant_iter_next(owned, "s", &row->cell[i]); i++)
             ;
         g_ptr_array_add(result, row);
     }

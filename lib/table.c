@@ -232,6 +232,12 @@ static bool is_blank(const char *data, gsize size, char separator)
 
 /* --- the headline --- */
 
+/* What table_write_line() put before a formula's first character is taken off again. */
+static gsize guard_length(const char *field, gsize size)
+{
+    return size >= 2 && field[0] == '\'' && strchr("=+-@\t\r", field[1]) ? 1 : 0;
+}
+
 /* Takes the line end off. */
 static void chomp(GString *line)
 {
@@ -278,10 +284,12 @@ typedef struct {
 static void on_name(void *field, size_t size, void *data)
 {
     Names *names = data;
-    if (names->names->len == names->columns_max)
+    if (names->names->len == names->columns_max) {
         names->more = true;
-    else
-        g_ptr_array_add(names->names, secret_ndup(field, size));
+    } else {
+        gsize guard = guard_length(field, size);
+        g_ptr_array_add(names->names, secret_ndup((char *)field + guard, size - guard));
+    }
 }
 
 static void on_end(int c, void *data)
@@ -396,12 +404,6 @@ const TableHead *table_reader_head(TableReader *reader, GError **error)
 }
 
 /* --- the rows --- */
-
-/* What table_write_line() put before a formula's first character is taken off again. */
-static gsize guard_length(const char *field, gsize size)
-{
-    return size >= 2 && field[0] == '\'' && strchr("=+-@\t\r", field[1]) ? 1 : 0;
-}
 
 static void on_field(void *data, size_t size, void *user)
 {

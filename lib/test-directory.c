@@ -82,7 +82,6 @@ static void put(GPtrArray *changes, GPtrArray *writes, Change *change)
 /* One write alone; the caller owns it. It outlives its change. */
 static Write *apply_one(Directory *directory, Change *change, const char *assertion)
 {
-    g_autoptr(Change) owned = change;
     g_autoptr(GPtrArray) writes = g_ptr_array_new();
     Write *write = write_new(change, g_strdup(assertion));
     g_autoptr(GError) error = NULL;
@@ -92,6 +91,7 @@ static Write *apply_one(Directory *directory, Change *change, const char *assert
     else
         g_assert_nonnull(error);
     write->change = NULL;
+    change_free(change);
     return write;
 }
 

@@ -1,8 +1,481 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "lib/spool-fixture.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What is promised when the spool is tampered with, the disk fails, or the daemon is killed. */
+
+static const char *program;
+
+static char *inside(const SpoolFixture *fixture, const char *name)
+{
+    return g_build_filename(fixture->settings.directory, name, NULL);
+}
+
+/* --- planted things --- */
+
+typedef enum { PLANT_LINK, PLANT_MODE, PLANT_OWNER, PLANT_SECOND_NAME, PLANT_FOLDER } Plant;
+
+typedef struct {
+    const char *name;
+    Plant plant;
+    const char *path; /* "": the spool itself */
+} Planted;
+
+static const Planted planted[] = {
+    {"the folder a link", PLANT_LINK, ""},
+    {"the folder open to others", PLANT_MODE, ""},
+    {"the folder another's", PLANT_OWNER, ""},
+    {"mail/ a link", PLANT_LINK, "mail"},
+    {"rows/ a link", PLANT_LINK, "rows"},
+    {"response/ open to others", PLANT_MODE, "response"},
+    {"response/ another's", PLANT_OWNER, "response"},
+    {"the database a link", PLANT_LINK, "spool.db"},
+    {"the database open to others", PLANT_MODE, "spool.db"},
+    {"the database another's", PLANT_OWNER, "spool.db"},
+    {"the database a folder", PLANT_FOLDER, "spool.db-journal"},
+    {"the log a link", PLANT_LINK, "spool.db-wal"},
+    {"the index a link", PLANT_LINK, "spool.db-shm"},
+    {"the lock a link", PLANT_LINK, "lock"},
+    {"the lock open to others", PLANT_MODE, "lock"},
+    {"a mail a link", PLANT_LINK, "mail/*"},
+    {"a mail open to others", PLANT_MODE, "mail/*"},
+    {"a mail another's", PLANT_OWNER, "mail/*"},
+    {"a mail with a second name", PLANT_SECOND_NAME, "mail/*"},
+    {"a planted link among the rows", PLANT_LINK, "rows/20261120-AAAAAA"},
+    {"a planted folder among the responses", PLANT_FOLDER, "response/20261120-AAAAAA"},
+    {"a planted link beside them", PLANT_LINK, "other"},
+};
+
+static void plant_it(const SpoolFixture *fixture, const Planted *test, const char *path)
+{
+    g_autofree char *aside = g_build_filename(fixture->top, "aside", NULL);
+    switch (test->plant) {
+    case PLANT_LINK:
+        /* The real thing lies elsewhere, and is just as good. */
+        if (g_rename(path, aside) != 0)
+            g_assert_true(g_file_set_contents(aside, "", 0, NULL));
+        g_assert_cmpint(symlink(aside, path), ==, 0);
+        break;
+    case PLANT_MODE:
+        g_assert_cmpint(chmod(path, test->path[0] == 'r' || !*test->path ? 0750 : 0640), ==, 0);
+        break;
+    case PLANT_OWNER:
+        g_assert_cmpint(chown(path, 65534, (gid_t)-1), ==, 0);
+        break;
+    case PLANT_SECOND_NAME:
+        g_assert_cmpint(link(path, aside), ==, 0);
+        break;
+    case PLANT_FOLDER:
+        g_assert_cmpint(mkdir(path, 0700), ==, 0);
+        break;
+    }
+}
+
+static void test_planted(gconstpointer data)
+{
+    const Planted *test = data;
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_clear_pointer(&fixture->spool, spool_close);
+    g_autofree char *name =
+        g_str_has_suffix(test->path, "*") ? g_strconcat("mail/", id, NULL) : g_strdup(test->path);
+    g_autofree char *path = *name ? inside(fixture, name) : g_strdup(fixture->settings.directory);
+    plant_it(fixture, test, path);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
+    g_assert_nonnull(strstr(error->message, path));
+    if (test->plant == PLANT_OWNER)
+        g_assert_cmpint(chown(path, geteuid(), (gid_t)-1), ==, 0);
+}
+
+static void test_modes(void)
+{
+    static const char *const names[] = {"mail",         "rows",         "response", "spool.db",
+                                        "spool.db-wal", "spool.db-shm", "lock",     ""};
+    mode_t mask = umask(0);
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    umask(mask);
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = inside(fixture, names[i]);
+        struct stat found;
+        g_assert_cmpint(lstat(path, &found), ==, 0);
+        g_assert_cmpuint(found.st_mode & 0777, ==, S_ISDIR(found.st_mode) ? 0700 : 0600);
+    }
+    g_autofree char *folder = inside(fixture, "mail");
+    g_autofree char *mail = g_build_filename(folder, id, NULL);
+    struct stat found;
+    g_assert_cmpint(lstat(mail, &found), ==, 0);
+    g_assert_cmpuint(found.st_mode & 0777, ==, 0600);
+}
+
+static void test_leftovers(void)
+{
+    static const char *const names[] = {"mail/20261120-AAAAAA", "rows/20261120-AAAAAA",
+                                        "response/20261120-AAAAAA", "response/x.tmp"};
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_free(spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = inside(fixture, names[i]);
+        g_assert_true(g_file_set_contents_full(path, "x", 1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    }
+    spool_fixture_reopen(fixture);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 1);
+    g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
+    g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 0);
+}
+
+static void test_locked(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_LOCKED);
+}
+
+static void test_newer(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_free(spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>"));
+    g_clear_pointer(&fixture->spool, spool_close);
+    g_autofree char *path = inside(fixture, "spool.db");
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
+    g_clear_error(&error);
+    g_assert_null(spool_open_readonly(fixture->settings.directory, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 1);
+}
+
+/* --- keys and damage --- */
+
+static void test_other_key(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *other = g_build_filename(fixture->top, "other", NULL);
+    g_autofree char *own = g_strdup(fixture->settings.key_file);
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_assert_true(seal_key_create(other, &error));
+    g_clear_pointer(&fixture->spool, spool_close);
+    /* Held, and nothing lost. */
+    g_free(fixture->settings.key_file);
+    fixture->settings.key_file = g_strdup(other);
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+    g_clear_error(&error);
+    g_free(fixture->settings.key_file);
+    fixture->settings.key_file = g_strdup(own);
+    spool_fixture_reopen(fixture);
+    g_assert_true(spool_fixture_drive(fixture->spool, &error));
+    g_assert_no_error(error);
+    /* With no job left the new key is taken, and the old one is the other. */
+    g_free(fixture->settings.key_file);
+    fixture->settings.key_file = g_strdup(other);
+    spool_fixture_reopen(fixture);
+    g_free(spool_fixture_new_mail(fixture, "a@x.example", "c", "<2@x>"));
+    g_clear_pointer(&fixture->spool, spool_close);
+    g_free(fixture->settings.key_file);
+    fixture->settings.key_file = g_strdup(own);
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+    g_clear_error(&error);
+    g_remove(own);
+    g_assert_null(spool_open(&fixture->settings, &error));
+    g_assert_error(error, SEAL_ERROR, SEAL_ERROR_KEY);
+}
+
+static void damage(const SpoolFixture *fixture, const char *folder, const char *id, bool cut)
+{
+    g_autofree char *path = g_build_filename(fixture->settings.directory, folder, id, NULL);
+    g_autofree char *content = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(path, &content, &size, NULL));
+    content[size / 2] ^= 1;
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(write(fd, content, cut ? size / 2 : size), >, 0);
+    close(fd);
+}
+
+/* Cut off or changed: no byte of it is believed, the job stays. */
+static void test_damage(gconstpointer data)
+{
+    bool cut = GPOINTER_TO_INT(data);
+    static const char *const domains[] = {"x.example", NULL};
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    char text[100];
+    gsize size;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    damage(fixture, "mail", id, cut);
+    SpoolClaim *claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_autoptr(GInputStream) mail = spool_mail_open(claim, &error);
+    g_assert_no_error(error);
+    g_assert_false(g_input_stream_read_all(mail, text, sizeof text, &size, NULL, &error));
+    g_assert_error(error, SEAL_ERROR, SEAL_ERROR_BROKEN);
+    g_clear_error(&error);
+    g_assert_true(spool_fixture_prove(claim, 1, domains, &error));
+    damage(fixture, "rows", id, cut);
+    g_assert_null(spool_slice_rows(claim, 0, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+    g_assert_cmpint(spool_claim_job(claim)->state, ==, JOB_WORKING);
+    spool_claim_release(claim);
+    g_assert_false(spool_failed(fixture->spool));
+}
+
+static void test_gone(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_autofree char *path = g_build_filename(fixture->settings.directory, "mail", id, NULL);
+    g_remove(path);
+    spool_fixture_reopen(fixture);
+    g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_assert_null(spool_mail_open(claim, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+}
+
+/* --- killed, and disks that fail --- */
+
+#define LIFE_FAILED 75 /* the spool failed, or could not be opened */
+#define LIFE_WAITED 76 /* something could not be done, the spool is well */
+#define LIFE_WRONG 99
+
+/* Whether a failed spool still takes anything. */
+static bool promises(Spool *spool)
+{
+    g_autofree char *id = NULL;
+    SpoolClaim *claim = NULL;
+    gint64 due;
+    return spool_fixture_mail(spool, "z@x.example", "c", "<9@x>", "body", &id, NULL) !=
+               ANSWER_UNKNOWN ||
+           spool_claim(spool, &claim, &due, NULL) != ANSWER_UNKNOWN;
+}
+
+/* One life of a daemon: opens the spool, takes one mail in (the file "accepted" says that it was
+ * promised) and does what there is to do. */
+static int live(const char *top)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolFixture) fixture = spool_fixture_at(top);
+    fixture->spool = spool_open(&fixture->settings, &error);
+    g_autofree char *accepted = g_build_filename(top, "accepted", NULL);
+    g_autofree char *id = NULL;
+    bool well = fixture->spool;
+    if (well) {
+        well = spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", "body", &id,
+                                  &error) != ANSWER_UNKNOWN;
+        if (well)
+            close(open(accepted, O_WRONLY | O_CREAT, 0600));
+        well = well && spool_fixture_drive(fixture->spool, &error);
+    }
+    if (well)
+        _exit(0);
+    bool failed = !fixture->spool || spool_failed(fixture->spool);
+    if (fixture->spool && failed && promises(fixture->spool))
+        _exit(LIFE_WRONG);
+    /* Ends as a killed one would: nothing is tidied up. */
+    _exit(!error ? LIFE_WRONG : failed ? LIFE_FAILED : LIFE_WAITED);
+}
+
+static void assert_one_done(gpointer data, const Job *job)
+{
+    ++*(unsigned *)data;
+    g_assert_cmpint(job->state, ==, JOB_DONE);
+    g_assert_cmpuint(job->rows, ==, FIXTURE_SLICES * FIXTURE_SLICE_ROWS);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, FIXTURE_SLICES * FIXTURE_SLICE_ROWS);
+}
+
+/* After whatever happened: start again, the MTA sends again; one job, done once. */
+static void assert_promise(SpoolFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *accepted = g_build_filename(fixture->top, "accepted", NULL);
+    g_autofree char *id = NULL;
+    bool promised = g_file_test(accepted, G_FILE_TEST_EXISTS);
+    spool_fixture_reopen(fixture);
+    g_assert_false(spool_fixture_holds(fixture, FIXTURE_PASSWORD));
+    unsigned before = spool_fixture_count(fixture->spool, true);
+    g_assert_cmpuint(before, <=, 1);
+    if (promised)
+        g_assert_cmpuint(before, ==, 1);
+    Answer answer =
+        spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", "body", &id, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(answer, ==, before ? ANSWER_NO : ANSWER_YES);
+    g_assert_true(spool_fixture_drive(fixture->spool, &error));
+    g_assert_no_error(error);
+    unsigned jobs = 0;
+    g_assert_true(spool_list(fixture->spool, true, assert_one_done, &jobs, &error));
+    g_assert_cmpuint(jobs, ==, 1);
+    spool_fixture_reopen(fixture);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 0);
+    g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
+    g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 0);
+}
+
+/* Runs a life under strace with one fault. Whether the fault struck; *ended: how the life did. */
+static bool run_with_fault(const SpoolFixture *fixture, const char *call, const char *fault,
+                           unsigned when, int *ended)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *inject = g_strdup_printf("inject=%s:%s:when=%u", call, fault, when);
+    g_autofree char *trace = g_strdup_printf("trace=%s", call);
+    g_autofree char *log = g_build_filename(fixture->top, "strace", NULL);
+    const char *const arguments[] = {"strace", "-f",   "-qq",   "-o",     log,          "-e", trace,
+                                     "-e",     inject, program, "--live", fixture->top, NULL};
+    g_auto(GStrv) environment =
+        g_environ_setenv(g_get_environ(), "ASAN_OPTIONS", "detect_leaks=0", TRUE);
+    int status = 0;
+    g_assert_true(g_spawn_sync(NULL, (char **)arguments, environment, G_SPAWN_SEARCH_PATH, NULL,
+                               NULL, NULL, NULL, &status, &error));
+    g_assert_no_error(error);
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    bool struck = strstr(text, "(INJECTED)") || strstr(text, "+++ killed");
+    *ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return struck;
+}
+
+typedef struct {
+    const char *call, *fault;
+    unsigned stride; /* of a quick run */
+    int ends[2];     /* how a life may end that was struck */
+} Sweep;
+
+#define KILLED (128 + SIGKILL)
+static const Sweep sweeps[] = {
+    {"fsync", "error=EIO", 1, {LIFE_FAILED}},
+    {"fdatasync", "error=EIO", 1, {LIFE_FAILED}},
+    {"write", "error=EIO", 3, {LIFE_WAITED}},
+    {"pwrite64", "error=EIO", 7, {LIFE_FAILED}},
+    {"write", "error=ENOSPC", 3, {LIFE_WAITED}},
+    {"pwrite64", "error=ENOSPC", 7, {LIFE_WAITED, LIFE_FAILED}},
+    {"renameat", "error=EIO", 1, {LIFE_WAITED}},
+    {"fsync", "signal=KILL", 1, {KILLED}},
+    {"fdatasync", "signal=KILL", 1, {KILLED}},
+    {"write", "signal=KILL", 3, {KILLED}},
+    {"pwrite64", "signal=KILL", 7, {KILLED}},
+    {"unlinkat", "signal=KILL", 1, {KILLED}},
+    {"renameat", "signal=KILL", 1, {KILLED}},
+};
+
+/* The Nth call fails or kills, for N = 1, 2, 3 … (with -m slow, else in strides) until a whole run
+ * passes untouched. */
+static void test_sweep(gconstpointer data)
+{
+    const Sweep *sweep = data;
+    unsigned when = 1, faults = 0, stride = g_test_slow() ? 1 : sweep->stride;
+    for (bool struck = true; struck; when += stride) {
+        g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+        g_clear_pointer(&fixture->spool, spool_close);
+        int ended = 0;
+        struck = run_with_fault(fixture, sweep->call, sweep->fault, when, &ended);
+        if (struck && ended != sweep->ends[0] && ended != sweep->ends[1])
+            g_test_fail_printf("fault %u ended with %d", when, ended);
+        if (!struck)
+            g_assert_cmpint(ended, ==, 0);
+        faults += struck;
+        assert_promise(fixture);
+        g_assert_cmpuint(when, <, 500);
+    }
+    g_test_message("%u faults", faults);
+    g_assert_cmpuint(faults, >, 0);
+}
+
+/* --- a full disk --- */
+
+/* In a mount namespace of its own: fills a small disk with mails until they are refused, then
+ * makes room. */
+static void fill_disk(const char *top)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
+    g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+    g_assert_cmpint(mount("none", top, "tmpfs", 0, "size=1m,mode=0700"), ==, 0);
+    g_autoptr(SpoolFixture) fixture = spool_fixture_at(top);
+    g_assert_true(seal_key_create(fixture->settings.key_file, &error));
+    spool_fixture_reopen(fixture);
+    g_autofree char *body = g_strnfill(20000, 'x');
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        g_autofree char *message_id = g_strdup_printf("<%u@x>", i);
+        g_autofree char *id = NULL;
+        Answer answer =
+            spool_fixture_mail(fixture->spool, "a@x.example", "c", message_id, body, &id, &error);
+        g_assert_cmpint(answer, !=, ANSWER_NO);
+        taken += answer == ANSWER_YES;
+        if (answer == ANSWER_UNKNOWN)
+            g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE);
+        g_clear_error(&error);
+    }
+    g_assert_cmpuint(taken, >, 3);
+    g_assert_cmpuint(taken, <, 60);
+    spool_fixture_reopen(fixture);
+    g_assert_cmpuint(spool_fixture_count(fixture->spool, true), ==, taken);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, taken);
+    g_assert_cmpint(mount("none", top, "tmpfs", MS_REMOUNT, "size=8m,mode=0700"), ==, 0);
+    g_assert_true(spool_fixture_drive(fixture->spool, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(spool_fixture_count(fixture->spool, false), ==, 0);
+    spool_close(fixture->spool);
+    _exit(0);
+}
+
+static void test_full_disk(void)
+{
+    g_autofree char *top = g_dir_make_tmp("spool-XXXXXX", NULL);
+    pid_t child = fork();
+    if (child == 0)
+        fill_disk(top);
+    int status = 0;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_rmdir(top);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+}
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && g_str_equal(argv[1], "--live"))
+        return live(argv[2]);
     g_test_init(&argc, &argv, NULL);
+    program = argv[0];
+    for (unsigned i = 0; i < G_N_ELEMENTS(planted); i++) {
+        g_autofree char *path = g_strconcat("/spool-safety/planted/", planted[i].name, NULL);
+        g_test_add_data_func(path, &planted[i], test_planted);
+    }
+    g_test_add_func("/spool-safety/modes", test_modes);
+    g_test_add_func("/spool-safety/leftovers", test_leftovers);
+    g_test_add_func("/spool-safety/locked", test_locked);
+    g_test_add_func("/spool-safety/newer version", test_newer);
+    g_test_add_func("/spool-safety/other key", test_other_key);
+    g_test_add_data_func("/spool-safety/cut off", GINT_TO_POINTER(true), test_damage);
+    g_test_add_data_func("/spool-safety/changed", GINT_TO_POINTER(false), test_damage);
+    g_test_add_func("/spool-safety/file gone", test_gone);
+    for (unsigned i = 0; i < G_N_ELEMENTS(sweeps); i++) {
+        g_autofree char *path =
+            g_strconcat("/spool-safety/sweep/", sweeps[i].call, " ", sweeps[i].fault, NULL);
+        g_test_add_data_func(path, &sweeps[i], test_sweep);
+    }
+    g_test_add_func("/spool-safety/full disk", test_full_disk);
     return g_test_run();
 }

@@ -145,6 +145,7 @@ static const struct {
      "2/6:failed|a|u|F|A|x\n"},
     {"R4.8 one ' before a formula", S(HEAD "'=a;'+u;'-F;'@A\n'x;';''=;\"'\ty\"\n"),
      "2/4:=a|+u|-F|@A\n3/4:'x|'|''=|\ty\n"},
+    {"R4.8 in the headline", S("'-DOMAIN;USER;TYPE;ACTION\na;u;F;A\n"), "2/4:a|u|F|A\n"},
     {"R4.8 not in secret columns", S("DOMAIN;USER;TYPE;ACTION;PASSWORD\na;u;F;A;'=x\n"),
      "2/5:a|u|F|A|'=x\n"},
     {"no rows", S(HEAD), ""},
