@@ -106,6 +106,8 @@ test_plan_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-settle
 test_settle_SOURCES = lib/test-settle.c
 test_settle_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+# Faults are put between lib/settle and the directory.
+test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)

@@ -24,6 +24,7 @@ typedef struct {
     bool *done;       /* per write */
     bool conflict;    /* a write met another state since the row was planned */
     bool mismatch;    /* what stands there is not what the plan expects */
+    bool proven;      /* a row that needs it is done, so it is */
     bool disturbed;   /* its effect is not what the rows that need it were planned on */
     unsigned replans; /* for its own sake, not for an earlier row's */
 } Track;
@@ -188,6 +189,12 @@ static unsigned mark_line(const Work *work, const char *mark)
     return (unsigned)line;
 }
 
+/* This row, or a later one, was the last to write here. */
+static bool bears_mark(const Work *work, const State *state, const PlannedRow *row)
+{
+    return state->present && mark_line(work, state->mark) >= row->line;
+}
+
 static bool as_expected(const State *state, const PlannedWrite *write)
 {
     if (!write->expect_present || !state->present)
@@ -213,10 +220,10 @@ static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite 
     const State *state = g_hash_table_lookup(work->states, write->change->dn);
     if (!state) /* the first pass of a first attempt does not look */
         return JUDGED_SEND;
-    if (state->present && mark_line(work, state->mark) >= row->line)
-        return JUDGED_DONE;
     if (as_expected(state, write))
         return JUDGED_SEND;
+    if (bears_mark(work, state, row))
+        return JUDGED_DONE;
     /* Deleted: by this row, or by a later one, which came only after this one was done. */
     gpointer last = g_hash_table_lookup(work->deletes, write->change->dn);
     if (is_gone(state, write) && GPOINTER_TO_UINT(last) >= row->line)
@@ -243,6 +250,28 @@ static Track *track_of_line(const Work *work, unsigned line)
 {
     guint at = GPOINTER_TO_UINT(g_hash_table_lookup(work->index, GUINT_TO_POINTER(line)));
     return at ? &work->tracks[at - 1] : NULL;
+}
+
+/* A row is sent only when those that it needs are done: where one of its writes is found, they
+ * were. So an entry that was made and deleted again is not made a second time. */
+static void prove(Work *work)
+{
+    for (guint i = 0; i < work->rows->len; i++)
+        work->tracks[i].proven = false;
+    for (guint i = work->rows->len; i-- > 0;) {
+        const PlannedRow *row = row_at(work, i);
+        bool begun = work->tracks[i].proven;
+        for (guint j = 0; j < writes_of(row) && !begun; j++) {
+            const PlannedWrite *write = row->writes->pdata[j];
+            const State *state = g_hash_table_lookup(work->states, write->change->dn);
+            begun = state && !as_expected(state, write) && bears_mark(work, state, row);
+        }
+        for (guint j = 0; begun && row->needs && j < row->needs->len; j++) {
+            Track *other = track_of_line(work, g_array_index(row->needs, unsigned, j));
+            if (other)
+                other->proven = true;
+        }
+    }
 }
 
 /* Whether a row that this one needs turned out, or may yet turn out, otherwise than planned. */
@@ -278,7 +307,7 @@ static Verdict judge_row(Work *work, guint at)
         return disturbed ? VERDICT_REPLAN : VERDICT_NONE;
     for (guint j = 0; j < row->writes->len; j++) {
         const PlannedWrite *write = row->writes->pdata[j];
-        Judged judged = track->done[j] ? JUDGED_DONE : judge(work, row, write);
+        Judged judged = track->done[j] || track->proven ? JUDGED_DONE : judge(work, row, write);
         track->done[j] = judged == JUDGED_DONE;
         track->mismatch |= judged == JUDGED_OTHER;
         open += judged != JUDGED_DONE;
@@ -605,6 +634,7 @@ static bool judge_rows(Work *work, guint *first, bool *sends)
 {
     *first = work->rows->len;
     *sends = false;
+    prove(work);
     for (guint i = 0; i < work->rows->len; i++) {
         Verdict verdict = judge_row(work, i);
         work->tracks[i].verdict = verdict;
