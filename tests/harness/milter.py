@@ -30,7 +30,7 @@ class Tree:
     def installed(root, prefix="/usr"):
         base = root + prefix
         return Tree(base + "/sbin", base + "/bin", base + "/libexec/batchload",
-                    base + "/share/batchload", root + "/etc/batchload/batchload.conf")
+                    base + "/share/batchload", base + "/share/batchload/policy/batchload.conf")
 
     @staticmethod
     def from_environment():
@@ -80,8 +80,9 @@ class Milter(Server):
         run([tree.milter, "-c", self.conf, "-K"])
 
     def configure(self, settings=None):
-        """Writes the shipped configuration with our host, ports, base and paths; settings, {"name": value} or {"section.name": value},
-        replace its own. A value is a text, a number, or a list of texts; None takes it out."""
+        """Writes the shipped configuration with our host, ports, base and paths. settings,
+        {"name": value} or {"section.name": value}, replace its own: a text, a number, or a list of
+        texts; None takes it out."""
         with open(self.tree.conf, encoding="utf-8") as file:
             lines = file.read().splitlines()
         for name, value in {**self.own, **(settings or {})}.items():
@@ -89,7 +90,9 @@ class Milter(Server):
         write(self.conf, "\n".join(lines) + "\n")
 
     def write_senders(self, text):
-        write(self.senders, text)
+        """The shipped sender table with these lines."""
+        with open(os.path.join(self.tree.policy, "senders"), encoding="utf-8") as file:
+            write(self.senders, file.read() + text)
 
     def command(self):
         return [self.tree.milter, "-c", self.conf]

@@ -4,6 +4,7 @@
 import imaplib
 import os
 import secrets
+import shutil
 import uuid
 
 from . import mail
@@ -62,6 +63,7 @@ class World:
         # Postfix and the daemon write to one file.
         with open(self.log, "ab"):
             os.chmod(self.log, 0o644)
+        shutil.chown(self.log, Milter.user)
         self.slapd.start(wait=False)
         self.postfix.start(wait=False)
         self.dovecot.start(wait=False)
