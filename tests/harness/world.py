@@ -85,11 +85,7 @@ class World:
         for box in self._mailboxes.values():
             box.close()
         self._mailboxes = {}
-        try:
-            if self.milter is not None:
-                self.milter.stop()
-        finally:
-            self.nursery.close()
+        self.nursery.close()
 
     def __enter__(self):
         return self
