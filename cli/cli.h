@@ -1,1 +1,47 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_CLI_H
+#define BATCHLOAD_CLI_H
+
+#include "lib/spool.h"
+
+/* The command's exit codes, those of sysexits.h and one more:
+ *    0  done
+ *    1  the question was answered with no: there is no such job
+ *   64  EX_USAGE        the command line can't be understood
+ *   66  EX_NOINPUT      there is no spool at that place
+ *   69  EX_UNAVAILABLE  this version can't do that yet
+ *   74  EX_IOERR        the output could not be written
+ *   75  EX_TEMPFAIL     the spool could not be read just now
+ *   77  EX_NOPERM       the spool is not ours to read
+ *   78  EX_CONFIG       the configuration or the spool is not fit to be used */
+#define CLI_NO 1
+
+/* Where the spool is: what stood before the command's name. */
+typedef struct {
+    char *config; /* NULL: the installed one */
+    char *spool;  /* NULL: as the configuration says */
+} CliPlace;
+
+/* Parses a command's own options; summary and description are for --help. false: *code says with
+ * what to end (0 after --help). entries may be NULL; argv is left with what is no option. */
+bool cli_options(int *argc, char ***argv, const char *usage, const char *summary,
+                 const GOptionEntry *entries, int *code);
+
+/* The spool, opened read-only, or NULL: the reason was printed and *code is set. */
+Spool *cli_spool(const CliPlace *place, int *code);
+
+/* Prints a fault to standard error. Returns code. */
+int cli_fault(int code, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* A job as one line of JSON. Caller owns the result. */
+char *cli_job_json(const Job *job);
+/* A time for people (local) or "-" for 0. Caller owns the result. */
+char *cli_time(gint64 microseconds);
+/* Rows that have an outcome. */
+unsigned cli_rows_done(const Job *job);
+
+/* The commands: argv[0] is the command's name. They return the exit code. */
+int cli_queue(const CliPlace *place, int argc, char **argv);
+int cli_show(const CliPlace *place, int argc, char **argv);
+
+#endif

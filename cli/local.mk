@@ -2,5 +2,10 @@
 # The command.
 
 bin_PROGRAMS += batchload
-batchload_SOURCES = cli/main.c cli/cli.h cli/queue.c
+batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c
 batchload_LDADD = $(POLICY_LIBS)
+
+check_PROGRAMS += test-cli
+test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h
+EXTRA_test_cli_DEPENDENCIES = batchload$(EXEEXT)
+test_cli_LDADD = $(POLICY_LIBS)

@@ -1,5 +1,88 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const struct {
+    const char *name;
+    int (*run)(const CliPlace *place, int argc, char **argv); /* NULL: planned */
+    const char *summary;
+} commands[] = {
+    {"queue", cli_queue, "what waits and runs, and how far it is"},
+    {"show", cli_show, "all about one job"},
+    {"apply", NULL, NULL},
+    {"check", NULL, NULL},
+    {"retry", NULL, NULL},
+    {"cancel", NULL, NULL},
+    {"policy", NULL, NULL},
+    {"doctor", NULL, NULL},
+    {"export", NULL, NULL},
+    {"import", NULL, NULL},
+};
+
+static void print_help(void)
 {
-    return 0;
+    printf("Usage: batchload [-c FILE | --spool DIR] COMMAND [OPTION...]\n\nCommands:\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (commands[i].run != NULL)
+            printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("\nOptions:\n"
+           "  -c, --config=FILE  the configuration (default: " SYSCONFDIR
+           "/batchload/batchload.conf)\n"
+           "  --spool=DIR        the spool itself; no configuration is read\n"
+           "  --version          print the version\n"
+           "  -h, --help         print this; after a command: its own options\n");
+}
+
+static int run_command(const CliPlace *place, int argc, char **argv)
+{
+    if (argc == 0)
+        return cli_fault(EX_USAGE, "a command is missing; see batchload --help");
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[0]) != 0)
+            continue;
+        if (commands[i].run == NULL)
+            return cli_fault(EX_UNAVAILABLE, "%s is not available yet", argv[0]);
+        return commands[i].run(place, argc, argv);
+    }
+    return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *config = NULL, *spool = NULL;
+    gboolean version = FALSE, help = FALSE;
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, NULL, NULL},
+        {"spool", 0, 0, G_OPTION_ARG_FILENAME, &spool, NULL, NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &version, NULL, NULL},
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    int code = 0;
+
+    setlocale(LC_ALL, "");
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_set_strict_posix(context, TRUE); /* the rest is the command's */
+    if (!g_option_context_parse(context, &argc, &argv, &error))
+        return cli_fault(EX_USAGE, "%s; see batchload --help", error->message);
+    if (argc > 1 && strcmp(argv[1], "--") == 0)
+        argc--, argv++;
+    if (help)
+        print_help();
+    else if (version)
+        printf("batchload %s\n", PACKAGE_VERSION);
+    else if (config != NULL && spool != NULL)
+        code = cli_fault(EX_USAGE, "-c and --spool can't be given together");
+    else
+        code = run_command(&(CliPlace){config, spool}, argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return cli_fault(EX_IOERR, "the output could not be written");
+    return code;
 }

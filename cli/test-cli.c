@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/spool-fixture.h"
+
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+typedef struct {
+    int code;
+    char *out, *err;
+} Ended;
+
+static void ended_clear(Ended *ended)
+{
+    g_free(ended->out);
+    g_free(ended->err);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ended, ended_clear)
+
+/* Runs the command with words separated by blanks; @ stands for argument. */
+static Ended batchload(const char *words, const char *argument)
+{
+    g_autofree char *program = g_test_build_filename(G_TEST_BUILT, "batchload", NULL);
+    g_auto(GStrv) argv = NULL;
+    g_autofree char *line = g_strconcat("@program ", words, NULL);
+    g_autoptr(GError) error = NULL;
+    Ended ended = {0};
+    int status = 0;
+
+    argv = g_strsplit(g_strchomp(line), " ", -1);
+    g_free(argv[0]);
+    argv[0] = g_strdup(program);
+    for (int i = 1; argv[i] != NULL; i++) {
+        if (strcmp(argv[i], "@") == 0) {
+            g_free(argv[i]);
+            argv[i] = g_strdup(argument);
+        }
+    }
+    g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &ended.out,
+                               &ended.err, &status, &error));
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(status));
+    ended.code = WEXITSTATUS(status);
+    return ended;
+}
+
+static void test_command_line(void)
+{
+    static const struct {
+        const char *words;
+        int code;
+        const char *said; /* in the output of code 0, else in the errors */
+    } rows[] = {
+        {"--help", 0, "queue"},
+        {"-h", 0, "--spool"},
+        {"--version", 0, "batchload " PACKAGE_VERSION},
+        {"queue --help", 0, "queue [-a] [-j]"},
+        {"show -h", 0, "show JOB"},
+        {"", EX_USAGE, "a command is missing"},
+        {"frobnicate", EX_USAGE, "no command frobnicate"},
+        {"--frob queue", EX_USAGE, "--frob"},
+        {"queue --frob", EX_USAGE, "--frob"},
+        {"queue extra", EX_USAGE, "extra"},
+        {"show", EX_USAGE, "one job"},
+        {"show a b", EX_USAGE, "one job"},
+        {"-c /a --spool /b queue", EX_USAGE, "together"},
+        {"check", EX_UNAVAILABLE, "check is not available yet"},
+        {"apply", EX_UNAVAILABLE, "not available yet"},
+        {"retry x", EX_UNAVAILABLE, "not available yet"},
+        {"cancel x", EX_UNAVAILABLE, "not available yet"},
+        {"policy -q x", EX_UNAVAILABLE, "not available yet"},
+        {"doctor", EX_UNAVAILABLE, "not available yet"},
+        {"export", EX_UNAVAILABLE, "not available yet"},
+        {"import", EX_UNAVAILABLE, "not available yet"},
+        {"-c /nonexistent/x queue", EX_CONFIG, "/nonexistent/x"},
+        {"--spool /nonexistent/x queue", EX_NOINPUT, "/nonexistent/x"},
+        {"--spool /nonexistent/x show y", EX_NOINPUT, "/nonexistent/x"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(Ended) ended = batchload(rows[i].words, NULL);
+        g_test_message("%s: %d %s%s", rows[i].words, ended.code, ended.out, ended.err);
+        g_assert_cmpint(ended.code, ==, rows[i].code);
+        g_assert_nonnull(strstr(ended.code == 0 ? ended.out : ended.err, rows[i].said));
+        g_assert_cmpstr(ended.code == 0 ? ended.err : ended.out, ==, "");
+    }
+}
+
+static JsonObject *parse(const char *line, JsonParser *parser)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(json_parser_load_from_data(parser, line, -1, &error));
+    g_assert_no_error(error);
+    return json_node_get_object(json_parser_get_root(parser));
+}
+
+/* What waits and runs, and how far: a job in each state, looked at while the daemon has the spool.
+ */
+static void test_queue(void)
+{
+    static const char *const domains[] = {"example.org", NULL};
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    const char *place = fixture->settings.directory;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *done = NULL, *working = NULL, *waiting = NULL;
+
+    {
+        g_auto(Ended) empty = batchload("--spool @ queue", place);
+        g_auto(Ended) json = batchload("--spool @ queue -j", place);
+        g_assert_cmpstr(empty.out, ==, "No job waits.\n");
+        g_assert_cmpint(empty.code, ==, 0);
+        g_assert_cmpstr(json.out, ==, "");
+    }
+    done = spool_fixture_new_mail(fixture, "a@example.org", "192.0.2.1", "<1@x>");
+    g_assert_true(spool_fixture_drive(fixture->spool, &error));
+    working = spool_fixture_new_mail(fixture, "b@example.org", "192.0.2.2", "<2@x>");
+    {
+        g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, working, JOB_RECEIVED);
+        g_assert_true(spool_fixture_prove(claim, FIXTURE_SLICES, domains, &error));
+    }
+    {
+        g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, working, JOB_WORKING);
+        g_assert_true(spool_fixture_slice(claim, &error));
+    }
+    waiting = spool_fixture_new_mail(fixture, "c@example.org", "192.0.2.3", "<3@x>");
+    {
+        g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, waiting, JOB_RECEIVED);
+        g_assert_true(spool_job_wait(claim, 3600, "the directory\nis away", &error));
+    }
+    g_assert_no_error(error);
+    {
+        g_auto(Ended) text = batchload("--spool @ queue", place);
+        g_auto(Ended) all = batchload("--spool @ queue --all", place);
+        const char *first = strstr(text.out, working), *second = strstr(text.out, waiting);
+        g_test_message("%s", all.out);
+        g_assert_cmpint(text.code, ==, 0);
+        g_assert_true(first != NULL && second != NULL && first < second);
+        g_assert_null(strstr(text.out, done));
+        g_assert_nonnull(strstr(all.out, done));
+        g_assert_nonnull(strstr(text.out, "4 of 12"));
+        g_assert_nonnull(strstr(text.out, "b@example.org"));
+        g_assert_nonnull(strstr(text.out, ": the directory?is away\n"));
+        g_assert_cmpstr(text.err, ==, "");
+    }
+    {
+        g_auto(Ended) json = batchload("--spool @ queue -a -j", place);
+        g_auto(GStrv) lines = g_strsplit(json.out, "\n", -1);
+        const char *ids[] = {done, working, waiting};
+        const char *states[] = {"done", "working", "received"};
+        g_assert_cmpuint(g_strv_length(lines), ==, 4);
+        for (int i = 0; i < 3; i++) {
+            g_autoptr(JsonParser) parser = json_parser_new();
+            JsonObject *job = parse(lines[i], parser);
+            g_assert_cmpstr(json_object_get_string_member(job, "id"), ==, ids[i]);
+            g_assert_cmpstr(json_object_get_string_member(job, "state"), ==, states[i]);
+            g_assert_cmpint(json_object_get_null_member(job, "waiting"), ==, i != 2);
+        }
+        {
+            g_autoptr(JsonParser) parser = json_parser_new();
+            JsonObject *job = parse(lines[1], parser);
+            g_assert_cmpint(json_object_get_int_member(job, "rows"), ==, 12);
+            g_assert_cmpint(json_object_get_int_member(job, "rows_done"), ==, 4);
+            g_assert_cmpint(json_object_get_int_member(job, "slices_done"), ==, 1);
+        }
+    }
+}
+
+static void test_show(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@example.org", "192.0.2.1", "<1@x>");
+    g_autofree char *conf = g_build_filename(fixture->top, "batchload.conf", NULL);
+    g_autofree char *settings = g_strdup_printf(
+        "spool {\n directory = \"%s\"\n}\ndirectory {\n bind_password_file = \"/not/ours\"\n}\n",
+        fixture->settings.directory);
+    g_autofree char *words = g_strdup_printf("-c @ show %s", id);
+    g_autofree char *json_words = g_strdup_printf("-c @ show --json %s", id);
+
+    g_assert_true(g_file_set_contents(conf, settings, -1, NULL));
+    {
+        g_auto(Ended) text = batchload(words, conf);
+        g_auto(Ended) json = batchload(json_words, conf);
+        g_auto(Ended) none = batchload("-c @ show 20261120-ZZZZZZ", conf);
+        g_auto(Ended) odd = batchload("-c @ show ../../etc/passwd", conf);
+        g_autoptr(JsonParser) parser = json_parser_new();
+
+        g_test_message("%s%s", text.out, text.err);
+        g_assert_cmpint(text.code, ==, 0);
+        g_assert_nonnull(strstr(text.out, id));
+        g_assert_nonnull(strstr(text.out, "a@example.org"));
+        g_assert_nonnull(strstr(text.out, "192.0.2.1"));
+        g_assert_null(strstr(text.out, FIXTURE_PASSWORD));
+        g_assert_cmpstr(json_object_get_string_member(parse(json.out, parser), "client"), ==,
+                        "192.0.2.1");
+        g_assert_cmpint(none.code, ==, 1);
+        g_assert_nonnull(strstr(none.err, "there is no job 20261120-ZZZZZZ"));
+        g_assert_cmpint(odd.code, ==, 1);
+    }
+    g_unlink(conf);
+}
+
+/* Output that can't be written is a failure. */
+static void test_output(void)
+{
+    g_autofree char *program = g_test_build_filename(G_TEST_BUILT, "batchload", NULL);
+    const char *argv[] = {"/bin/sh", "-c", "\"$0\" --help >/dev/full", program, NULL};
+    int status = 0;
+
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                               NULL, NULL, &status, NULL));
+    g_assert_cmpint(WEXITSTATUS(status), ==, EX_IOERR);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/command-line", test_command_line);
+    g_test_add_func("/cli/queue", test_queue);
+    g_test_add_func("/cli/show", test_show);
+    g_test_add_func("/cli/output", test_output);
+    return g_test_run();
+}
