@@ -20,3 +20,13 @@ test_workers_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 check_PROGRAMS += test-start
 test_start_SOURCES = milter/test-start.c
 test_start_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += fuzz-header
+fuzz_header_SOURCES = milter/fuzz-header.c
+fuzz_header_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_header_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+endif
+EXTRA_DIST += test-fixtures/header/from-angle test-fixtures/header/from-encoded \
+	test-fixtures/header/from-group test-fixtures/header/path test-fixtures/header/message-id \
+	test-fixtures/header/content-type test-fixtures/header/automatic
