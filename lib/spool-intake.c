@@ -80,7 +80,7 @@ static bool has_room(const Spool *spool, guint64 bytes, GError **error)
 
 static bool check_room(Spool *spool, guint64 bytes, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     return has_room(spool, bytes, error);
 }
 
@@ -185,7 +185,7 @@ static Job *make_job(const SpoolIntake *intake, const JobFacts *facts)
 /* The job counts before it is committed, so that two can't take one last place. */
 static bool reserve(Spool *spool, guint64 bytes, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     if (!has_room(spool, bytes, error))
         return false;
     spool->jobs++;
@@ -206,7 +206,7 @@ Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id
         return ANSWER_UNKNOWN;
     g_autoptr(Job) job = make_job(intake, facts);
     Answer answer = spool->type->add(spool->store, job, key, id, error);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     if (answer == ANSWER_YES) {
         intake->kept = true;
         *id = g_strdup(job->id);

@@ -496,7 +496,7 @@ static Answer step_one(SpoolStore *store, sqlite3_stmt *statement, GError **erro
 static Answer load_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes **blob,
                         GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     sqlite3_stmt *statement = prepare(store, sql, error);
     if (!statement)
         return ANSWER_UNKNOWN;
@@ -550,7 +550,7 @@ static bool sqlite_canary_store(SpoolStore *store, GBytes *value, GError **error
 static Answer sqlite_slice_load(SpoolStore *store, const char *id, unsigned number,
                                 SpoolSlice **found, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     sqlite3_stmt *statement = prepare(store, SQL_SLICE_LOAD, error);
     if (!statement)
         return ANSWER_UNKNOWN;
@@ -574,7 +574,7 @@ static Answer sqlite_slice_load(SpoolStore *store, const char *id, unsigned numb
 static bool sqlite_list(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data,
                         GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     sqlite3_stmt *statement = prepare(store, SQL_LIST, error);
     if (!statement)
         return false;
@@ -590,7 +590,7 @@ static bool sqlite_list(SpoolStore *store, bool all, SpoolFoundFunc found, gpoin
 
 static Answer sqlite_find(SpoolStore *store, const char *id, Job **job, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     sqlite3_stmt *statement = prepare(store, SQL_FIND, error);
     if (!statement)
         return ANSWER_UNKNOWN;
@@ -628,7 +628,7 @@ static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_
                 run_before(store, SQL_EXPIRE, records_before, gone, error);
     if (!transaction_end(store, well, error))
         return false;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     if (!store->db)
         return store_error(store, error);
     /* A reader in the way is no failure, nor waited for: the log is cut another time. */
@@ -749,13 +749,13 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
 
 static void sqlite_fail(SpoolStore *store)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     store_fail(store);
 }
 
 static bool sqlite_failed(SpoolStore *store)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     return !store->db;
 }
 

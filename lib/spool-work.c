@@ -57,7 +57,7 @@ Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error
                             "the spool was closed after a failed write");
         return ANSWER_UNKNOWN;
     }
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     *seen_by_me(spool) = spool->generation;
     SpoolEntry *entry = spool_queue_take(spool->queue, g_get_real_time(), due);
     if (!entry)
@@ -100,7 +100,7 @@ void spool_claim_release(SpoolClaim *claim)
 
 void spool_wait(Spool *spool, gint64 due)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     guint64 *seen = seen_by_me(spool);
     while (*seen == spool->generation) {
         gint64 now = g_get_real_time();
@@ -119,7 +119,7 @@ void spool_wait(Spool *spool, gint64 due)
 
 void spool_wake(Spool *spool)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     spool_changed(spool);
 }
 
@@ -149,7 +149,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
 {
     Spool *spool = claim->spool;
     Job *job = claim->entry->job;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     if (job->state < JOB_DONE && next->state >= JOB_DONE) {
         spool->jobs--;
         spool->bytes -= job->bytes;
@@ -190,7 +190,7 @@ bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError
     next.waiting = (char *)why;
     bool well = spool->type->save(spool->store, &next, false, error);
     /* It waits even where that can't be written: else it would be tried at once, for ever. */
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     replace_text(&job->waiting, why);
     job->attempts = next.attempts;
     job->not_before = next.not_before;
@@ -334,7 +334,7 @@ static bool sync_file(Spool *spool, SpoolFolder folder, int fd, GError **error)
 bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *head_names,
                       SpoolRows *rows, GError **error)
 {
-    g_autoptr(SpoolRows) owned = rows;
+    g_autoptr(SpoolRows) owned G_GNUC_UNUSED = rows;
     Spool *spool = claim->spool;
     const char *id = claim->entry->job->id;
     if (!expect(claim, JOB_RECEIVED, error))
@@ -447,7 +447,7 @@ bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
     if (!spool->type->intent_store(spool->store, &next, next.slices_done, sealed, error))
         return false;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     claim->entry->job->started = next.started;
     return true;
 }

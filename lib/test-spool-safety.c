@@ -171,7 +171,7 @@ static void test_other_key(void)
     g_autoptr(GError) error = NULL;
     g_autofree char *other = g_build_filename(fixture->top, "other", NULL);
     g_autofree char *own = g_strdup(fixture->settings.key_file);
-    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_free(spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>"));
     g_assert_true(seal_key_create(other, &error));
     g_clear_pointer(&fixture->spool, spool_close);
     /* Held, and nothing lost. */
