@@ -147,7 +147,8 @@ static Answer read_some(TableReader *reader)
     reader->bytes += (guint64)got;
     if (reader->bytes > reader->limits.bytes_max) {
         fail(reader, TABLE_ERROR_LIMIT,
-             "batchload.csv is larger than the limit of %" G_GUINT64_FORMAT " bytes for the file. "
+             "batchload.csv is larger than %" G_GUINT64_FORMAT
+             " bytes (limit attachment_bytes_max). "
              "Split it into several requests.",
              reader->limits.bytes_max);
         return ANSWER_UNKNOWN;
@@ -256,11 +257,12 @@ static Answer read_line(TableReader *reader, GString *line, unsigned *number)
             *number = piece.line;
         g_string_append_len(line, piece.data, (gssize)piece.size);
         if (line->len > HEADLINE_BYTES_MAX) {
-            fail(reader, TABLE_ERROR_LIMIT,
-                 "The first line of batchload.csv is longer than the limit of %u bytes for the "
-                 "headline. Check that lines end in LF or CRLF and that the first one holds the "
-                 "names of the columns.",
-                 HEADLINE_BYTES_MAX);
+            fail(
+                reader, TABLE_ERROR_LIMIT,
+                "The first line of batchload.csv is longer than %u bytes, the limit of a headline. "
+                "Check that lines end in LF or CRLF and that the first one holds the names of "
+                "the columns.",
+                HEADLINE_BYTES_MAX);
             return ANSWER_UNKNOWN;
         }
         if (!piece.ends)
@@ -360,8 +362,9 @@ static void make_head(TableReader *reader, const GString *line, unsigned number,
     if (reader->head && names.more) {
         g_clear_pointer(&reader->head, table_head_free);
         fail(reader, TABLE_ERROR_LIMIT,
-             "batchload.csv has more columns than the limit of %u columns. Take out those that "
-             "are not needed.",
+             "batchload.csv has more than %u columns (limit columns_max). Take out those that are "
+             "not "
+             "needed.",
              reader->limits.columns_max);
     }
     csv_set_delim(&reader->csv, (unsigned char)separator);
@@ -414,12 +417,13 @@ static void on_field(void *data, size_t size, void *user)
         return;
     if (++reader->found > reader->limits.columns_max) {
         fail(reader, TABLE_ERROR_LIMIT,
-             "Line %u of batchload.csv has more fields than the limit of %u columns.",
+             "Line %u of batchload.csv has more than %u fields (limit columns_max). Look for "
+             "separators that should stand in quotes.",
              reader->fed_line, reader->limits.columns_max);
     } else if (size > reader->limits.field_bytes_max) {
         fail(reader, TABLE_ERROR_LIMIT,
-             "A field in line %u of batchload.csv is longer than the limit of %" G_GSIZE_FORMAT
-             " bytes for one field. Shorten it, or look for a missing closing quote.",
+             "A field in line %u of batchload.csv is longer than %" G_GSIZE_FORMAT
+             " bytes (limit field_bytes_max). Shorten it, or look for a missing closing quote.",
              reader->fed_line, reader->limits.field_bytes_max);
     } else if (!g_utf8_validate(field, (gssize)size, NULL)) {
         fail(reader, TABLE_ERROR_ENCODING,
@@ -484,9 +488,9 @@ static bool feed(TableReader *reader, const Piece *piece)
     } else if (reader->since_field / 2 > reader->limits.field_bytes_max + CHUNK_BYTES) {
         /* Doubled quotes count once: what libcsv holds is at least half of it. */
         fail(reader, TABLE_ERROR_LIMIT,
-             "A field in the row that begins in line %u of batchload.csv is longer than the limit "
-             "of %" G_GSIZE_FORMAT
-             " bytes for one field. Shorten it, or look for a missing closing quote.",
+             "A field in the row that begins in line %u of batchload.csv is longer than "
+             "%" G_GSIZE_FORMAT
+             " bytes (limit field_bytes_max). Shorten it, or look for a missing closing quote.",
              reader->row_line, reader->limits.field_bytes_max);
     }
     return !reader->failed;
@@ -513,10 +517,10 @@ static TableRow *end_row(TableReader *reader)
     g_ptr_array_set_size(reader->cells, 0);
     if (row && ++reader->rows > reader->limits.rows_max) {
         g_clear_pointer(&row, table_row_free);
-        fail(reader, TABLE_ERROR_LIMIT,
-             "batchload.csv has more rows than the limit of %u rows. Split it into several "
-             "requests.",
-             reader->limits.rows_max);
+        fail(
+            reader, TABLE_ERROR_LIMIT,
+            "batchload.csv has more than %u rows (limit rows_max). Split it into several requests.",
+            reader->limits.rows_max);
     }
     return row;
 }

@@ -213,12 +213,13 @@ static const struct {
     {"R3.12 open quote at the end", S(HEAD "\na;u;F;\"A\n\nb;u;F;A\n"), TABLE_ERROR_QUOTING,
      "row that begins in line 3"},
     {"limit of rows", S(HEAD "a;u;F;A\na;u;F;A\na;u;F;A\na;u;F;A\na;u;F;A\na;u;F;A"),
-     TABLE_ERROR_LIMIT, "limit of 5 rows"},
+     TABLE_ERROR_LIMIT, "more than 5 rows (limit rows_max)"},
     {"limit of columns", S("DOMAIN;USER;TYPE;ACTION;SURNAME;TITLE;FAX;PHONE;MOBILE\n"),
-     TABLE_ERROR_LIMIT, "limit of 8 columns"},
-    {"limit of fields", S(HEAD "1;2;3;4;5;6;7;8;9\n"), TABLE_ERROR_LIMIT, "limit of 8 columns"},
+     TABLE_ERROR_LIMIT, "more than 8 columns (limit columns_max)"},
+    {"limit of fields", S(HEAD "1;2;3;4;5;6;7;8;9\n"), TABLE_ERROR_LIMIT,
+     "more than 8 fields (limit columns_max)"},
     {"limit of a field", S(HEAD "12345678901234567890123456789012345678901;u;F;A\n"),
-     TABLE_ERROR_LIMIT, "limit of 40 bytes for one field"},
+     TABLE_ERROR_LIMIT, "longer than 40 bytes (limit field_bytes_max)"},
 };
 
 static void test_good(void)
@@ -276,14 +277,14 @@ static void test_large(void)
         char fill;
         const char *says;
     } files[] = {
-        {HEAD "a;\"", 'x', "limit of 40 bytes for one field"},
-        {HEAD "a;\"", '\n', "limit of 40 bytes for one field"},
+        {HEAD "a;\"", 'x', "longer than 40 bytes (limit field_bytes_max)"},
+        {HEAD "a;\"", '\n', "longer than 40 bytes (limit field_bytes_max)"},
         {HEAD "a;\"", '"', ""},
-        {HEAD "a;", 'x', "limit of 40 bytes for one field"},
-        {HEAD "a;", ';', "limit of 8 columns"},
-        {"", ';', "limit of 65536 bytes for the headline"},
-        {"", 'x', "limit of 65536 bytes for the headline"},
-        {HEAD, '\n', "limit of 1000000 bytes for the file"},
+        {HEAD "a;", 'x', "longer than 40 bytes (limit field_bytes_max)"},
+        {HEAD "a;", ';', "more than 8 fields (limit columns_max)"},
+        {"", ';', "longer than 65536 bytes, the limit of a headline"},
+        {"", 'x', "longer than 65536 bytes, the limit of a headline"},
+        {HEAD, '\n', "larger than 1000000 bytes (limit attachment_bytes_max)"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
         char fill[1001] = "";
