@@ -9,6 +9,8 @@
 
 /* Entries asked for at once; larger results come in pages. */
 #define PAGE_ENTRIES 500
+/* Largest single answer, in bytes. */
+#define ANSWER_BYTES_MAX (16 * 1024 * 1024)
 /* Longest text of a server that is repeated. */
 #define SERVER_TEXT_MAX 200
 
@@ -168,6 +170,7 @@ static bool set_options(LDAP *ld, const DirectorySettings *settings)
 {
     const int version = LDAP_VERSION3;
     const int none = 0;
+    const int client = 0;
     const int demand = LDAP_OPT_X_TLS_DEMAND;
     const int deref = LDAP_DEREF_NEVER;
     const struct timeval connect = {.tv_sec = MAX(settings->connect_seconds, 1)};
@@ -181,20 +184,25 @@ static bool set_options(LDAP *ld, const DirectorySettings *settings)
                 ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &connect) == LDAP_OPT_SUCCESS &&
                 ldap_set_option(ld, LDAP_OPT_TIMEOUT, &answer) == LDAP_OPT_SUCCESS &&
                 ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS;
-    if (good && settings->ca_file != NULL) {
-        const int client = 0;
+    if (good && settings->ca_file != NULL)
         good =
-            ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, settings->ca_file) == LDAP_OPT_SUCCESS &&
-            ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
-    }
+            ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, settings->ca_file) == LDAP_OPT_SUCCESS;
+    /* Without a context of its own the handle would take the process-wide one and its checks. */
+    if (good && !g_str_has_prefix(settings->uri, "ldapi:"))
+        good = ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
     return good;
 }
 
-/* A server that is stopped in the middle of something must not hold a read or write for ever. */
+/* A server that is stopped in the middle of something must not hold a read or write for ever, nor
+ * may an answer take any amount of memory. */
 static void bound_socket(LDAP *ld, const DirectorySettings *settings)
 {
     const struct timeval answer = {.tv_sec = MAX(settings->answer_seconds, 1)};
+    ber_len_t most = ANSWER_BYTES_MAX;
+    Sockbuf *buffer = NULL;
     int fd = -1;
+    if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && buffer != NULL)
+        ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most);
     if (ldap_get_option(ld, LDAP_OPT_DESC, &fd) != LDAP_OPT_SUCCESS || fd < 0)
         return;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &answer, sizeof answer);

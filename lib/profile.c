@@ -272,8 +272,19 @@ static void replace(Change *change, const Entry *entry, const char *attribute, c
     change_mod(change, MOD_REPLACE, attribute, value);
 }
 
-/* The whole name from what is given and what is there; a surname that is only the user's local
- * part stands for none. */
+/* The surname an entry has, or NULL where its sn is only the user's local part because the schema
+ * demands one. */
+static const char *surname_there(const Profile *profile, const Entry *entry, const char *user)
+{
+    const char *surname = filled(entry_value(entry, attribute_of(profile, FIELD_SURNAME)));
+    const char *name = entry_value(entry, profile->name[NAME_COMMON_NAME]);
+    g_autofree char *end = g_strconcat(" ", user, NULL);
+    if (surname == NULL || strcmp(surname, user) != 0)
+        return surname;
+    return name != NULL && g_str_has_suffix(name, end) ? surname : NULL;
+}
+
+/* The whole name from what is given and what is there. */
 static void replace_names(const Profile *profile, Change *change, const Operation *operation,
                           const Entry *entry)
 {
@@ -286,11 +297,9 @@ static void replace_names(const Profile *profile, Change *change, const Operatio
     if (given == NULL)
         given = entry_value(entry, attribute_of(profile, FIELD_GIVENNAME));
     if (surname == NULL)
-        surname = entry_value(entry, attribute_of(profile, FIELD_SURNAME));
+        surname = surname_there(profile, entry, user);
     given = filled(given);
     surname = filled(surname);
-    if (surname != NULL && strcmp(surname, user) == 0)
-        surname = NULL;
     name = common_name(given, surname, user);
     replace(change, entry, profile->name[NAME_COMMON_NAME], name);
     if (white(operation, FIELD_GIVENNAME) != NULL)

@@ -281,6 +281,29 @@ static void test_read_nul(Case *one, gconstpointer data)
     g_assert_cmpstr(entry_value(entry, "cn"), ==, "x");
 }
 
+/* Another server's word is not fetched: the directory could not tell. */
+static void test_referral(Case *one, gconstpointer data)
+{
+    const char *const dn = "cn=away," DOMAIN_DN;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Entry) entry = NULL;
+    g_autoptr(GPtrArray) entries = NULL;
+    (void)data;
+    slapd_fixture_ldif(one->slapd, "dn: cn=away," DOMAIN_DN "\nobjectClass: referral\n"
+                                   "objectClass: extensibleObject\ncn: away\n"
+                                   "ref: ldap://127.0.0.1:1/cn=away\n");
+    g_assert_cmpint(directory_read(one->directory, dn, all, &entry, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_clear_error(&error);
+    g_assert_cmpint(directory_search(one->directory, DOMAIN_DN, DIRECTORY_SCOPE_SUB, "(cn=*)", all,
+                                     10, &entries, &error),
+                    ==, ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_autoptr(Write) write = apply_one(one->directory, change_new(CHANGE_DELETE, dn), NULL);
+    g_assert_cmpint(write->state, ==, WRITE_UNKNOWN);
+    g_assert_cmpint(write->code, ==, LDAP_REFERRAL);
+}
+
 static void add_many(Case *one, guint count)
 {
     g_autoptr(GPtrArray) changes = changes_new();
@@ -689,6 +712,7 @@ static void test_access(Case *one, gconstpointer data)
     g_autoptr(Write) refused = apply_one(mail, change_new(CHANGE_DELETE, dn), NULL);
     g_autoptr(Write) outside = apply_one(
         service, change_new(CHANGE_DELETE, "cn=mail,ou=services,dc=example,dc=org"), NULL);
+    g_autoptr(GPtrArray) entries = NULL;
     g_autoptr(Entry) entry = NULL;
     g_autoptr(GError) error = NULL;
     (void)data;
@@ -700,6 +724,11 @@ static void test_access(Case *one, gconstpointer data)
     g_clear_pointer(&entry, entry_free);
     g_assert_cmpint(directory_read(mail, dn, all, &entry, NULL), ==, ANSWER_YES);
     g_assert_null(entry_values(entry, "userPassword"));
+    g_assert_cmpint(directory_search(service, "dc=example,dc=org", DIRECTORY_SCOPE_SUB,
+                                     "(|(mail=a@example.org)(userPassword=right)(cn=*))", all, 10,
+                                     &entries, NULL),
+                    ==, ANSWER_YES);
+    g_assert_cmpuint(entries->len, ==, 1); /* not the services' own */
     g_assert_cmpint(directory_read(external, dn, all, &entry, &error), ==, ANSWER_NO);
     g_assert_no_error(error);
     g_assert_cmpint(directory_check_password(service, dn, "right", NULL), ==, ANSWER_YES);
@@ -801,6 +830,7 @@ int main(int argc, char **argv)
         {"/directory/escapes-at-server", test_escapes_at_server},
         {"/directory/read", test_read},
         {"/directory/read-nul", test_read_nul},
+        {"/directory/referral", test_referral},
         {"/directory/many", test_many},
         {"/directory/order", test_order},
         {"/directory/order-other-spelling", test_order_other_spelling},
@@ -816,6 +846,10 @@ int main(int argc, char **argv)
         {"/directory/loopback", test_loopback},
     };
     g_test_init(&argc, &argv, NULL);
+    /* What a host may have set for its own tools; it must not loosen ours. */
+    g_setenv("LDAPTLS_REQCERT", "never", TRUE);
+    g_setenv("LDAPSIZELIMIT", "1", TRUE);
+    g_setenv("LDAPREFERRALS", "on", TRUE);
     secret_init();
     directory_init();
     for (guint i = 0; i < G_N_ELEMENTS(settings_cases); i++) {

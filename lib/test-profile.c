@@ -268,6 +268,10 @@ static const struct {
     {"given-without-surname", "cn=jdoe|sn=jdoe", "John", NULL, "cn=John|givenName=John"},
     {"surname-without-given", "cn=jdoe|sn=jdoe", NULL, "Doe", "cn=Doe|sn=Doe"},
     {"clear-what-is-not", "cn=jdoe|sn=jdoe", CLEAR, CLEAR, "nothing"},
+    {"surname-like-user", "cn=John Doe|sn=Doe|givenName=John", NULL, "jdoe",
+     "cn=John jdoe|sn=jdoe"},
+    {"keeps-surname-like-user", "cn=John jdoe|sn=jdoe|givenName=John", "Jane", NULL,
+     "cn=Jane jdoe|givenName=Jane"},
     {"several-cn", "cn=John Doe|cn=Johnny|sn=Doe|givenName=John", NULL, "Doe", "cn=John Doe"},
 };
 
