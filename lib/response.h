@@ -14,7 +14,9 @@
 #define RESPONSE_FAILURES_LISTED 200
 
 /* Rows and their outcomes, in file order, read as often as the response needs them (rewind starts
- * again). next: ANSWER_YES with *row and *outcome owned by the caller, ANSWER_NO at the end. */
+ * again). Rows are as they were read, with their passwords: whether one is shifted is told by that;
+ * secret cells are emptied here. next: ANSWER_YES with *row and *outcome owned by the caller,
+ * ANSWER_NO at the end. */
 typedef struct {
     const TableHead *head; /* NULL where the request was refused as a whole */
     bool (*rewind)(gpointer data, GError **error);
