@@ -113,6 +113,7 @@ static const char schema[] =
 struct SpoolStore {
     GMutex lock;
     sqlite3 *db; /* NULL once failed */
+    int failed;  /* atomic: asked without waiting for a commit */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -139,6 +140,7 @@ static void store_shut(SpoolStore *store)
 /* After a failed write nothing more is written, not even by closing. */
 static void store_fail(SpoolStore *store)
 {
+    g_atomic_int_set(&store->failed, 1);
     if (store->db)
         sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     store_shut(store);
@@ -755,8 +757,7 @@ static void sqlite_fail(SpoolStore *store)
 
 static bool sqlite_failed(SpoolStore *store)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    return !store->db;
+    return g_atomic_int_get(&store->failed);
 }
 
 const SpoolStoreType spool_store_sqlite = {
