@@ -13,13 +13,18 @@ def say(*words):
     print(*words, flush=True)
 
 
+def stem(test):
+    """The driver's files of a test lack its extension."""
+    return test[:-3] if test.endswith(".py") else test
+
+
 def count(folder, tests):
     """(passed, failed, skipped, lines about what failed) from what the TAP driver left."""
     passed = failed = skipped = 0
     told = []
     for test in tests:
         try:
-            with open(os.path.join(folder, test + ".trs"), encoding="utf-8",
+            with open(os.path.join(folder, stem(test) + ".trs"), encoding="utf-8",
                       errors="replace") as file:
                 results = re.findall(r"^:test-result: (\w+) ?(.*)$", file.read(), re.M)
         except FileNotFoundError:
@@ -41,7 +46,7 @@ def forget(build, tests):
     for test in tests:
         for end in (".trs", ".log"):
             try:
-                os.unlink(os.path.join(build.folder, test + end))
+                os.unlink(os.path.join(build.folder, stem(test) + end))
             except FileNotFoundError:
                 pass
 
@@ -54,7 +59,7 @@ def show_failed(build, told):
             continue
         shown.add(test)
         try:
-            with open(os.path.join(build.folder, test + ".log"), encoding="utf-8",
+            with open(os.path.join(build.folder, stem(test) + ".log"), encoding="utf-8",
                       errors="replace") as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
