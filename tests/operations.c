@@ -16,7 +16,7 @@ static GPtrArray *addresses_of(const char *text)
 static void set_field(Operation *operation, const char *word)
 {
     g_auto(GStrv) pair = g_strsplit(word, "=", 2);
-    Field field;
+    Field field = FIELD_DOMAIN;
     g_assert_true(pair[0] && pair[1] && field_find(pair[0], &field));
     if (field == FIELD_PASSWORD) {
         operation->password = secret_dup(pair[1]);
