@@ -631,9 +631,9 @@ Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error)
         if (!operation || !grant_covers(grant, operation->address->domain))
             continue;
         g_ptr_array_add(wanted, operation->address);
-        if (operation->action == ACTION_DELETE)
+        if (operation->action == ACTION_DELETE && !operation->members)
             g_ptr_array_add(deleted, operation->address);
-        else
+        else if (operation->action != ACTION_DELETE)
             add_inside(grant, wanted, named(operation));
     }
     if (view_fetch(plan->view, wanted, error) != ANSWER_YES)

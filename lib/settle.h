@@ -5,12 +5,13 @@
 #include "lib/plan.h"
 
 /* Carries a committed intent out: applies the planned writes of a slice, exactly once each, and
- * finds out what became of those whose answer was lost. doc/decisions.md tells the rules.
+ * finds out what became of those whose answer was lost. doc/settling.md tells the rules.
  *
  * The first attempt sends; every later one (after a crash, a lost answer, a conflict) settles
- * first: in order, each write's DN is read. Our mark of this or a later line: done. As it was
- * expected: send it. DELETE and absent, or another unique id: done. Anything else: another writer
- * came between; that row alone is planned anew, its new plan committed, and sent. */
+ * first: in order, each write's DN is read. As it was expected: send it. Our mark of this or a
+ * later line: done. Absent, or another unique id, and this or a later row deletes it: done.
+ * Anything else: another writer came between; that row, and those that rely on it, are planned
+ * anew, the new plan committed, and sent. */
 
 /* Commits the intent of the slice again after rows were planned anew. false with any error: the
  * writes of the new plan are not sent. */
@@ -28,10 +29,11 @@ typedef struct {
     bool again; /* an earlier attempt may have sent some of it: settle first */
 } Settle;
 
-/* rows (of PlannedRow, the committed intent) are applied; on success each row's outcome stands in
- * it and is final. ANSWER_UNKNOWN with an error: the directory could not tell; call again later
- * with again = true and the last committed intent. The password hash of a row planned anew is the
- * one of its stored intent. */
+/* rows (of PlannedRow, the committed intent, by line) are applied; on success each row's outcome
+ * stands in it and is final, and its writes are gone. On ANSWER_UNKNOWN rows must not be used
+ * again: only what was committed counts. ANSWER_UNKNOWN with an error: the directory could not
+ * tell; call again later with again = true and the last committed intent. The password hash of a
+ * row planned anew is the one of its stored intent. */
 Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error);
 
 #endif

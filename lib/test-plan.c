@@ -27,6 +27,8 @@ static const char *const before[] = {
     "ADD LIST theirs@other.example LIST_MEMBER=anna@one.example",
     "ADD FULL theirs2@other.example PASSWORD={CRYPT}$6$x$y",
     "ADD FULL old@off.example PASSWORD={CRYPT}$6$x$y",
+    "ADD FULL *@two.example PASSWORD={CRYPT}$6$x$y",
+    "ADD LIST a*b+c=d#e'f@two.example LIST_MEMBER=*@two.example",
     "ADD LIST three@one.example LIST_MEMBER=a@x.example,b@x.example,c@x.example",
     NULL,
 };
@@ -44,6 +46,10 @@ static void fill(void)
     g_autoptr(GPtrArray) operations = test_operations(before);
     g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
     g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_autoptr(GString) big = g_string_new("ADD LIST big@two.example LIST_MEMBER=m@one.example");
+    for (guint i = 0; i < PLAN_LOOP_LOOKUPS_MAX; i++)
+        g_string_append_printf(big, ",m%u@one.example", i);
+    g_ptr_array_add(operations, test_operation(1, big->str));
     for (guint i = 0; i < operations->len; i++) {
         const Operation *operation = operations->pdata[i];
         g_autofree char *mailbox = g_uuid_string_random();
@@ -195,8 +201,7 @@ static const Case cases[] = {
       {"ADD LIST empty@one.example", "created 1"},
       {"ADD LIST empty@one.example", "unchanged"},
       {"ADD LIST anna@one.example LIST_MEMBER=ben@one.example", "failed TYPE is a mailbox"},
-      {"ADD LIST l@one.example LIST_MEMBER=no@one.example",
-       "failed LIST MEMBER no@one.example"},
+      {"ADD LIST l@one.example LIST_MEMBER=no@one.example", "failed LIST MEMBER no@one.example"},
       {"ADD LIST thing@one.example LIST_MEMBER=ben@one.example", "failed USER not available"}}},
     {"list-size",
      WIDE,
@@ -285,6 +290,19 @@ static const Case cases[] = {
       {"DELETE FORWARD abuse@two.example", "failed USER is reserved"},
       {"ADD FULL batch@one.example PASSWORD=s", "failed USER belongs to this service"},
       {"ADD FULL postmaster2@one.example PASSWORD=s", "created 1"}}},
+    {"loops-too-far",
+     WIDE,
+     {{"ADD LIST l@one.example LIST_MEMBER=big@two.example", "failed LIST MEMBER more than 1000"},
+      {"ADD FORWARD f@one.example MAILFORWARD=big@two.example", "failed MAILFORWARD more than"}}},
+    {"special-characters",
+     WIDE,
+     {{"MODIFY LIST a*b+c=d#e'f@two.example TITLE=x", "changed 1"},
+      {"ADD LIST a*b+c=d#e'f@two.example LIST_MEMBER=x@else.example", "changed 1"},
+      {"ADD FULL *@one.example PASSWORD=s", "created 1"},
+      {"ADD LIST *b@two.example LIST_MEMBER=*@one.example", "created 1"},
+      {"DELETE FULL *@two.example", "deleted 2"},
+      {"DELETE LIST a*b+c=d#e'f@two.example", "deleted 1"},
+      {"DELETE LIST a*@two.example", "failed USER no list"}}},
     {"loops-batch",
      WIDE,
      {{"ADD FORWARD f@one.example MAILFORWARD=batch_load@service.example",

@@ -126,6 +126,7 @@ static void reset(void)
         "ADD FULL ben@one.example PASSWORD={CRYPT}$6$x$y",
         "ADD FULL dora@one.example PASSWORD={CRYPT}$6$x$y",
         "ADD FULL cleo@two.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL emma@two.example PASSWORD={CRYPT}$6$x$y",
         "ADD FORWARD info@one.example MAILFORWARD=anna@one.example",
         "ADD LIST staff@one.example LIST_MEMBER=anna@one.example,ben@one.example",
         "ADD LIST all@two.example "
@@ -369,6 +370,7 @@ static const struct {
     {"ADD FULL b3@one.example PASSWORD={CRYPT}$6$x$y", "created"},
     {"ADD FULL b4@one.example PASSWORD={CRYPT}$6$x$y", "created"},
     {"MODIFY FULL b1@one.example GIVENNAME=Bea", "changed"},
+    {"MODIFY FULL emma@two.example PASSWORD=kept TITLE=Dr", "changed"},
     {"ADD LIST staff@one.example LIST_MEMBER=b1@one.example,b2@one.example", "changed"},
 };
 #define MIXED G_N_ELEMENTS(mixed)
@@ -405,6 +407,7 @@ static void test_uninterrupted(void)
         strstr(run.directory_after, HERE("u1") " batchloadmailboxid: mailbox of row 6"));
     g_assert_nonnull(strstr(run.directory_after, HERE("u1") " userpassword: hash of row 6"));
     g_assert_nonnull(strstr(run.directory_after, HERE("anna") " userpassword: hash of row 24"));
+    g_assert_nonnull(strstr(run.directory_after, THERE("emma") " userpassword: hash of row 44"));
     g_assert_null(strstr(run.directory_after, "ben@one.example"));
 }
 
@@ -420,8 +423,9 @@ static void test_settle_all_done(void)
     assert_same_lines(run.directory_after, after);
 }
 
-/* Cuts a slice off after each number of writes, in each way. */
-static void sweep(const char *const *texts, void (*meddle)(void), guint second)
+/* Cuts a slice off after each number of writes, in each way; only each step-th, where it is not
+ * to be thorough (-m thorough). */
+static void sweep(const char *const *texts, void (*meddle)(void), guint second, guint step)
 {
     g_auto(Run) model = {0};
     faults.meddle = meddle;
@@ -429,7 +433,7 @@ static void sweep(const char *const *texts, void (*meddle)(void), guint second)
     model_run(&model, texts);
     guint writes = faults.sent;
     for (Cut cut = CUT_BEFORE; cut < CUT_COUNT; cut++)
-        for (guint budget = 0; budget <= writes; budget++) {
+        for (guint budget = 0; budget <= writes; budget += g_test_thorough() ? 1 : step) {
             g_auto(Run) run = {0};
             g_autoptr(GError) error = NULL;
             reset();
@@ -454,13 +458,13 @@ static void sweep(const char *const *texts, void (*meddle)(void), guint second)
 
 static void test_sweep(void)
 {
-    sweep(mixed_rows(), NULL, 0);
+    sweep(mixed_rows(), NULL, 0, 1);
 }
 
 /* Crashes again and again, a few writes further each time. */
 static void test_sweep_repeatedly(void)
 {
-    sweep(mixed_rows(), NULL, 7);
+    sweep(mixed_rows(), NULL, 7, 3);
 }
 
 /* Writes in flight are done in any order that one connection allows. */
@@ -557,10 +561,48 @@ static void meddle_member(void)
     apply_change(change);
 }
 
+/* Somebody edits every entry there is between the crash and the settling: what is done stays done,
+ * what is not is planned anew, with the same outcomes and the same hashes. */
+static void edit_all(void)
+{
+    g_autoptr(GPtrArray) entries = all_entries();
+    for (guint i = 0; i < entries->len; i++)
+        replace_value(((Entry *)entries->pdata[i])->dn, "description", "by hand");
+}
+
+static char *without_what_differs(const char *text)
+{
+    g_autoptr(GRegex) regex =
+        g_regex_new("^.* (description|batchloadmailboxid): .*\n", G_REGEX_MULTILINE, 0, NULL);
+    return g_regex_replace(regex, text, -1, 0, "", 0, NULL);
+}
+
+static void test_edited_before_settling(void)
+{
+    g_auto(Run) model = {0};
+    model_run(&model, mixed_rows());
+    guint writes = faults.sent;
+    g_autofree char *wanted = without_what_differs(model.directory_after);
+    for (guint budget = 0; budget < writes; budget++) {
+        g_auto(Run) run = {0};
+        g_autoptr(GError) error = NULL;
+        reset();
+        run_start(&run, mixed_rows());
+        faults.cut = budget % 2 ? CUT_AFTER : CUT_LOST;
+        faults.budget = budget;
+        g_assert_cmpint(run_attempt(&run, &error), ==, ANSWER_UNKNOWN);
+        edit_all();
+        run_whole(&run);
+        g_autofree char *found = without_what_differs(run.directory_after);
+        assert_same_lines(run.outcomes, model.outcomes);
+        assert_same_lines(found, wanted);
+    }
+}
+
 static void test_other_writer(gconstpointer data)
 {
     void (*meddle)(void) = (void (*)(void))data;
-    sweep(mixed_rows(), meddle, 0);
+    sweep(mixed_rows(), meddle, 0, 3);
 }
 
 typedef struct {
@@ -622,11 +664,10 @@ static void test_meddle(gconstpointer data)
     g_assert_cmpstr(run.outcomes, ==, one->outcomes);
     if (one->holds)
         g_assert_nonnull(strstr(run.directory_after, one->holds));
-    sweep(one->rows, one->meddle, 0);
+    sweep(one->rows, one->meddle, 0, 1);
 }
 
 /* Somebody writes the entry again each time before we do. */
-static Run *chased;
 static void meddle_again(void)
 {
     g_autofree char *title = g_strdup_printf("by hand %u", faults.sent);
@@ -639,7 +680,6 @@ static void test_chased(void)
 {
     static const char *const rows[] = {"MODIFY FULL anna@one.example DESCRIPTION=ours", NULL};
     g_auto(Run) run = {0};
-    chased = &run;
     reset();
     run_start(&run, rows);
     faults.sent = 0;
@@ -828,6 +868,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/settle/sweep-edited", (gconstpointer)meddle_edit, test_other_writer);
     g_test_add_data_func("/settle/sweep-added", (gconstpointer)meddle_add, test_other_writer);
     g_test_add_data_func("/settle/sweep-member", (gconstpointer)meddle_member, test_other_writer);
+    g_test_add_func("/settle/edited-before-settling", test_edited_before_settling);
     g_test_add_func("/settle/chased", test_chased);
     g_test_add_func("/settle/uncommitted-is-not-sent", test_uncommitted_is_not_sent);
     g_test_add_func("/settle/many-on-one", test_many_on_one);
