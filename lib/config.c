@@ -235,6 +235,15 @@ static Secret *load_password(const char *path, GError **error)
     return password;
 }
 
+/* The room knows by itself where a password must not go; nothing is connected. */
+static bool check_directory(const DirectorySettings *settings, const char *path, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(Directory) directory = directory_new(settings, &cause);
+
+    return directory != NULL || missing(error, path, cause->message);
+}
+
 static void config_free(Config *config)
 {
     g_free(config->socket);
@@ -290,6 +299,8 @@ Config *config_load(const char *path, GError **error)
         if (config->directory.bind_password == NULL)
             return NULL;
     }
+    if (!check_directory(&config->directory, path, error))
+        return NULL;
     config->profile = profile_load(profile, config->directory.base, &cause);
     if (config->profile == NULL) {
         g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "the profile can't be used: %s",

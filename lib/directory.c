@@ -120,8 +120,9 @@ static const char *settings_fault(const DirectorySettings *settings)
     scheme = url->lud_scheme;
     if (strcmp(scheme, "ldapi") != 0 && strcmp(scheme, "ldaps") != 0 && strcmp(scheme, "ldap") != 0)
         return "The directory's address must begin with ldapi://, ldap:// or ldaps://";
-    if (url->lud_host == NULL || *url->lud_host == '\0')
-        return "The directory's address names no host or socket";
+    /* ldapi:/// is the socket that libldap knows */
+    if (strcmp(scheme, "ldapi") != 0 && (url->lud_host == NULL || *url->lud_host == '\0'))
+        return "The directory's address names no host";
     if (settings->starttls && strcmp(scheme, "ldap") != 0)
         return "StartTLS goes with an ldap:// address only";
     if (strcmp(scheme, "ldap") == 0 && !settings->starttls && !host_is_loopback(url->lud_host))

@@ -252,6 +252,24 @@ static void test_password_file(void)
     g_assert_error(missing, CONFIG_ERROR, CONFIG_ERROR_FILE);
 }
 
+/* A password in clear to another host is refused when the file is read. */
+static void test_clear_directory(void)
+{
+    static const char text[] =
+        PROFILE ADDRESSES "directory {\n uri = \"ldap://ldap.example.com\"\n base = \"dc=x\"\n"
+                          " bind_dn = \"cn=x\"\n bind_password_file = \"@FOLDER@/password\"\n}\n";
+    g_autofree char *path = in_folder("password");
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(path, "secret", -1, NULL));
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    g_assert_null(load(text, &error));
+    g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX);
+    g_assert_null(strstr(error->message, "secret"));
+    g_test_message("%s", error->message);
+    g_unlink(path);
+}
+
 /* Looking at the spool needs neither password nor profile. */
 static void test_spool_only(void)
 {
@@ -363,6 +381,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/everything", test_everything);
     g_test_add_func("/config/bad", test_bad);
     g_test_add_func("/config/password-file", test_password_file);
+    g_test_add_func("/config/clear-directory", test_clear_directory);
     g_test_add_func("/config/spool-only", test_spool_only);
     g_test_add_func("/config/sample", test_sample);
     g_test_add_func("/config/references", test_references);
