@@ -64,8 +64,8 @@ def wait_for(question, what, seconds=START_SECONDS, pause=0.01):
         pause = min(pause * 1.5, 0.1)
 
 
-def descendants():
-    """Pids of all processes below this one."""
+def descendants(kept=()):
+    """Pids of all processes below this one, but for those of kept and what is below them."""
     below = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -78,9 +78,26 @@ def descendants():
     found, todo = [], [os.getpid()]
     while todo:
         for pid in below.get(todo.pop(), []):
-            found.append(pid)
-            todo.append(pid)
+            if pid not in kept:
+                found.append(pid)
+                todo.append(pid)
     return found
+
+
+MARK = "BATCHLOAD_NURSERY"  # in the environment of what is started: the nursery's folder
+
+
+def kill_marked(folder):
+    mark = ("%s=%s" % (MARK, folder)).encode()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open("/proc/%s/environ" % name, "rb") as file:
+                    marked = mark in file.read().split(b"\0")
+                if marked:
+                    os.kill(int(name), signal.SIGKILL)
+            except OSError:
+                pass
 
 
 class Guard:
@@ -123,6 +140,8 @@ class Guard:
                 os.killpg(group, signal.SIGKILL)
             except OSError:
                 pass
+        for folder in folders:
+            kill_marked(folder)
         time.sleep(0.2)
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -142,12 +161,15 @@ class Guard:
 class Nursery:
     """Owns a folder, ports and processes; all end with it."""
 
+    _alive = []
+
     def __init__(self, prefix="bl."):
         self.processes = []
         self._ports = []
         self.folder = None
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._guard = Guard()
+        Nursery._alive.append(self)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
             # Short, since the path of a unix socket has 108 bytes; entered by the servers' users.
@@ -183,6 +205,8 @@ class Nursery:
     def spawn(self, arguments, log=None, environment=None):
         """Starts a process in a session of its own that dies with this thread."""
         parent = os.getpid()
+        environment = dict(os.environ if environment is None else environment)
+        environment[MARK] = self.folder
 
         def before_exec():
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -226,6 +250,7 @@ class Nursery:
         for process in list(self.processes):
             self.stop(process, signal.SIGKILL)
         self._sweep()
+        Nursery._alive.remove(self)
         for lock in self._ports:
             lock.close()
         if self.folder:
@@ -234,18 +259,19 @@ class Nursery:
 
     def _sweep(self):
         """What left its group was handed to us as subreaper."""
+        others = [each for each in Nursery._alive if each is not self]
+        kept = {self._guard.pid}
+        for each in others:
+            kept.add(each._guard.pid)
+            kept.update(process.pid for process in each.processes)
         for _ in range(100):
-            left = [pid for pid in descendants() if pid != self._guard.pid]
+            left = descendants(kept)
             for pid in left:
                 try:
                     os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, os.WNOHANG)
                 except OSError:
                     pass
-            try:
-                for pid in left:
-                    os.waitpid(pid, os.WNOHANG)
-            except OSError:
-                pass
             if not left:
                 return
             time.sleep(0.01)
