@@ -129,8 +129,8 @@ static void reset(void)
         "ADD FULL emma@two.example PASSWORD={CRYPT}$6$x$y",
         "ADD FORWARD info@one.example MAILFORWARD=anna@one.example",
         "ADD LIST staff@one.example LIST_MEMBER=anna@one.example,ben@one.example",
-        "ADD LIST all@two.example "
-        "LIST_MEMBER=staff@one.example,anna@one.example,x@else.example",
+        ("ADD LIST all@two.example "
+         "LIST_MEMBER=staff@one.example,anna@one.example,x@else.example"),
     };
     g_autoptr(GPtrArray) entries = all_entries();
     for (guint i = 0; i < entries->len; i++)
@@ -599,6 +599,48 @@ static void test_edited_before_settling(void)
     }
 }
 
+/* The same while a first attempt is under way, before each of its writes. */
+static void test_edited_at_any_point(void)
+{
+    g_auto(Run) model = {0};
+    model_run(&model, mixed_rows());
+    guint writes = faults.sent;
+    g_autofree char *wanted = without_what_differs(model.directory_after);
+    for (guint at = 0; at < writes; at++) {
+        g_auto(Run) run = {0};
+        reset();
+        run_start(&run, mixed_rows());
+        faults.sent = 0;
+        faults.meddle = edit_all;
+        faults.meddle_at = at;
+        run_whole(&run);
+        faults.meddle = NULL;
+        g_autofree char *found = without_what_differs(run.directory_after);
+        assert_same_lines(run.outcomes, model.outcomes);
+        assert_same_lines(found, wanted);
+    }
+}
+
+/* The account is deleted, the answer lost, and its list made anew by somebody with it on. */
+static void test_list_made_anew(void)
+{
+    static const char *const rows[] = {"DELETE FULL anna@one.example", NULL};
+    g_auto(Run) run = {0};
+    g_autoptr(GError) error = NULL;
+    reset();
+    run_start(&run, rows);
+    faults.cut = CUT_AFTER;
+    faults.budget = 3;
+    g_assert_cmpint(run_attempt(&run, &error), ==, ANSWER_UNKNOWN);
+    apply_change(change_new(CHANGE_DELETE, THERE("all")));
+    apply_change(change_new(CHANGE_DELETE, HERE("staff")));
+    add_operation("ADD LIST staff@one.example LIST_MEMBER=anna@one.example,ben@one.example");
+    run_whole(&run);
+    g_assert_cmpstr(run.outcomes, ==, "2 deleted\n");
+    g_assert_null(strstr(run.directory_after, "batchloadmember: anna@one"));
+    g_assert_nonnull(strstr(run.directory_after, HERE("staff") " batchloadmember: ben@one"));
+}
+
 static void test_other_writer(gconstpointer data)
 {
     void (*meddle)(void) = (void (*)(void))data;
@@ -869,6 +911,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/settle/sweep-added", (gconstpointer)meddle_add, test_other_writer);
     g_test_add_data_func("/settle/sweep-member", (gconstpointer)meddle_member, test_other_writer);
     g_test_add_func("/settle/edited-before-settling", test_edited_before_settling);
+    g_test_add_func("/settle/edited-at-any-point", test_edited_at_any_point);
+    g_test_add_func("/settle/list-made-anew", test_list_made_anew);
     g_test_add_func("/settle/chased", test_chased);
     g_test_add_func("/settle/uncommitted-is-not-sent", test_uncommitted_is_not_sent);
     g_test_add_func("/settle/many-on-one", test_many_on_one);
