@@ -163,4 +163,16 @@ noinst_PROGRAMS += fuzz-table
 fuzz_table_SOURCES = lib/fuzz-table.c
 fuzz_table_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_table_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-address
+fuzz_address_SOURCES = lib/fuzz-address.c
+fuzz_address_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_address_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-password
+fuzz_password_SOURCES = lib/fuzz-password.c
+fuzz_password_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_password_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-grant
+fuzz_grant_SOURCES = lib/fuzz-grant.c
+fuzz_grant_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_grant_LDADD = $(ENGINE_LIBS)
 endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/password.h"
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is taken is short, plain UTF-8; a hashed one begins with one of our schemes; a refused one
+ * says why. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autofree char *cell = g_strndup((const char *)data, size);
+    const char *reason = NULL, *advice = NULL;
+    const PasswordForm form = password_form(cell, ~0u, &reason, &advice);
+
+    g_assert_true((form == PASSWORD_FORM_REFUSED) == (reason != NULL && advice != NULL));
+    if (form == PASSWORD_FORM_REFUSED)
+        return 0;
+    g_assert_cmpuint(strlen(cell), <=, PASSWORD_MAX);
+    g_assert_true(g_utf8_validate(cell, -1, NULL));
+    if (form == PASSWORD_FORM_HASHED)
+        g_assert_true(g_ascii_strncasecmp(cell, "{CRYPT}$", 8) == 0 ||
+                      g_ascii_strncasecmp(cell, "{ARGON2}$", 9) == 0 ||
+                      g_ascii_strncasecmp(cell, "{SSHA512}", 9) == 0);
+    return 0;
+}
