@@ -53,6 +53,7 @@ static void test_target(void)
 
 typedef struct {
     char *folder, *mailbox, *smtp, *sendmail;
+    char *closed; /* answers 554 to everybody who connects */
     GPid master;
 } Postfix;
 
@@ -138,6 +139,8 @@ static const char main_cf[] =
 
 static const char master_cf[] =
     "127.0.0.1:%u inet n - n - - smtpd\n"
+    "127.0.0.1:%u inet n - n - - smtpd -o smtpd_delay_reject=no -o "
+    "smtpd_client_restrictions=reject\n"
     "pickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n"
     "rewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\n"
     "defer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\nproxymap unix - - n - - proxymap\n"
@@ -159,16 +162,18 @@ static bool answers(guint port)
 
 static void postfix_start(Postfix *postfix)
 {
-    const guint port = free_port(NULL);
+    g_autoptr(GSocket) keep = NULL; /* so that the two differ */
+    const guint port = free_port(&keep), closed = free_port(NULL);
     const gint64 end = g_get_monotonic_time() + SECONDS * G_USEC_PER_SEC;
     g_autofree char *conf = g_build_filename(postfix->folder, "conf", NULL);
     g_autofree char *main_path = g_build_filename(conf, "main.cf", NULL);
     g_autofree char *master_path = g_build_filename(conf, "master.cf", NULL);
-    g_autofree char *services = g_strdup_printf(master_cf, port);
+    g_autofree char *services = g_strdup_printf(master_cf, port, closed);
     g_autoptr(GString) settings = g_string_new(main_cf);
     const char *argv[] = {MASTER, "-c", conf, "-d", NULL};
     g_autoptr(GError) error = NULL;
 
+    g_clear_object(&keep);
     make_queue(postfix->folder);
     {
         g_autofree char *base = g_strconcat(" ", postfix->folder, "/", NULL);
@@ -178,6 +183,7 @@ static void postfix_start(Postfix *postfix)
     g_assert_true(g_file_set_contents(master_path, services, -1, NULL));
     g_setenv("MAIL_CONFIG", conf, TRUE);
     postfix->smtp = g_strdup_printf("smtp://127.0.0.1:%u", port);
+    postfix->closed = g_strdup_printf("smtp://127.0.0.1:%u", closed);
     postfix->sendmail = g_strdup("sendmail:" SENDMAIL);
     postfix->mailbox = g_build_filename(postfix->folder, "mail", "box", NULL);
     g_assert_true(g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, own_session,
@@ -225,6 +231,7 @@ static void teardown(Postfix *postfix, gconstpointer data G_GNUC_UNUSED)
     g_free(postfix->folder);
     g_free(postfix->mailbox);
     g_free(postfix->smtp);
+    g_free(postfix->closed);
     g_free(postfix->sendmail);
     g_unsetenv("MAIL_CONFIG");
 }
@@ -322,6 +329,12 @@ static void test_refused(Postfix *postfix, gconstpointer data G_GNUC_UNUSED)
                     ANSWER_UNKNOWN);
     g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY);
     g_assert_nonnull(strstr(error->message, "not now"));
+    g_clear_error(&error);
+    /* a server that takes nothing from us says nothing of the message */
+    g_assert_cmpint(submit(postfix->closed, SECONDS, "anna@example.com", HEAD, &error), ==,
+                    ANSWER_UNKNOWN);
+    g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY);
+    g_assert_nonnull(strstr(error->message, "554"));
     g_clear_error(&error);
     while (big->len < 2 * SIZE_LIMIT)
         g_string_append(big, "too much of it\r\n");
