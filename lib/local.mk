@@ -33,7 +33,10 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a
-lib_libparse_a_SOURCES = lib/parse.c lib/parse.h lib/confine.c lib/confine.h
+lib_libparse_a_SOURCES = lib/parse.c lib/parse.h lib/parse-stream.c lib/parse-stream.h \
+	lib/keyword.c lib/keyword.h \
+	lib/confine.c lib/confine.h
+EXTRA_DIST += test-fixtures/mail
 pkglibexec_PROGRAMS += batchload-parse
 batchload_parse_SOURCES = lib/parse-main.c
 batchload_parse_LDADD = lib/libparse.a lib/libbatchload.a $(GMIME_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS) $(GLIB_LIBS) $(IDN2_LIBS) -lpthread
@@ -91,6 +94,9 @@ test_operation_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-request
 test_request_SOURCES = lib/test-request.c
 test_request_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += parse-helper
+parse_helper_SOURCES = tests/parse-helper.c
+parse_helper_LDADD = $(GLIB_LIBS)
 check_PROGRAMS += test-entry
 test_entry_SOURCES = lib/test-entry.c
 test_entry_LDADD = $(ENGINE_LIBS)

@@ -1,2 +1,512 @@
 /* SPDX-License-Identifier: MIT */
-typedef int batchload_empty;
+#include "lib/parse.h"
+#include "lib/keyword.h"
+#include "lib/parse-stream.h"
+#include "lib/text.h"
+#include <string.h>
+
+#define TABLE_NAME "batchload.csv"
+
+struct Parse {
+    RequestLimits limits;
+    ParseInput input;
+    GMimeParserOptions *options;
+    GMimeMessage *message;
+    /* while the parser runs */
+    unsigned chain;       /* containers since the last finished part */
+    unsigned chain_leaf;  /* input.leaves when it began */
+    guint64 chain_header; /* bytes of headers since then */
+    /* found on the walk */
+    unsigned parts;
+    unsigned tables;
+    GMimePart *table;
+    GMimePart *plain;
+    GMimePart *html;
+    bool found[PARSE_REASON_COUNT];
+    bool done;
+    ParseRecord record;
+};
+
+/* --- while the parser runs --- */
+
+static void find(Parse *parse, ParseReason reason)
+{
+    parse->found[reason] = true;
+}
+
+static void stop(Parse *parse, ParseReason reason)
+{
+    find(parse, reason);
+    parse->input.stopped = true;
+}
+
+/* Which of the parser's warnings make a mail unreadable: those after which another program might
+ * see another mail than this one does. */
+static void warned(gint64 offset G_GNUC_UNUSED, GMimeParserWarning warning,
+                   const char *item G_GNUC_UNUSED, gpointer data)
+{
+    Parse *parse = data;
+    switch (warning) {
+    case GMIME_CRIT_INVALID_HEADER_NAME:
+    case GMIME_CRIT_CONFLICTING_HEADER:
+    case GMIME_WARN_DUPLICATED_HEADER:
+    case GMIME_WARN_INVALID_ADDRESS_LIST:
+        find(parse, PARSE_HEADER);
+        return;
+    case GMIME_CRIT_CONFLICTING_PARAMETER:
+    case GMIME_WARN_DUPLICATED_PARAMETER:
+        find(parse, PARSE_PARAMETER);
+        return;
+    case GMIME_CRIT_MULTIPART_WITHOUT_BOUNDARY:
+    case GMIME_CRIT_PART_WITHOUT_HEADERS_OR_CONTENT:
+    case GMIME_WARN_MALFORMED_MULTIPART:
+        find(parse, PARSE_BOUNDARY);
+        return;
+    case GMIME_WARN_TRUNCATED_MESSAGE:
+    case GMIME_WARN_MALFORMED_MESSAGE:
+        find(parse, PARSE_TRUNCATED);
+        return;
+    case GMIME_CRIT_NESTING_OVERFLOW:
+        stop(parse, PARSE_MIME_DEPTH);
+        return;
+    case GMIME_WARN_UNENCODED_8BIT_HEADER:
+    case GMIME_WARN_INVALID_CONTENT_TYPE:
+    case GMIME_WARN_INVALID_RFC2047_HEADER_VALUE:
+    case GMIME_WARN_INVALID_PARAMETER:
+    case GMIME_WARN_PART_WITHOUT_CONTENT:
+        return;
+    }
+}
+
+/* The parser has no limits of its own; these end its input. */
+static void check_input(gpointer data)
+{
+    Parse *parse = data;
+    const ParseInput *input = &parse->input;
+    if (input->nul)
+        find(parse, PARSE_NUL);
+    if ((guint64)input->seen > parse->limits.message_bytes_max)
+        stop(parse, PARSE_MESSAGE_BYTES);
+    if ((guint64)input->first_header > parse->limits.header_bytes_max)
+        stop(parse, PARSE_HEADER_BYTES);
+    if (input->leaves > parse->limits.mime_parts_max)
+        stop(parse, PARSE_MIME_PARTS);
+}
+
+/* Each header of each part as the parser meets it. Parts that hold parts follow each other down
+ * to the first that does not; so their number is a depth, and their headers' bytes have a bound.
+ * The walk afterwards is exact, this keeps the growth small until then. */
+static void met_header(GMimeParser *parser G_GNUC_UNUSED, const char *name, const char *value,
+                       gint64 offset G_GNUC_UNUSED, gpointer data)
+{
+    Parse *parse = data;
+    if (parse->chain_leaf != parse->input.leaves) {
+        parse->chain_leaf = parse->input.leaves;
+        parse->chain = 0;
+        parse->chain_header = 0;
+    }
+    guint64 max = parse->limits.header_bytes_max;
+    gsize size = strlen(name) + strlen(value) + 1;
+    parse->chain_header += size;
+    if (size > max || parse->chain_header / (parse->limits.mime_depth_max + 1u) > max)
+        stop(parse, PARSE_HEADER_BYTES);
+    if (g_ascii_strcasecmp(name, "Content-Type") != 0)
+        return;
+    value += strspn(value, " \t\r\n");
+    if (g_ascii_strncasecmp(value, "multipart/", 10) != 0 &&
+        g_ascii_strncasecmp(value, "message/", 8) != 0)
+        return;
+    if (++parse->chain > parse->limits.mime_depth_max)
+        stop(parse, PARSE_MIME_DEPTH);
+}
+
+static void run_parser(Parse *parse)
+{
+    GMimeStream *stream = parse_input_stream(&parse->input);
+    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+    g_mime_parser_set_persist_stream(parser, TRUE);
+    g_mime_parser_set_header_regex(parser, "^", met_header, parse);
+    parse->message = g_mime_parser_construct_message(parser, parse->options);
+    g_object_unref(parser);
+    g_object_unref(stream);
+    parse->input.check = NULL;
+    parse->input.stopped = false;
+    if (parse->message == NULL)
+        find(parse, PARSE_HEADER);
+}
+
+/* --- what the parts are --- */
+
+static void check_headers(Parse *parse, GMimeObject *object)
+{
+    GMimeHeaderList *list = g_mime_object_get_header_list(object);
+    int count = g_mime_header_list_get_count(list);
+    guint64 bytes = 0;
+    for (int i = 0; i < count; i++) {
+        GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
+        const char *value = g_mime_header_get_raw_value(header);
+        bytes += strlen(g_mime_header_get_name(header)) + 1 + (value ? strlen(value) : 0);
+    }
+    if (bytes > parse->limits.header_bytes_max)
+        find(parse, PARSE_HEADER_BYTES);
+}
+
+static bool is_table_name(const char *name)
+{
+    return name != NULL && g_ascii_strcasecmp(name, TABLE_NAME) == 0;
+}
+
+/* "filename=" and "filename*0=" side by side: the parser joins them, others take one. */
+static bool has_mixed_names(GMimeObject *object, const char *header, const char *parameter)
+{
+    GMimeHeader *found =
+        g_mime_header_list_get_header(g_mime_object_get_header_list(object), header);
+    const char *raw = found == NULL ? NULL : g_mime_header_get_raw_value(found);
+    if (raw == NULL)
+        return false;
+    bool plain = false, starred = false;
+    gsize length = strlen(parameter);
+    for (const char *at = raw; *at != '\0'; at++) {
+        if (g_ascii_strncasecmp(at, parameter, length) != 0 || at == raw || g_ascii_isalnum(at[-1]))
+            continue;
+        const char *next = at + length + strspn(at + length, " \t\r\n");
+        plain = plain || *next == '=';
+        starred = starred || *next == '*';
+    }
+    return plain && starred;
+}
+
+/* The file of a part, by either of its names. */
+static void look_at_names(Parse *parse, GMimePart *part)
+{
+    GMimeObject *object = GMIME_OBJECT(part);
+    const char *file = g_mime_object_get_content_disposition_parameter(object, "filename");
+    const char *name = g_mime_object_get_content_type_parameter(object, "name");
+    bool by_file = is_table_name(file);
+    bool by_name = is_table_name(name);
+    if (!by_file && !by_name)
+        return;
+    if ((file != NULL && !by_file) || (name != NULL && !by_name) ||
+        has_mixed_names(object, "Content-Disposition", "filename") ||
+        has_mixed_names(object, "Content-Type", "name"))
+        find(parse, PARSE_PARAMETER);
+    parse->tables++;
+    if (parse->table == NULL)
+        parse->table = part;
+}
+
+/* A text is what has no file name and is not said to be a file. */
+static bool is_text(GMimePart *part, const char *subtype)
+{
+    GMimeObject *object = GMIME_OBJECT(part);
+    GMimeContentType *type = g_mime_object_get_content_type(object);
+    GMimeContentDisposition *disposition = g_mime_object_get_content_disposition(object);
+    return g_mime_content_type_is_type(type, "text", subtype) &&
+           g_mime_part_get_filename(part) == NULL &&
+           (disposition == NULL ||
+            g_ascii_strcasecmp(g_mime_content_disposition_get_disposition(disposition),
+                               GMIME_DISPOSITION_ATTACHMENT) != 0);
+}
+
+static void look_at_leaf(Parse *parse, GMimePart *part)
+{
+    look_at_names(parse, part);
+    if (parse->plain == NULL && is_text(part, "plain"))
+        parse->plain = part;
+    if (parse->html == NULL && is_text(part, "html"))
+        parse->html = part;
+}
+
+/* own: not inside an attached mail. The recursion is bounded by the parser's. */
+static void walk(Parse *parse, GMimeObject *object, unsigned depth, bool own)
+{
+    parse->parts++;
+    if (depth > parse->limits.mime_depth_max)
+        find(parse, PARSE_MIME_DEPTH);
+    check_headers(parse, object);
+    if (GMIME_IS_MULTIPART(object)) {
+        GMimeMultipart *multipart = GMIME_MULTIPART(object);
+        int count = g_mime_multipart_get_count(multipart);
+        for (int i = 0; i < count; i++)
+            walk(parse, g_mime_multipart_get_part(multipart, i), depth + 1, own);
+        if (count == 0)
+            find(parse, PARSE_BOUNDARY);
+    } else if (GMIME_IS_MESSAGE_PART(object)) {
+        GMimeMessage *message = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
+        if (message == NULL)
+            return;
+        check_headers(parse, GMIME_OBJECT(message));
+        if (g_mime_message_get_mime_part(message) != NULL)
+            walk(parse, g_mime_message_get_mime_part(message), depth + 1, false);
+    } else if (GMIME_IS_MESSAGE_PARTIAL(object)) {
+        find(parse, PARSE_PARTIAL);
+    } else if (own && GMIME_IS_PART(object)) {
+        look_at_leaf(parse, GMIME_PART(object));
+    }
+}
+
+static void look_at_parts(Parse *parse)
+{
+    GMimeObject *top = parse->message ? g_mime_message_get_mime_part(parse->message) : NULL;
+    if (top == NULL)
+        return;
+    check_headers(parse, GMIME_OBJECT(parse->message));
+    walk(parse, top, 0, true);
+    if (parse->parts > parse->limits.mime_parts_max)
+        find(parse, PARSE_MIME_PARTS);
+}
+
+/* --- keywords --- */
+
+typedef struct {
+    GString *bytes;
+    gsize max;
+} Head;
+
+static bool write_head(gpointer data, const void *bytes, gsize size)
+{
+    Head *head = data;
+    gsize room = head->max - head->bytes->len;
+    g_string_append_len(head->bytes, bytes, (gssize)MIN(room, size));
+    return size < room;
+}
+
+/* Each byte as the character of that number: what always works. */
+static Secret *of_latin1(const char *bytes, gsize length)
+{
+    GString *text = g_string_sized_new(2 * length + 1);
+    for (gsize i = 0; i < length; i++)
+        g_string_append_unichar(text, (guchar)bytes[i]);
+    return g_string_free(text, FALSE);
+}
+
+/* What is not in the character set that it claims is UTF-8 if it can be, else Windows-1252. */
+static Secret *to_utf8(const char *bytes, gsize length, const char *charset)
+{
+    gsize used = 0;
+    if (charset != NULL && g_ascii_strcasecmp(charset, "us-ascii") != 0 &&
+        g_ascii_strcasecmp(charset, "utf-8") != 0) {
+        char *text = g_convert(bytes, (gssize)length, "UTF-8", g_mime_charset_iconv_name(charset),
+                               &used, NULL, NULL);
+        if (text != NULL)
+            return text;
+    }
+    const char *end;
+    /* The last character may have been cut at the limit. */
+    if (g_utf8_validate(bytes, (gssize)length, &end) || length - (gsize)(end - bytes) < 4)
+        return secret_ndup(bytes, (gsize)(end - bytes));
+    char *text = g_convert(bytes, (gssize)length, "UTF-8", "WINDOWS-1252", &used, NULL, NULL);
+    return text != NULL ? text : of_latin1(bytes, length);
+}
+
+static void keywords_of_part(GMimePart *part, bool html, Keywords *keywords)
+{
+    GMimeDataWrapper *content = g_mime_part_get_content(part);
+    if (content == NULL)
+        return;
+    /* Sized so that it never moves and leaves no copy behind. */
+    Head head = {g_string_sized_new(REQUEST_TEXT_MAX + 1), REQUEST_TEXT_MAX};
+    GMimeStream *sink = parse_sink_new(write_head, &head);
+    g_mime_data_wrapper_write_to_stream(content, sink);
+    g_object_unref(sink);
+    const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
+    g_autoptr(Secret) text = to_utf8(head.bytes->str, head.bytes->len, charset);
+    secret_free(g_string_free(head.bytes, FALSE));
+    if (html) {
+        g_autoptr(Secret) plain = keyword_text_of_html(text);
+        keywords_add_text(keywords, plain);
+    } else {
+        keywords_add_text(keywords, text);
+    }
+}
+
+static void look_for_keywords(Parse *parse, Keywords *keywords)
+{
+    if (parse->message == NULL)
+        return;
+    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(parse->message));
+    int count = g_mime_header_list_get_count(list);
+    for (int i = 0; i < count; i++) {
+        GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
+        const char *raw = g_mime_header_get_raw_value(header);
+        g_autoptr(Secret) decoded =
+            g_mime_utils_header_decode_text(parse->options, raw == NULL ? "" : raw);
+        g_autoptr(Secret) value = g_utf8_make_valid(decoded, -1);
+        keywords_add(keywords, g_mime_header_get_name(header), value);
+    }
+    if (parse->plain != NULL)
+        keywords_of_part(parse->plain, false, keywords);
+    else if (parse->html != NULL)
+        keywords_of_part(parse->html, true, keywords);
+}
+
+static void judge_mode(Parse *parse, const Keywords *keywords)
+{
+    const char *mode = keywords->value[KEYWORD_MODE];
+    ParseRecord *record = &parse->record;
+    if (keywords->twice[KEYWORD_MODE])
+        find(parse, PARSE_MODE_TWICE);
+    if (mode == NULL || g_ascii_strcasecmp(mode, "apply") == 0)
+        record->mode = MODE_APPLY;
+    else if (g_ascii_strcasecmp(mode, "check") == 0)
+        record->mode = MODE_CHECK;
+    else if (g_ascii_strcasecmp(mode, "atomic") == 0)
+        record->mode = MODE_ATOMIC;
+    else
+        find(parse, PARSE_MODE_UNKNOWN);
+    if (record->mode != MODE_APPLY)
+        find(parse, PARSE_MODE_UNAVAILABLE);
+}
+
+static void judge_keywords(Parse *parse, const Keywords *keywords)
+{
+    const char *reference = keywords->value[KEYWORD_BATCHLOAD];
+    const char *password = keywords->value[KEYWORD_PASSWORD];
+    if (keywords->twice[KEYWORD_BATCHLOAD])
+        find(parse, PARSE_REFERENCE_TWICE);
+    if (reference != NULL && strlen(reference) > REQUEST_REFERENCE_MAX)
+        find(parse, PARSE_REFERENCE_LONG);
+    parse->record.reference = text_printable(reference ? reference : "", -1, REQUEST_REFERENCE_MAX);
+    if (keywords->twice[KEYWORD_PASSWORD])
+        find(parse, PARSE_PASSWORD_TWICE);
+    if (password == NULL || *password == '\0')
+        find(parse, PARSE_NO_PASSWORD);
+    else if (strlen(password) > REQUEST_PASSWORD_MAX)
+        find(parse, PARSE_PASSWORD_LONG);
+    judge_mode(parse, keywords);
+}
+
+/* --- the table --- */
+
+typedef struct {
+    guint64 size;
+    guint64 max;
+} Count;
+
+static bool write_count(gpointer data, const void *bytes G_GNUC_UNUSED, gsize size)
+{
+    Count *count = data;
+    count->size += size;
+    return count->size <= count->max;
+}
+
+/* No transfer encoding makes bytes more than they were: only a part that is over the limit as it
+ * stands in the mail has to be decoded to know. */
+static void check_table_size(Parse *parse)
+{
+    GMimeDataWrapper *content = g_mime_part_get_content(parse->table);
+    if (content == NULL)
+        return;
+    Count count = {0, parse->limits.attachment_bytes_max};
+    gint64 raw = g_mime_stream_length(g_mime_data_wrapper_get_stream(content));
+    if (raw >= 0 && (guint64)raw <= count.max)
+        return;
+    GMimeStream *sink = parse_sink_new(write_count, &count);
+    g_mime_data_wrapper_write_to_stream(content, sink);
+    g_object_unref(sink);
+    if (count.size > count.max)
+        find(parse, PARSE_ATTACHMENT_BYTES);
+}
+
+typedef struct {
+    GByteArray *bytes;
+    bool (*write)(gpointer data, const void *bytes, gsize size);
+    gpointer data;
+    bool failed;
+} Pieces;
+
+static bool flush_pieces(Pieces *pieces)
+{
+    if (pieces->bytes->len > 0 && !pieces->failed)
+        pieces->failed = !pieces->write(pieces->data, pieces->bytes->data, pieces->bytes->len);
+    g_byte_array_set_size(pieces->bytes, 0);
+    return !pieces->failed;
+}
+
+static bool write_pieces(gpointer data, const void *bytes, gsize size)
+{
+    Pieces *pieces = data;
+    const guint8 *at = bytes;
+    while (size > 0) {
+        gsize piece = MIN(size, REQUEST_FRAME_MAX - pieces->bytes->len);
+        g_byte_array_append(pieces->bytes, at, (guint)piece);
+        at += piece;
+        size -= piece;
+        if (pieces->bytes->len == REQUEST_FRAME_MAX && !flush_pieces(pieces))
+            return false;
+    }
+    return true;
+}
+
+bool parse_table(Parse *parse, bool (*write)(gpointer data, const void *bytes, gsize size),
+                 gpointer data)
+{
+    g_return_val_if_fail(parse->done && parse->record.reason == PARSE_OK, false);
+    GMimeDataWrapper *content = g_mime_part_get_content(parse->table);
+    if (content == NULL)
+        return true;
+    Pieces pieces = {g_byte_array_sized_new(REQUEST_FRAME_MAX), write, data, false};
+    GMimeStream *sink = parse_sink_new(write_pieces, &pieces);
+    g_mime_data_wrapper_write_to_stream(content, sink);
+    g_object_unref(sink);
+    flush_pieces(&pieces);
+    g_byte_array_free(pieces.bytes, TRUE);
+    return !pieces.failed && !parse->input.failed;
+}
+
+/* --- the whole --- */
+
+Parse *parse_new(const ParseSource *source, const RequestLimits *limits)
+{
+    Parse *parse = g_new0(Parse, 1);
+    parse->limits = *limits;
+    /* Parsers of 8-bit headers try these. */
+    static const char *charsets[] = {"utf-8", "windows-1252", "iso-8859-1", NULL};
+    parse->options = g_mime_parser_options_new();
+    g_mime_parser_options_set_fallback_charsets(parse->options, charsets);
+    g_mime_parser_options_set_warning_callback(parse->options, warned, parse);
+    parse->input = (ParseInput){
+        .source = *source,
+        .newlines = 1, /* a mail may begin with its empty line */
+        .check = check_input,
+        .data = parse,
+    };
+    return parse;
+}
+
+void parse_free(Parse *parse)
+{
+    if (parse == NULL)
+        return;
+    g_clear_object(&parse->message);
+    g_mime_parser_options_free(parse->options);
+    g_free(parse->record.reference);
+    secret_free(parse->record.password);
+    g_free(parse);
+}
+
+const ParseRecord *parse_record(Parse *parse)
+{
+    if (!parse->done) {
+        Keywords keywords = {0};
+        run_parser(parse);
+        look_at_parts(parse);
+        look_for_keywords(parse, &keywords);
+        judge_keywords(parse, &keywords);
+        if (parse->tables == 0)
+            find(parse, PARSE_NO_TABLE);
+        else if (parse->tables > 1)
+            find(parse, PARSE_SEVERAL_TABLES);
+        else
+            check_table_size(parse);
+        ParseReason reason = PARSE_OK + 1;
+        while (reason < PARSE_REASON_COUNT && !parse->found[reason])
+            reason++;
+        parse->record.reason = reason == PARSE_REASON_COUNT ? PARSE_OK : reason;
+        parse->record.password =
+            secret_dup(parse->record.reason == PARSE_OK ? keywords.value[KEYWORD_PASSWORD] : "");
+        keywords_clear(&keywords);
+        parse->done = true;
+    }
+    return parse->input.failed ? NULL : &parse->record;
+}

@@ -1,2 +1,589 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/request.h"
+#include "lib/parse.h"
+#include "lib/text.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+G_DEFINE_QUARK(batchload - request - error - quark, request_error)
+
+#define HEAD_SIZE (sizeof(guint32) + 1)
+
+typedef enum {
+    STAGE_STARTED, /* the child has not said that it is READY */
+    STAGE_READING, /* its RECORD is to come */
+    STAGE_RECORD,  /* it came; DATA and END may follow */
+    STAGE_END,
+} Stage;
+
+struct RequestReader {
+    RequestLimits limits;
+    RequestOpenFunc open;
+    gpointer data;
+    GInputStream *mail;
+    pid_t pid;
+    int fd; /* one socket for both directions; -1 when closed */
+    Stage stage;
+    gint64 waited;   /* microseconds in poll(2) */
+    GError *failure; /* what ended it; told again to whoever asks again */
+    /* to the child */
+    guint8 *out;
+    gsize out_size;
+    gsize out_done;
+    bool out_end; /* the end of the mail was sent */
+    bool rewind;  /* is wanted */
+    unsigned rewinds;
+    /* from the child */
+    guint8 *in;
+    gsize in_size;
+    bool in_whole; /* a whole frame is there */
+    /* results */
+    Request request;
+    char *reference;
+    bool table_given;
+    gsize table_done; /* of the DATA frame in in */
+    guint64 table_bytes;
+};
+
+/* --- words --- */
+
+#define SPLIT "Split the request into smaller ones."
+#define PLAIN "Write a new mail with batchload.csv attached instead of forwarding one."
+
+static RequestError reason_code(ParseReason reason)
+{
+    if (reason <= PARSE_ATTACHMENT_BYTES)
+        return REQUEST_ERROR_TOO_LARGE;
+    if (reason <= PARSE_PARTIAL)
+        return REQUEST_ERROR_UNREADABLE;
+    if (reason <= PARSE_SEVERAL_TABLES)
+        return reason == PARSE_NO_TABLE ? REQUEST_ERROR_NO_TABLE : REQUEST_ERROR_SEVERAL_TABLES;
+    return reason == PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
+}
+
+static const char *mode_name(Mode mode)
+{
+    switch (mode) {
+    case MODE_APPLY:
+        return "apply";
+    case MODE_CHECK:
+        return "check";
+    case MODE_ATOMIC:
+        return "atomic";
+    }
+    return "";
+}
+
+static char *limit_words(ParseReason reason, const RequestLimits *limits)
+{
+    switch (reason) {
+    case PARSE_MESSAGE_BYTES:
+        return g_strdup_printf("The mail is larger than %" G_GUINT64_FORMAT
+                               " bytes (limit message_bytes_max). " SPLIT,
+                               limits->message_bytes_max);
+    case PARSE_HEADER_BYTES:
+        return g_strdup_printf("The header of the mail, or of a part of it, is larger than "
+                               "%" G_GSIZE_FORMAT " bytes (limit header_bytes_max). " PLAIN,
+                               limits->header_bytes_max);
+    case PARSE_MIME_DEPTH:
+        return g_strdup_printf("The parts of the mail are nested more than %u deep (limit "
+                               "mime_depth_max). " PLAIN,
+                               limits->mime_depth_max);
+    case PARSE_MIME_PARTS:
+        return g_strdup_printf("The mail has more than %u parts (limit mime_parts_max). " PLAIN,
+                               limits->mime_parts_max);
+    case PARSE_ATTACHMENT_BYTES:
+        return g_strdup_printf("batchload.csv is larger than %" G_GUINT64_FORMAT
+                               " bytes (limit attachment_bytes_max). " SPLIT,
+                               limits->attachment_bytes_max);
+    default:
+        return NULL;
+    }
+}
+
+static const char *plain_words(ParseReason reason)
+{
+    switch (reason) {
+    case PARSE_HEADER:
+        return "The mail can't be read: a header line is damaged, or stands there twice. " PLAIN;
+    case PARSE_PARAMETER:
+        return "The mail can't be read: a part of it has two names, or says something else about "
+               "itself twice. " PLAIN;
+    case PARSE_BOUNDARY:
+        return "The mail can't be read: the borders between its parts are damaged. " PLAIN;
+    case PARSE_TRUNCATED:
+        return "The mail can't be read: its end is missing. Send it again.";
+    case PARSE_NUL:
+        return "The mail can't be read: it contains a NUL byte. Attach batchload.csv as base64, "
+               "as mail programs do by themselves.";
+    case PARSE_PARTIAL:
+        return "The mail is a fragment of a larger one (message/partial). Send it in one piece.";
+    case PARSE_NO_TABLE:
+        return "No file named batchload.csv is attached to the mail. Attach the list under exactly "
+               "this name.";
+    case PARSE_SEVERAL_TABLES:
+        return "More than one file named batchload.csv is attached to the mail. Attach one.";
+    case PARSE_PASSWORD_TWICE:
+        return "The keyword Password: stands in the mail twice, with different values. Write it "
+               "once.";
+    case PARSE_PASSWORD_LONG:
+        return "The value of Password: is too long to be a password.";
+    case PARSE_REFERENCE_TWICE:
+        return "The keyword Batchload: stands in the mail twice, with different values. Write it "
+               "once.";
+    case PARSE_REFERENCE_LONG:
+        return "The reference after Batchload: is longer than " G_STRINGIFY(
+            REQUEST_REFERENCE_MAX) " bytes. Shorten it.";
+    case PARSE_MODE_TWICE:
+        return "The keyword Mode: stands in the mail twice, with different values. Write it once.";
+    case PARSE_MODE_UNKNOWN:
+        return "Mode: takes apply, check or atomic, and nothing else.";
+    case PARSE_NO_PASSWORD:
+        return "The mail has no password. Write a line \"Password:\" with your own password at the "
+               "top of its text.";
+    case PARSE_OK:
+    case PARSE_MESSAGE_BYTES:
+    case PARSE_HEADER_BYTES:
+    case PARSE_MIME_DEPTH:
+    case PARSE_MIME_PARTS:
+    case PARSE_ATTACHMENT_BYTES:
+    case PARSE_MODE_UNAVAILABLE:
+    case PARSE_REASON_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static GError *refusal(const RequestLimits *limits, ParseReason reason, Mode mode)
+{
+    g_autofree char *words = limit_words(reason, limits);
+    if (reason == PARSE_MODE_UNAVAILABLE)
+        words = g_strdup_printf("Mode: %s is not available yet, and nothing was changed. Leave the "
+                                "line out, or write \"Mode: apply\".",
+                                mode_name(mode));
+    return g_error_new_literal(REQUEST_ERROR, (int)reason_code(reason),
+                               words != NULL ? words : plain_words(reason));
+}
+
+/* --- the child --- */
+
+/* Nothing is handed down but the socket; the child's errors go nowhere, for what it prints might
+ * be the mail's. */
+static int spawn_child(RequestReader *reader, const char *helper, int socket)
+{
+    const RequestLimits *limits = &reader->limits;
+    g_auto(GStrv) argv = g_new0(char *, 9);
+    guint64 numbers[] = {limits->message_bytes_max, limits->attachment_bytes_max,
+                         limits->mime_depth_max,    limits->mime_parts_max,
+                         limits->header_bytes_max,  limits->parser_memory_max,
+                         limits->parser_cpu_seconds};
+    argv[0] = g_strdup(helper);
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        argv[1 + i] = g_strdup_printf("%" G_GUINT64_FORMAT, numbers[i]);
+    char locale[] = "LC_ALL=C";
+    char *environment[] = {locale, NULL};
+
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    int failed = posix_spawn(&reader->pid, helper, &files, &attributes, argv, environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (failed != 0)
+        reader->pid = 0;
+    return failed;
+}
+
+static void end_child(RequestReader *reader)
+{
+    if (reader->fd >= 0)
+        close(reader->fd);
+    reader->fd = -1;
+    if (reader->pid > 0) {
+        kill(reader->pid, SIGKILL);
+        while (waitpid(reader->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    reader->pid = 0;
+}
+
+/* Ends it all with an error that is told from now on. Returns false. */
+static bool fail(RequestReader *reader, GError *failure, GError **error)
+{
+    end_child(reader);
+    if (reader->failure == NULL)
+        reader->failure = failure;
+    else
+        g_error_free(failure);
+    g_propagate_error(error, g_error_copy(reader->failure));
+    return false;
+}
+
+static bool fail_words(RequestReader *reader, RequestError code, const char *words, GError **error)
+{
+    return fail(reader, g_error_new_literal(REQUEST_ERROR, (int)code, words), error);
+}
+
+/* The child is gone, or does not keep to what was agreed. That is the mail's doing, if the child
+ * had come as far as to read it. */
+static bool child_failed(RequestReader *reader, GError **error)
+{
+    if (reader->stage == STAGE_STARTED)
+        return fail_words(reader, REQUEST_ERROR_CHILD,
+                          "the mail parser could not be started or could not shut itself in "
+                          "(parser_memory_max may be too small for it)",
+                          error);
+    return fail_words(reader, REQUEST_ERROR_UNREADABLE,
+                      "The mail can't be read: it is damaged, or needs more memory or time than a "
+                      "mail may take (limits parser_memory_max, parser_cpu_seconds). " PLAIN,
+                      error);
+}
+
+static bool child_late(RequestReader *reader, GError **error)
+{
+    if (reader->stage == STAGE_STARTED)
+        return child_failed(reader, error);
+    return fail_words(reader, REQUEST_ERROR_UNREADABLE,
+                      "The mail takes too long to be read (limit parser_seconds). " PLAIN, error);
+}
+
+/* --- feeding the mail --- */
+
+static void put_length(RequestReader *reader, guint32 length)
+{
+    memcpy(reader->out, &length, sizeof length);
+    reader->out_size = sizeof length;
+    reader->out_done = 0;
+}
+
+static bool open_mail(RequestReader *reader, GError **error)
+{
+    g_clear_object(&reader->mail);
+    g_autoptr(GError) cause = NULL;
+    reader->mail = reader->open(reader->data, &cause);
+    if (reader->mail != NULL)
+        return true;
+    g_autofree char *words = g_strdup_printf("the stored mail can't be opened: %s",
+                                             cause != NULL ? cause->message : "no reason known");
+    return fail_words(reader, REQUEST_ERROR_CHILD, words, error);
+}
+
+/* Has the next frame for the child ready to be sent, if there is one. */
+static bool fill_out(RequestReader *reader, GError **error)
+{
+    if (reader->out_done < reader->out_size)
+        return true;
+    if (reader->rewind) {
+        if (!open_mail(reader, error))
+            return false;
+        reader->rewind = false;
+        reader->out_end = false;
+        put_length(reader, REQUEST_FRAME_REWOUND);
+        return true;
+    }
+    if (reader->out_end || reader->stage == STAGE_STARTED)
+        return true;
+    g_autoptr(GError) cause = NULL;
+    gssize got = g_input_stream_read(reader->mail, reader->out + sizeof(guint32), REQUEST_FRAME_MAX,
+                                     NULL, &cause);
+    if (got < 0) {
+        g_autofree char *words =
+            g_strdup_printf("the stored mail can't be read: %s", cause->message);
+        return fail_words(reader, REQUEST_ERROR_CHILD, words, error);
+    }
+    put_length(reader, (guint32)got);
+    reader->out_size += (gsize)got;
+    reader->out_end = got == 0;
+    return true;
+}
+
+/* A child that is gone is noticed where its answer is missing. */
+static void send_out(RequestReader *reader)
+{
+    ssize_t sent = send(reader->fd, reader->out + reader->out_done,
+                        reader->out_size - reader->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0)
+        reader->out_done += (gsize)sent;
+    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        reader->out_done = reader->out_size;
+}
+
+/* --- taking frames --- */
+
+static guint32 frame_length(const RequestReader *reader)
+{
+    guint32 length;
+    memcpy(&length, reader->in, sizeof length);
+    return length;
+}
+
+static char frame_kind(const RequestReader *reader)
+{
+    return (char)reader->in[sizeof(guint32)];
+}
+
+/* Some bytes of the frame that is under way; false when the child is gone or the frame too long. */
+static bool receive_in(RequestReader *reader)
+{
+    gsize whole = HEAD_SIZE;
+    if (reader->in_size >= HEAD_SIZE)
+        whole += frame_length(reader);
+    ssize_t got =
+        recv(reader->fd, reader->in + reader->in_size, whole - reader->in_size, MSG_DONTWAIT);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (got == 0)
+        return false;
+    reader->in_size += (gsize)got;
+    if (reader->in_size < HEAD_SIZE)
+        return true;
+    if (frame_length(reader) > REQUEST_FRAME_MAX)
+        return false;
+    reader->in_whole = reader->in_size == HEAD_SIZE + frame_length(reader);
+    return true;
+}
+
+/* One wait, and what it brings. */
+static bool exchange(RequestReader *reader, GError **error)
+{
+    if (!fill_out(reader, error))
+        return false;
+    bool sending = reader->out_done < reader->out_size;
+    gint64 left = (gint64)reader->limits.parser_seconds * G_USEC_PER_SEC - reader->waited;
+    if (left <= 0)
+        return child_late(reader, error);
+    struct pollfd wait = {reader->fd, (short)(POLLIN | (sending ? POLLOUT : 0)), 0};
+    gint64 before = g_get_monotonic_time();
+    int ready = poll(&wait, 1, (int)MIN(left / 1000 + 1, G_MAXINT));
+    reader->waited += g_get_monotonic_time() - before;
+    if (ready <= 0)
+        return true;
+    if (wait.revents & (POLLIN | POLLHUP | POLLERR) && !receive_in(reader))
+        return child_failed(reader, error);
+    if (wait.revents & POLLOUT)
+        send_out(reader);
+    return true;
+}
+
+/* What is agreed on for every stage; REWIND and READY end here. */
+static bool take_control(RequestReader *reader, GError **error)
+{
+    bool rewind = frame_kind(reader) == REQUEST_FRAME_REWIND;
+    if (frame_length(reader) != 0 ||
+        (rewind && (reader->stage == STAGE_STARTED || reader->rewind ||
+                    reader->rewinds++ >= REQUEST_REWINDS_MAX)) ||
+        (!rewind && reader->stage != STAGE_STARTED))
+        return child_failed(reader, error);
+    if (rewind)
+        reader->rewind = true;
+    else
+        reader->stage = STAGE_READING;
+    reader->in_size = 0;
+    reader->in_whole = false;
+    return true;
+}
+
+/* The next frame that is a result lies in reader->in. */
+static bool next_frame(RequestReader *reader, GError **error)
+{
+    if (reader->failure != NULL) {
+        g_propagate_error(error, g_error_copy(reader->failure));
+        return false;
+    }
+    reader->in_size = 0;
+    reader->in_whole = false;
+    for (;;) {
+        while (!reader->in_whole)
+            if (!exchange(reader, error))
+                return false;
+        char kind = frame_kind(reader);
+        if (kind != REQUEST_FRAME_READY && kind != REQUEST_FRAME_REWIND)
+            return true;
+        if (!take_control(reader, error))
+            return false;
+    }
+}
+
+/* --- the record --- */
+
+static bool record_is_good(ParseReason reason, const char *reference, Mode mode,
+                           const char *password)
+{
+    if (reason >= PARSE_REASON_COUNT || mode > MODE_ATOMIC ||
+        strlen(reference) > REQUEST_REFERENCE_MAX || strlen(password) > REQUEST_PASSWORD_MAX)
+        return false;
+    g_autofree char *clean = text_printable(reference, -1, REQUEST_REFERENCE_MAX);
+    if (strcmp(clean, reference) != 0)
+        return false;
+    return reason == PARSE_OK ? mode == MODE_APPLY && *password != '\0' : *password == '\0';
+}
+
+/* Believes nothing of what a child says that was taken over by its mail. */
+static bool take_record(RequestReader *reader, GError **error)
+{
+    GVariant *record = g_variant_ref_sink(
+        g_variant_new_from_data(G_VARIANT_TYPE(REQUEST_RECORD_TYPE), reader->in + HEAD_SIZE,
+                                frame_length(reader), FALSE, NULL, NULL));
+    bool good = g_variant_is_normal_form(record);
+    guchar reason = 0, mode = 0;
+    const char *reference = "", *password = "";
+    if (good) {
+        g_variant_get(record, "(y&sy&s)", &reason, &reference, &mode, &password);
+        good = record_is_good(reason, reference, mode, password);
+    }
+    if (good) {
+        reader->reference = g_strdup(reference);
+        reader->request.reference = reader->reference;
+        reader->request.mode = mode;
+        reader->request.password = secret_dup(password);
+    }
+    g_variant_unref(record);
+    sodium_memzero(reader->in, HEAD_SIZE + REQUEST_FRAME_MAX);
+    if (!good)
+        return child_failed(reader, error);
+    reader->stage = STAGE_RECORD;
+    if (reason != PARSE_OK)
+        return fail(reader, refusal(&reader->limits, reason, mode), error);
+    return true;
+}
+
+const Request *request_reader_request(RequestReader *reader, char **reference, GError **error)
+{
+    if (reference != NULL)
+        *reference = NULL;
+    bool good = true;
+    if (reader->stage < STAGE_RECORD || reader->failure != NULL) {
+        good = next_frame(reader, error);
+        if (good)
+            good = reader->stage == STAGE_READING && frame_kind(reader) == REQUEST_FRAME_RECORD
+                       ? take_record(reader, error)
+                       : child_failed(reader, error);
+    }
+    if (reference != NULL)
+        *reference = g_strdup(reader->reference != NULL ? reader->reference : "");
+    return good ? &reader->request : NULL;
+}
+
+/* --- the table --- */
+
+typedef struct {
+    GInputStream parent;
+    RequestReader *reader;
+} RequestTable;
+typedef GInputStreamClass RequestTableClass;
+
+GType request_table_get_type(void);
+G_DEFINE_TYPE(RequestTable, request_table, G_TYPE_INPUT_STREAM)
+
+static gssize table_read(GInputStream *stream, void *buffer, gsize size,
+                         GCancellable *cancellable G_GNUC_UNUSED, GError **error)
+{
+    RequestReader *reader = ((RequestTable *)stream)->reader;
+    if (reader->stage == STAGE_END)
+        return 0;
+    if (!reader->in_whole || reader->table_done == frame_length(reader)) {
+        if (!next_frame(reader, error))
+            return -1;
+        reader->table_done = 0;
+        reader->table_bytes += frame_length(reader);
+        if (frame_kind(reader) == REQUEST_FRAME_END && frame_length(reader) == 0) {
+            reader->stage = STAGE_END;
+            return 0;
+        }
+        if (frame_kind(reader) != REQUEST_FRAME_DATA || frame_length(reader) == 0)
+            return child_failed(reader, error) ? 0 : -1;
+        if (reader->table_bytes > reader->limits.attachment_bytes_max) {
+            GError *failure = refusal(&reader->limits, PARSE_ATTACHMENT_BYTES, MODE_APPLY);
+            return fail(reader, failure, error) ? 0 : -1;
+        }
+    }
+    gsize piece = MIN(size, frame_length(reader) - reader->table_done);
+    memcpy(buffer, reader->in + HEAD_SIZE + reader->table_done, piece);
+    reader->table_done += piece;
+    return (gssize)piece;
+}
+
+static void request_table_class_init(RequestTableClass *class)
+{
+    class->read_fn = table_read;
+}
+
+static void request_table_init(RequestTable *table G_GNUC_UNUSED)
+{
+}
+
+GInputStream *request_reader_table(RequestReader *reader)
+{
+    g_return_val_if_fail(reader->stage == STAGE_RECORD && !reader->table_given, NULL);
+    reader->table_given = true;
+    reader->in_whole = false;
+    RequestTable *table = g_object_new(request_table_get_type(), NULL);
+    table->reader = reader;
+    return &table->parent;
+}
+
+/* --- the reader --- */
+
+RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
+                                  RequestOpenFunc open, gpointer data, GError **error)
+{
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD, "no socket for the mail parser: %s",
+                    g_strerror(errno));
+        return NULL;
+    }
+    g_autoptr(RequestReader) reader = g_new0(RequestReader, 1);
+    reader->limits = *limits;
+    reader->open = open;
+    reader->data = data;
+    reader->fd = sockets[0];
+    reader->out = g_malloc(sizeof(guint32) + REQUEST_FRAME_MAX);
+    reader->in = g_malloc(HEAD_SIZE + REQUEST_FRAME_MAX);
+    int failed = spawn_child(reader, helper, sockets[1]);
+    close(sockets[1]);
+    if (failed != 0) {
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD, "%s can't be started: %s", helper,
+                    g_strerror(failed));
+        return NULL;
+    }
+    if (!open_mail(reader, error))
+        return NULL;
+    return g_steal_pointer(&reader);
+}
+
+void request_reader_free(RequestReader *reader)
+{
+    if (reader == NULL)
+        return;
+    end_child(reader);
+    g_clear_object(&reader->mail);
+    g_clear_error(&reader->failure);
+    /* Both held passwords: the mail's, and those of the file. */
+    sodium_memzero(reader->out, sizeof(guint32) + REQUEST_FRAME_MAX);
+    sodium_memzero(reader->in, HEAD_SIZE + REQUEST_FRAME_MAX);
+    g_free(reader->out);
+    g_free(reader->in);
+    g_free(reader->reference);
+    secret_free(reader->request.password);
+    g_free(reader);
+}

@@ -13,13 +13,17 @@
  * The child never holds the mail: it reads it as a replayed stream. Frames on its standard input
  * are a 32-bit length in host order and that many bytes; length 0 is the end of the mail, length
  * REQUEST_FRAME_REWOUND says that the mail begins again. On its standard output it sends frames
- * of a 32-bit length, a byte of REQUEST_FRAME_* kind, and the bytes: REWIND asks for the mail from
- * its start, RECORD is the typed record (GVariant REQUEST_RECORD_TYPE, read by the parent as
- * untrusted), DATA is decoded attachment, END closes it. */
+ * of a 32-bit length, a byte of REQUEST_FRAME_* kind, and so many bytes: READY says that the child
+ * is confined and begins to read, REWIND asks for the mail from its start, RECORD is the typed
+ * record (GVariant REQUEST_RECORD_TYPE: a ParseReason, the reference, the Mode, the password; read
+ * by the parent as untrusted), DATA is decoded attachment, END closes it. A child that ends
+ * before READY tells nothing about the mail. Both are one socket. */
 #define REQUEST_FRAME_REWOUND 0xffffffffu
 #define REQUEST_FRAME_MAX 65536
 #define REQUEST_REWINDS_MAX 8
+#define REQUEST_RECORD_TYPE "(ysys)"
 enum {
+    REQUEST_FRAME_READY = 'Y',
     REQUEST_FRAME_REWIND = 'W',
     REQUEST_FRAME_RECORD = 'R',
     REQUEST_FRAME_DATA = 'D',
@@ -28,6 +32,7 @@ enum {
 
 /* Longest values of the keywords, in bytes. */
 #define REQUEST_REFERENCE_MAX 200
+#define REQUEST_PASSWORD_MAX 1024
 #define REQUEST_TEXT_MAX 65536 /* of the first text part that is looked at for keywords */
 
 typedef enum { MODE_APPLY, MODE_CHECK, MODE_ATOMIC } Mode;
@@ -73,7 +78,8 @@ typedef struct RequestReader RequestReader;
 typedef GInputStream *(*RequestOpenFunc)(gpointer data, GError **error);
 
 /* Starts helper (an absolute path) on a mail. One thread at a time; it blocks in the calling
- * thread only. NULL with REQUEST_ERROR_CHILD. Caller owns the result. */
+ * thread only. limits are copied; data must outlive the reader. SIGCHLD must not be ignored in
+ * the process; SIGPIPE does not matter. NULL with REQUEST_ERROR_CHILD. Caller owns the result. */
 RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
                                   RequestOpenFunc open, gpointer data, GError **error);
 

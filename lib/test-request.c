@@ -1,8 +1,497 @@
 /* SPDX-License-Identifier: MIT */
-#include <glib.h>
+#include "lib/request.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define CSV "DOMAIN;USER;TYPE;ACTION;PASSWORD\nexample.com;anna;FULL;ADD;secret"
+#define TOP "From: a@example.com\nSubject: PROCESS\nMIME-Version: 1.0\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b\n\n"
+#define TEXT "--b\nContent-Type: text/plain\n\nPassword: s3cret\nBatchload: ref-1\n\n"
+#define TABLE "Content-Type: text/csv; name=batchload.csv\n"
+
+static const RequestLimits usual = {
+    .message_bytes_max = 100 << 20,
+    .attachment_bytes_max = 64 << 20,
+    .mime_depth_max = 20,
+    .mime_parts_max = 200,
+    .header_bytes_max = 256 << 10,
+    .parser_memory_max = 512 << 20,
+    .parser_cpu_seconds = 20,
+    .parser_seconds = 60,
+};
+
+static char *helper_path(void)
+{
+    return g_test_build_filename(G_TEST_BUILT, "batchload-parse", NULL);
+}
+
+/* --- mails --- */
+
+/* A mail made while it is read: begin, then times × body, then end. */
+typedef struct {
+    const char *begin;
+    const char *body;
+    guint64 times;
+    const char *end;
+} Mail;
+
+typedef struct {
+    GInputStream parent;
+    const Mail *mail;
+    guint64 step;
+    gsize at;
+} MailStream;
+typedef GInputStreamClass MailStreamClass;
+GType mail_stream_get_type(void);
+G_DEFINE_TYPE(MailStream, mail_stream, G_TYPE_INPUT_STREAM)
+
+static const char *mail_step(const MailStream *stream)
+{
+    const Mail *mail = stream->mail;
+    return stream->step == 0 ? mail->begin : stream->step <= mail->times ? mail->body : mail->end;
+}
+
+static gssize mail_read(GInputStream *stream, void *buffer, gsize size,
+                        GCancellable *cancellable G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+    MailStream *mail = (MailStream *)stream;
+    gsize done = 0;
+    while (done < size && mail->step <= mail->mail->times + 1) {
+        const char *text = mail_step(mail);
+        gsize piece = MIN(strlen(text + mail->at), size - done);
+        memcpy((char *)buffer + done, text + mail->at, piece);
+        done += piece;
+        mail->at += piece;
+        if (text[mail->at] == '\0') {
+            mail->step++;
+            mail->at = 0;
+        }
+    }
+    return (gssize)done;
+}
+
+static void mail_stream_class_init(MailStreamClass *class)
+{
+    class->read_fn = mail_read;
+}
+
+static void mail_stream_init(MailStream *stream G_GNUC_UNUSED)
+{
+}
+
+static GInputStream *open_mail(gpointer data, GError **error G_GNUC_UNUSED)
+{
+    MailStream *stream = g_object_new(mail_stream_get_type(), NULL);
+    stream->mail = data;
+    return &stream->parent;
+}
+
+static const Mail good_mail = {TOP MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"};
+
+/* --- the way through --- */
+
+static GString *read_all(GInputStream *stream, GError **error)
+{
+    GString *all = g_string_new(NULL);
+    char piece[1000];
+    gssize got;
+    while ((got = g_input_stream_read(stream, piece, sizeof piece, NULL, error)) > 0)
+        g_string_append_len(all, piece, got);
+    if (got == 0)
+        return all;
+    g_string_free(all, TRUE);
+    return NULL;
+}
+
+static void test_good(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *helper = helper_path();
+    g_autoptr(RequestReader) reader =
+        request_reader_new(helper, &usual, open_mail, (gpointer)&good_mail, &error);
+    g_assert_no_error(error);
+    g_autofree char *reference = NULL;
+    const Request *request = request_reader_request(reader, &reference, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(request->password, ==, "s3cret");
+    g_assert_cmpstr(request->reference, ==, "ref-1");
+    g_assert_cmpstr(reference, ==, "ref-1");
+    g_assert_cmpint(request->mode, ==, MODE_APPLY);
+    g_assert_true(request_reader_request(reader, NULL, NULL) == request);
+    g_autoptr(GInputStream) table = request_reader_table(reader);
+    GString *csv = read_all(table, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(csv->str, ==, CSV);
+    g_string_free(csv, TRUE);
+}
+
+/* Reading stops, wherever it is, without a trace. */
+static void test_abandoned(void)
+{
+    g_autofree char *helper = helper_path();
+    for (int stage = 0; stage < 3; stage++) {
+        g_autoptr(RequestReader) reader =
+            request_reader_new(helper, &usual, open_mail, (gpointer)&good_mail, NULL);
+        if (stage >= 1)
+            g_assert_nonnull(request_reader_request(reader, NULL, NULL));
+        if (stage >= 2)
+            g_object_unref(request_reader_table(reader));
+    }
+}
+
+static void expect(const char *helper, const RequestLimits *limits, const Mail *mail, int code,
+                   const char *word)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *reference = NULL;
+    g_autoptr(RequestReader) reader =
+        request_reader_new(helper, limits, open_mail, (gpointer)mail, &error);
+    GString *csv = NULL;
+    if (reader != NULL && request_reader_request(reader, &reference, &error) != NULL) {
+        g_autoptr(GInputStream) table = request_reader_table(reader);
+        csv = read_all(table, &error);
+    }
+    g_assert_null(csv);
+    g_assert_error(error, REQUEST_ERROR, code);
+    if (word != NULL && strstr(error->message, word) == NULL)
+        g_error("%s is not in: %s", word, error->message);
+    g_assert_null(strstr(error->message, "s3cret"));
+    if (reader == NULL)
+        return;
+    g_assert_nonnull(reference);
+    g_autoptr(GError) again = NULL;
+    g_assert_null(request_reader_request(reader, NULL, &again));
+    g_assert_error(again, REQUEST_ERROR, code);
+}
+
+/* --- refusals and their words --- */
+
+typedef struct {
+    const char *name;
+    Mail mail;
+    RequestError code;
+    const char *word;
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"R2.25/message",
+     {TOP MIXED TEXT "--b\n" TABLE "\n", CSV, 2 << 20, "\n--b--\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "message_bytes_max"},
+    {"R2.25/parts",
+     {TOP MIXED TEXT, "--b\n\n", 600000, "--b--\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "mime_parts_max"},
+    {"R2.25/parts-100000",
+     {TOP MIXED TEXT, "--b\nContent-Type: a/b\n\nx\n", 100000, "--b--\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "mime_parts_max"},
+    {"R2.25/depth",
+     {TOP, "Content-Type: multipart/mixed; boundary=b\n\n--b\n", 100000, "\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "mime_depth_max"},
+    {"R2.25/endless-header",
+     {TOP "X-Long:", " 0123456789", 6 << 20, "\n\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "header_bytes_max"},
+    {"R2.25/endless-headers",
+     {TOP, "X-Long: 0123456789\n", 4 << 20, "\n\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "header_bytes_max"},
+    {"R2.25/endless-header-in-part",
+     {TOP MIXED TEXT "--b\nX-Long:", " 0123456789", 1 << 16, "\n\n"},
+     REQUEST_ERROR_TOO_LARGE,
+     "header_bytes_max"},
+    {"R2.23/none", {TOP MIXED TEXT "--b--\n", "", 0, ""}, REQUEST_ERROR_NO_TABLE, "batchload.csv"},
+    {"R2.23/two",
+     {TOP MIXED TEXT, "--b\n" TABLE "\n\n", 2, "--b--\n"},
+     REQUEST_ERROR_SEVERAL_TABLES,
+     "batchload.csv"},
+    {"R2.17/atomic",
+     {TOP "Mode: atomic\n" MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"},
+     REQUEST_ERROR_KEYWORD,
+     "Mode: atomic is not available yet"},
+    {"R2.17/check",
+     {TOP "Mode: check\n" MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"},
+     REQUEST_ERROR_KEYWORD,
+     "Mode: check is not available yet"},
+    {"R2.17/unknown",
+     {TOP "Mode: try\n" MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"},
+     REQUEST_ERROR_KEYWORD,
+     "apply, check or atomic"},
+    {"R2.19/password",
+     {TOP "Password: x\n" MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"},
+     REQUEST_ERROR_KEYWORD,
+     "Password:"},
+    {"R2.15/none", {TOP TABLE "\n", CSV, 1, "\n"}, REQUEST_ERROR_NO_PASSWORD, "Password:"},
+    {"unreadable/nul-free-truncated",
+     {TOP MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n"},
+     REQUEST_ERROR_UNREADABLE,
+     "end is missing"},
+    {"unreadable/partial",
+     {TOP "Content-Type: message/partial; id=x\n\n", "x", 1, "\n"},
+     REQUEST_ERROR_UNREADABLE,
+     "message/partial"},
+    {"unreadable/two-types",
+     {TOP "Content-Type: a/b\n" TABLE "\n", CSV, 1, "\n"},
+     REQUEST_ERROR_UNREADABLE,
+     "header"},
+    {"unreadable/two-boundaries",
+     {TOP "Content-Type: multipart/mixed; boundary=a; boundary=b\n\n"
+          "--a\n\nx\n--a--\n",
+      "", 0, ""},
+     REQUEST_ERROR_UNREADABLE,
+     "twice"},
+};
+
+static void test_refusal(gconstpointer data)
+{
+    const Refusal *row = data;
+    g_autofree char *helper = helper_path();
+    expect(helper, &usual, &row->mail, (int)row->code, row->word);
+}
+
+static void test_attachment(void)
+{
+    RequestLimits limits = usual;
+    g_autofree char *helper = helper_path();
+    limits.attachment_bytes_max = strlen(CSV) - 1;
+    expect(helper, &limits, &good_mail, REQUEST_ERROR_TOO_LARGE, "attachment_bytes_max");
+}
+
+/* --- hostile mails --- */
+
+static const char groups_begin[] = TOP MIXED "--b\nContent-Type: message/rfc822\n\n"
+                                             "From: a@example.com\nTo: ";
+
+/* 60,000 groups in each other in an attached mail's header: the stack holds them. */
+static void test_groups(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *helper = helper_path();
+    Mail mail = {groups_begin, "g:", 60000, "\n\nx\n" TEXT "--b\n" TABLE "\n\n--b--\n"};
+    g_autoptr(RequestReader) reader = request_reader_new(helper, &usual, open_mail, &mail, &error);
+    const Request *request = request_reader_request(reader, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(request->password, ==, "s3cret");
+}
+
+/* So many that no stack holds them, where the limits let them come so far: the child dies of its
+ * mail, and the next one is read. */
+static void test_endless_groups(void)
+{
+    RequestLimits limits = usual;
+    limits.header_bytes_max = 64 << 20;
+    g_autofree char *helper = helper_path();
+    const Mail mail = {groups_begin, "g:", 8 << 20, "\n\nx\n--b--\n"};
+    expect(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, NULL);
+    test_good();
+}
+
+/* Memory without end, where the limits let it. */
+static void test_memory(void)
+{
+    RequestLimits limits = usual;
+    limits.mime_parts_max = 100000000;
+    limits.parser_memory_max = 300 << 20;
+    limits.parser_cpu_seconds = 2;
+    g_autofree char *helper = helper_path();
+    const Mail mail = {TOP MIXED TEXT, "--b\n\n", 15 << 20, "--b--\n"};
+    expect(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, "parser_memory_max");
+}
+
+static guint64 resident_peak(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (guint64)usage.ru_maxrss * 1024;
+}
+
+/* 60 MB of base64 pass through; the children of this process took little memory before, and take
+ * little now. It runs in a process of its own, for the peak is that of all children. */
+static void test_large_inside(void)
+{
+    static const char line[] =
+        "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n";
+    g_autofree char *helper = helper_path();
+    g_autoptr(GError) error = NULL;
+    test_good();
+    guint64 small = resident_peak();
+    Mail mail = {TOP MIXED TEXT "--b\nContent-Transfer-Encoding: base64\n" TABLE "\n", line,
+                 60000000 / strlen(line), "\n--b--\n"};
+    g_autoptr(RequestReader) reader = request_reader_new(helper, &usual, open_mail, &mail, &error);
+    g_assert_nonnull(request_reader_request(reader, NULL, &error));
+    g_autoptr(GInputStream) table = request_reader_table(reader);
+    guint64 bytes = 0;
+    char piece[65536];
+    gssize got;
+    while ((got = g_input_stream_read(table, piece, sizeof piece, NULL, &error)) > 0)
+        bytes += (guint64)got;
+    g_assert_no_error(error);
+    g_assert_cmpuint(bytes, ==, mail.times * 57);
+    g_clear_object(&table);
+    g_clear_pointer(&reader, request_reader_free);
+    guint64 large = resident_peak();
+    g_test_message("peak of a small mail %" G_GUINT64_FORMAT " kB, of 60 MB %" G_GUINT64_FORMAT
+                   " kB",
+                   small / 1024, large / 1024);
+    g_assert_cmpuint(large, <=, small + (4 << 20));
+#if !defined(__SANITIZE_ADDRESS__)
+    g_assert_cmpuint(large, <, 25 << 20);
+#endif
+}
+
+static void test_large(void)
+{
+    if (g_test_subprocess()) {
+        test_large_inside();
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0,
+                           G_TEST_SUBPROCESS_INHERIT_STDERR | G_TEST_SUBPROCESS_INHERIT_STDOUT);
+    g_test_trap_assert_passed();
+}
+
+/* --- children that go wrong --- */
+
+typedef struct {
+    const char *name;
+    RequestError code;
+    const char *word;
+} Wrong;
+
+static const Wrong wrongs[] = {
+    {"early", REQUEST_ERROR_CHILD, NULL},
+    {"crash", REQUEST_ERROR_UNREADABLE, NULL},
+    {"hang", REQUEST_ERROR_UNREADABLE, "parser_seconds"},
+    {"twice-ready", REQUEST_ERROR_UNREADABLE, NULL},
+    {"no-record", REQUEST_ERROR_UNREADABLE, NULL},
+    {"long-frame", REQUEST_ERROR_UNREADABLE, NULL},
+    {"bad-record", REQUEST_ERROR_UNREADABLE, NULL},
+    {"bad-reason", REQUEST_ERROR_UNREADABLE, NULL},
+    {"bad-mode", REQUEST_ERROR_UNREADABLE, NULL},
+    {"no-mode", REQUEST_ERROR_UNREADABLE, NULL},
+    {"bad-password", REQUEST_ERROR_UNREADABLE, NULL},
+    {"bad-reference", REQUEST_ERROR_UNREADABLE, NULL},
+    {"rewinds", REQUEST_ERROR_UNREADABLE, NULL},
+    {"crash-late", REQUEST_ERROR_UNREADABLE, NULL},
+    {"record-twice", REQUEST_ERROR_UNREADABLE, NULL},
+    {"flood", REQUEST_ERROR_TOO_LARGE, "attachment_bytes_max"},
+};
+
+static void test_wrong(gconstpointer data)
+{
+    const Wrong *row = data;
+    g_autofree char *folder = g_dir_make_tmp("batchload-XXXXXX", NULL);
+    g_autofree char *helper = g_build_filename(folder, row->name, NULL);
+    g_autofree char *program = g_test_build_filename(G_TEST_BUILT, "parse-helper", NULL);
+    g_autofree char *target = g_canonicalize_filename(program, NULL);
+    g_assert_cmpint(symlink(target, helper), ==, 0);
+    RequestLimits limits = usual;
+    limits.parser_seconds = strcmp(row->name, "hang") == 0 ? 1 : 60;
+    limits.attachment_bytes_max = 1 << 20;
+    expect(helper, &limits, &good_mail, (int)row->code, row->word);
+    g_unlink(helper);
+    g_rmdir(folder);
+}
+
+static void test_no_helper(void)
+{
+    expect("/nonexistent/batchload-parse", &usual, &good_mail, REQUEST_ERROR_CHILD, NULL);
+    expect("/dev/null", &usual, &good_mail, REQUEST_ERROR_CHILD, NULL);
+    /* A program that ends without a word. */
+    expect("/bin/false", &usual, &good_mail, REQUEST_ERROR_CHILD, NULL);
+#if !defined(__SANITIZE_ADDRESS__)
+    /* No memory to begin with is a setting, not the mail. */
+    RequestLimits limits = usual;
+    limits.parser_memory_max = 1 << 20;
+    g_autofree char *helper = helper_path();
+    expect(helper, &limits, &good_mail, REQUEST_ERROR_CHILD, NULL);
+#endif
+}
+
+/* --- the spool goes wrong --- */
+
+static GInputStream *open_nothing(gpointer data G_GNUC_UNUSED, GError **error)
+{
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "gone");
+    return NULL;
+}
+
+static GInputStream *open_once(gpointer data, GError **error)
+{
+    unsigned *times = data;
+    return (*times)++ == 0 ? open_mail((gpointer)&good_mail, error) : open_nothing(NULL, error);
+}
+
+static void test_opener(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *helper = helper_path();
+    g_assert_null(request_reader_new(helper, &usual, open_nothing, NULL, &error));
+    g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD);
+    g_clear_error(&error);
+    unsigned times = 0;
+    g_autoptr(RequestReader) reader = request_reader_new(helper, &usual, open_once, &times, &error);
+    g_assert_no_error(error);
+    g_assert_null(request_reader_request(reader, NULL, &error));
+    g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD);
+    g_assert_cmpuint(times, ==, 2);
+}
+
+/* --- what the child is given --- */
+
+/* A descriptor of this process that is not close-on-exec does not reach the child: it would keep
+ * the pipe open after both ends were closed here. */
+static void test_descriptors(void)
+{
+    int ends[2];
+    g_assert_cmpint(pipe(ends), ==, 0);
+    g_autofree char *helper = helper_path();
+    g_autoptr(RequestReader) reader =
+        request_reader_new(helper, &usual, open_mail, (gpointer)&good_mail, NULL);
+    g_assert_nonnull(request_reader_request(reader, NULL, NULL));
+    close(ends[1]);
+    char byte;
+    g_assert_cmpint(read(ends[0], &byte, 1), ==, 0);
+    close(ends[0]);
+}
+
+static void test_time(void)
+{
+    const unsigned count = 50;
+    gint64 before = g_get_monotonic_time();
+    for (unsigned i = 0; i < count; i++)
+        test_good();
+    g_test_message("a small mail takes %.2f ms",
+                   (double)(g_get_monotonic_time() - before) / 1000 / count);
+}
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/request/good", test_good);
+    g_test_add_func("/request/abandoned", test_abandoned);
+    for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        g_autofree char *path = g_strdup_printf("/request/%s", refusals[i].name);
+        g_test_add_data_func(path, &refusals[i], test_refusal);
+    }
+    g_test_add_func("/request/R2.25/attachment", test_attachment);
+    g_test_add_func("/request/hostile/groups", test_groups);
+    g_test_add_func("/request/hostile/endless-groups", test_endless_groups);
+    g_test_add_func("/request/hostile/memory", test_memory);
+    g_test_add_func("/request/large", test_large);
+    for (gsize i = 0; i < G_N_ELEMENTS(wrongs); i++) {
+        g_autofree char *path = g_strdup_printf("/request/child/%s", wrongs[i].name);
+        g_test_add_data_func(path, &wrongs[i], test_wrong);
+    }
+    g_test_add_func("/request/child/none", test_no_helper);
+    g_test_add_func("/request/opener", test_opener);
+    g_test_add_func("/request/descriptors", test_descriptors);
+    g_test_add_func("/request/time", test_time);
     return g_test_run();
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_KEYWORD_H
+#define BATCHLOAD_KEYWORD_H
+
+#include "lib/secret.h"
+#include <stdbool.h>
+
+/* The keywords of a request, wherever they stand. doc/requests.md R2.15 to R2.19. */
+typedef enum { KEYWORD_PASSWORD, KEYWORD_BATCHLOAD, KEYWORD_MODE, KEYWORD_COUNT } Keyword;
+
+/* Begins as all zero. */
+typedef struct {
+    Secret *value[KEYWORD_COUNT]; /* UTF-8 without blanks around; NULL where it never stood */
+    bool twice[KEYWORD_COUNT];    /* stood with different values; value is the first */
+} Keywords;
+
+/* Takes name's value if it is a keyword; false if it is none. */
+bool keywords_add(Keywords *keywords, const char *name, const char *value);
+
+/* Takes the keyword lines at the beginning of a text (UTF-8), up to the first line that is
+ * neither blank nor a keyword line. */
+void keywords_add_text(Keywords *keywords, const char *text);
+
+/* Wipes. */
+void keywords_clear(Keywords *keywords);
+
+/* HTML with its tags taken off: blocks begin a line, entities that stand for a character are that
+ * character, script and style are left out. It is no parser of HTML, and good enough for a few
+ * lines at the top of a mail. Caller owns the result, and wipes it. */
+Secret *keyword_text_of_html(const char *html);
+
+#endif
