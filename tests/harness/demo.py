@@ -61,17 +61,27 @@ def read_table(path):
     return text, list(csv.DictReader(text.splitlines(), delimiter=";"))
 
 
-def show_entry(world, address):
-    entry = world.slapd.entry(address)
-    if entry is None:
-        say("%s: no entry" % address)
-        return
-    say("dn: " + world.slapd.dn(address))
-    for name, values in sorted(entry.items()):
-        if name != "userpassword":
-            for value in values:
-                say("%s: %s" % (name, value))
-    say()
+def show_changed(world, rows, job):
+    """What the job has written, found by its mark, and what it has removed."""
+    found = world.slapd.search("(batchloadChange=*)", base="ou=domains," + world.base)
+    for dn, entry in sorted(found.items()):
+        if entry["batchloadchange"][0].partition("/")[0] != job:
+            continue
+        say("dn: " + dn)
+        for name, values in sorted(entry.items()):
+            if name != "userpassword":
+                for value in values:
+                    say("%s: %s" % (name, value))
+        say()
+    for row in rows:
+        address = "%s@%s" % (row["USER"], row["DOMAIN"])
+        if world.slapd.entry(address) is None:
+            say("%s: no entry" % address)
+
+
+def job_of(response):
+    lines = [line for line in response.text.splitlines() if line.startswith("Job: ")]
+    return lines[0].split()[1] if lines else ""
 
 
 def request(world, path):
@@ -96,9 +106,8 @@ def request(world, path):
     for each in sorted(response.files):
         say("[%s]" % each)
         say(response.files[each].decode("utf-8", "replace").rstrip())
-    title("what is in the directory now")
-    for row in rows:
-        show_entry(world, "%s@%s" % (row["USER"], row["DOMAIN"]))
+    title("what has changed in the directory")
+    show_changed(world, rows, job_of(response))
     good = "processed ok" in response.text and len(response.rows()) == len(rows)
     return rows if good else None
 
