@@ -275,6 +275,12 @@ Answer view_address(View *view, const Address *address, const Seen **seen, GErro
     return ANSWER_YES;
 }
 
+const Seen *view_seen(const View *view, const char *dn)
+{
+    g_autofree char *key = dn_key(dn);
+    return g_hash_table_lookup(view->seen, key);
+}
+
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error)
 {
     gpointer known;

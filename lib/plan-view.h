@@ -37,6 +37,9 @@ Answer view_fetch_lists(View *view, GPtrArray *addresses, GError **error);
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error);
 Answer view_address(View *view, const Address *address, const Seen **seen, GError **error);
 
+/* What is known of a DN, or NULL. */
+const Seen *view_seen(const View *view, const char *dn);
+
 /* The lists of the grant that have the address as member, in order of their DNs: an array of
  * Seen * that belong to the view; caller owns the array. ANSWER_NO: on more than PLAN_LISTS_MAX. */
 Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GError **error);

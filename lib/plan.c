@@ -6,6 +6,8 @@
 struct Plan {
     const PlanContext *context;
     View *view;
+    GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
+                            may be planned anew since they need others */
 };
 
 /* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
@@ -16,7 +18,8 @@ typedef struct {
     const Operation *operation;
     PlannedRow *row;
     char *mark;
-    const Seen *own; /* what stands at the row's address */
+    const Seen *own;    /* what stands at the row's address */
+    GHashTable *looked; /* every address that was looked at */
 } Step;
 
 Plan *plan_new(const PlanContext *context)
@@ -24,6 +27,8 @@ Plan *plan_new(const PlanContext *context)
     Plan *plan = g_new0(Plan, 1);
     plan->context = context;
     plan->view = view_new(context);
+    plan->readers =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     return plan;
 }
 
@@ -32,6 +37,7 @@ void plan_free(Plan *plan)
     if (!plan)
         return;
     view_free(plan->view);
+    g_hash_table_unref(plan->readers);
     g_free(plan);
 }
 
@@ -191,17 +197,25 @@ static Answer check_named(Step *step, GError **error)
 
 /* --- the directory --- */
 
+static void step_needs(Step *step, unsigned line)
+{
+    GArray *needs = step->row->needs;
+    for (guint i = 0; i < needs->len; i++)
+        if (g_array_index(needs, unsigned, i) == line)
+            return;
+    if (line != 0 && line != step->operation->line)
+        g_array_append_val(needs, line);
+}
+
 /* What stands at an address; the row needs the earlier row that made it so. */
 static Answer step_look(Step *step, const Address *address, const Seen **seen, GError **error)
 {
     Answer answer = view_address(step->view, address, seen, error);
-    if (answer != ANSWER_YES || !(*seen)->line)
+    if (answer != ANSWER_YES)
         return answer;
-    GArray *needs = step->row->needs;
-    for (guint i = 0; i < needs->len; i++)
-        if (g_array_index(needs, unsigned, i) == (*seen)->line)
-            return answer;
-    g_array_append_val(needs, (*seen)->line);
+    if (!g_hash_table_contains(step->looked, address->full))
+        g_hash_table_add(step->looked, g_strdup(address->full));
+    step_needs(step, (*seen)->line);
     return answer;
 }
 
@@ -468,8 +482,7 @@ static Answer plan_delete(Step *step, GError **error)
     g_ptr_array_add(gone, address->full);
     for (guint i = 0; i < lists->len; i++) {
         const Seen *list = lists->pdata[i];
-        if (list->line)
-            g_array_append_val(step->row->needs, list->line);
+        step_needs(step, list->line);
         step_write(step, profile_members(context->profile, list->entry, NULL, gone, step->mark));
     }
     step_write(step, profile_delete(context->profile, step->own->entry));
@@ -588,6 +601,58 @@ static Answer plan_change(Step *step, GError **error)
     g_assert_not_reached();
 }
 
+/* The address that a write is about, as a key. */
+static char *address_of(const Step *step, const PlannedWrite *write)
+{
+    const Address *own = step->operation->address;
+    g_autofree char *dn = profile_entry_dn(step->context->profile, own);
+    g_autoptr(Address) other = NULL;
+    if (g_str_equal(write->change->dn, dn) || write->change->kind == CHANGE_ADD)
+        return g_strdup(own->full);
+    const Seen *seen = view_seen(step->view, write->change->dn);
+    if (seen && seen->entry)
+        other = profile_entry_address(step->context->profile, seen->entry);
+    return g_strdup(other ? other->full : own->full);
+}
+
+/* Should an earlier row be planned anew that looked at what this one writes, then so must this
+ * one: else the earlier would see what came after it. */
+static void step_heed_readers(Step *step, GHashTable *readers)
+{
+    for (guint i = 0; i < step->row->writes->len; i++) {
+        g_autofree char *address = address_of(step, step->row->writes->pdata[i]);
+        const GArray *lines = g_hash_table_lookup(readers, address);
+        for (guint j = 0; lines && j < lines->len; j++)
+            step_needs(step, g_array_index(lines, unsigned, j));
+        g_hash_table_remove(readers, address);
+    }
+}
+
+static void note_reader(GHashTable *readers, const char *address, unsigned line)
+{
+    GArray *lines = g_hash_table_lookup(readers, address);
+    if (!lines) {
+        lines = g_array_new(FALSE, FALSE, sizeof(unsigned));
+        g_hash_table_insert(readers, g_strdup(address), lines);
+    }
+    g_array_append_val(lines, line);
+}
+
+/* Only a row that needs others can be planned anew without anybody else's doing. */
+static void step_note_reads(Step *step, GHashTable *readers)
+{
+    GPtrArray *addresses = named(step->operation);
+    GHashTableIter iter;
+    gpointer address;
+    if (step->row->needs->len == 0)
+        return;
+    for (guint i = 0; addresses && i < addresses->len; i++)
+        g_hash_table_add(step->looked, g_strdup(((Address *)addresses->pdata[i])->full));
+    g_hash_table_iter_init(&iter, step->looked);
+    while (g_hash_table_iter_next(&iter, &address, NULL))
+        note_reader(readers, address, step->operation->line);
+}
+
 Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error)
 {
     static Answer (*const checks[])(Step *, GError **) = {
@@ -595,12 +660,14 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     };
     g_autofree char *mark = g_strdup_printf("%s/%u", plan->context->job, operation->line);
     g_autoptr(PlannedRow) planned = planned_row_new(operation->line, NULL);
+    g_autoptr(GHashTable) looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     Step step = {
         .context = plan->context,
         .view = plan->view,
         .operation = operation,
         .row = planned,
         .mark = mark,
+        .looked = looked,
     };
     view_trim(plan->view);
     Answer answer = ANSWER_YES;
@@ -608,6 +675,8 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
         answer = checks[i](&step, error);
     if (answer == ANSWER_UNKNOWN)
         return answer;
+    step_heed_readers(&step, plan->readers);
+    step_note_reads(&step, plan->readers);
     plan_assume(plan, planned);
     *row = g_steal_pointer(&planned);
     return ANSWER_YES;

@@ -51,7 +51,8 @@ typedef struct {
     GPtrArray *writes; /* of PlannedWrite, in order; empty or NULL: the outcome stands already */
     Outcome *outcome;  /* on success of all writes; or why nothing is written */
     GArray *needs;     /* of unsigned: lines of the slice's earlier rows whose effects this plan
-                          relies on; NULL: none */
+                          relies on, or that relied on others and looked at what this one writes;
+                          NULL: none */
     Secret *hash;      /* of a clear password, made once and kept when planned anew; or NULL */
 } PlannedRow;
 

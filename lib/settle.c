@@ -17,15 +17,20 @@ typedef enum {
 
 typedef enum { STAGE_OPEN, STAGE_QUEUED, STAGE_HELD, STAGE_STUCK, STAGE_DONE } Stage;
 
+/* How surely a row ends as planned; the worst of several counts. */
+typedef enum { FATE_SURE, FATE_UNDER_WAY, FATE_OPEN } Fate;
+
 /* How far a row is. */
 typedef struct {
     Stage stage;
     Verdict verdict;
-    bool *done;       /* per write */
-    bool conflict;    /* a write met another state since the row was planned */
-    bool mismatch;    /* what stands there is not what the plan expects */
-    bool proven;      /* a row that needs it is done, so it is */
-    bool disturbed;   /* its effect is not what the rows that need it were planned on */
+    bool *done;     /* per write */
+    bool conflict;  /* a write met another state since the row was planned */
+    bool mismatch;  /* what stands there is not what the plan expects */
+    bool proven;    /* a row that needs it is done, so it is */
+    bool disturbed; /* its effect is not what the rows that need it were planned on */
+    Fate fate;      /* of a row without writes, as of flush number asked_at */
+    guint asked_at;
     unsigned replans; /* for its own sake, not for an earlier row's */
 } Track;
 
@@ -42,9 +47,10 @@ typedef struct {
     const Settle *settle;
     GPtrArray *rows;
     Track *tracks;
-    GHashTable *index;     /* line → index + 1 */
-    GHashTable *deletes;   /* DN → line of the last row that deletes it; DNs borrowed */
-    GHashTable *states;    /* DN → State */
+    GHashTable *index;   /* line → index + 1 */
+    GHashTable *deletes; /* DN → line of the last row that deletes it; DNs borrowed */
+    GHashTable *states;  /* DN → State */
+    guint flushes;
     GPtrArray *batch;      /* of Write */
     GArray *batch_rows;    /* per write: index of its row */
     GArray *batch_numbers; /* and which of the row's writes it is */
@@ -88,6 +94,7 @@ static void work_init(Work *work, const Settle *settle, GPtrArray *rows)
 {
     work->settle = settle;
     work->rows = rows;
+    work->flushes = 1;
     work->tracks = g_new0(Track, rows->len + 1);
     work->index = g_hash_table_new(NULL, NULL);
     work->deletes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -215,7 +222,9 @@ static bool is_gone(const State *state, const PlannedWrite *write)
            (write->uuid && state->uuid && !g_str_equal(write->uuid, state->uuid));
 }
 
-static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite *write)
+/* disturbed: a row that this one needs is not done as planned, so this one was not sent. */
+static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite *write,
+                    bool disturbed)
 {
     const State *state = g_hash_table_lookup(work->states, write->change->dn);
     if (!state) /* the first pass of a first attempt does not look */
@@ -226,7 +235,7 @@ static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite 
         return JUDGED_DONE;
     /* Deleted: by this row, or by a later one, which came only after this one was done. */
     gpointer last = g_hash_table_lookup(work->deletes, write->change->dn);
-    if (is_gone(state, write) && GPOINTER_TO_UINT(last) >= row->line)
+    if (!disturbed && is_gone(state, write) && GPOINTER_TO_UINT(last) >= row->line)
         return JUDGED_DONE;
     return JUDGED_OTHER;
 }
@@ -307,7 +316,8 @@ static Verdict judge_row(Work *work, guint at)
         return disturbed ? VERDICT_REPLAN : VERDICT_NONE;
     for (guint j = 0; j < row->writes->len; j++) {
         const PlannedWrite *write = row->writes->pdata[j];
-        Judged judged = track->done[j] || track->proven ? JUDGED_DONE : judge(work, row, write);
+        Judged judged =
+            track->done[j] || track->proven ? JUDGED_DONE : judge(work, row, write, disturbed);
         track->done[j] = judged == JUDGED_DONE;
         track->mismatch |= judged == JUDGED_OTHER;
         open += judged != JUDGED_DONE;
@@ -393,6 +403,7 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
 
 static Answer flush(Work *work, GError **error)
 {
+    work->flushes++;
     if (work->batch->len == 0)
         return ANSWER_YES;
     Answer answer = directory_apply(work->settle->context->directory, work->batch, error);
@@ -418,30 +429,59 @@ static void queue_write(Work *work, guint at, guint number)
     work->tracks[at].stage = STAGE_QUEUED;
 }
 
-/* Whether the row must wait for what becomes of a row that it needs. */
-static bool is_held(const Work *work, const PlannedRow *row)
+static guint need_at(const Work *work, const PlannedRow *row, guint number)
+{
+    unsigned line = g_array_index(row->needs, unsigned, number);
+    return GPOINTER_TO_UINT(g_hash_table_lookup(work->index, GUINT_TO_POINTER(line)));
+}
+
+/* What is known of a row before the next flush. One without writes shares the fate of those that
+ * it needs. */
+static Fate fate_of(Work *work, guint at)
+{
+    Track *track = &work->tracks[at];
+    const PlannedRow *row = row_at(work, at);
+    if (track->disturbed || track->stage == STAGE_STUCK || track->stage == STAGE_HELD)
+        return FATE_OPEN;
+    if (track->stage == STAGE_QUEUED)
+        return FATE_UNDER_WAY;
+    if (track->stage == STAGE_DONE || writes_of(row) > 0 || !row->needs)
+        return FATE_SURE;
+    if (track->asked_at == work->flushes)
+        return track->fate;
+    track->asked_at = work->flushes;
+    track->fate = FATE_SURE;
+    for (guint i = 0; i < row->needs->len; i++) {
+        guint other = need_at(work, row, i);
+        Fate fate = other ? fate_of(work, other - 1) : FATE_SURE;
+        track->fate = MAX(track->fate, fate);
+    }
+    return track->fate;
+}
+
+/* Whether the row must be left to the next pass: a row that it needs did not end as planned. */
+static bool is_held(Work *work, const PlannedRow *row)
 {
     for (guint i = 0; row->needs && i < row->needs->len; i++) {
-        const Track *other = track_of_line(work, g_array_index(row->needs, unsigned, i));
-        if (other &&
-            (other->disturbed || other->stage == STAGE_STUCK || other->stage == STAGE_HELD))
+        guint at = need_at(work, row, i);
+        if (at && fate_of(work, at - 1) == FATE_OPEN)
             return true;
     }
     return false;
 }
 
-/* Whether a row that this one needs is under way on another DN: on the same DN order and
- * assertion keep them apart, else its end must be known before this one is sent. */
-static bool must_wait(const Work *work, const PlannedRow *row)
+/* Whether a row that this one needs is under way, so that its end must be known before this one
+ * is sent. Not if this one asserts the mark which the other leaves on the same DN. */
+static bool must_wait(Work *work, const PlannedRow *row)
 {
     const PlannedWrite *own = row->writes->pdata[0];
     for (guint i = 0; row->needs && i < row->needs->len; i++) {
-        guint at = GPOINTER_TO_UINT(g_hash_table_lookup(
-            work->index, GUINT_TO_POINTER(g_array_index(row->needs, unsigned, i))));
-        if (!at || work->tracks[at - 1].stage != STAGE_QUEUED)
+        guint at = need_at(work, row, i);
+        if (!at || fate_of(work, at - 1) != FATE_UNDER_WAY)
             continue;
-        const PlannedWrite *other = row_at(work, at - 1)->writes->pdata[0];
-        if (!g_str_equal(own->change->dn, other->change->dn))
+        const PlannedRow *other = row_at(work, at - 1);
+        const PlannedWrite *write = writes_of(other) ? other->writes->pdata[0] : NULL;
+        if (!write || !own->mark || !g_str_equal(own->change->dn, write->change->dn))
             return true;
     }
     return false;

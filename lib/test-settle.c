@@ -236,8 +236,8 @@ static void remember(Run *run, GPtrArray *rows)
     }
 }
 
-/* Plans the slice and commits the intent. */
-static void run_start(Run *run, const char *const *texts)
+/* Plans the slice, whose first row stands at a line, and commits the intent. */
+static void run_start_at(Run *run, const char *const *texts, unsigned line)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
@@ -255,6 +255,8 @@ static void run_start(Run *run, const char *const *texts)
         .list_members_max = 1000,
     };
     run->operations = test_operations(texts);
+    for (guint i = 0; i < run->operations->len; i++)
+        ((Operation *)run->operations->pdata[i])->line = line + i;
     g_autoptr(Plan) plan = plan_new(&run->context);
     g_assert_cmpint(plan_prefetch(plan, run->operations, &error), ==, ANSWER_YES);
     for (guint i = 0; i < run->operations->len; i++) {
@@ -266,6 +268,11 @@ static void run_start(Run *run, const char *const *texts)
     remember(run, rows);
     commit(run, rows, NULL);
     run->commits = 0;
+}
+
+static void run_start(Run *run, const char *const *texts)
+{
+    run_start_at(run, texts, 2);
 }
 
 /* One attempt from the committed intent, as after a crash. */
@@ -524,6 +531,91 @@ static void test_any_subset(void)
     }
 }
 
+/* --- slices of any rows, cut off anywhere --- */
+
+static char *without_what_differs(const char *text)
+{
+    g_autoptr(GRegex) regex =
+        g_regex_new("^.* (description|batchloadmailboxid): .*\n", G_REGEX_MULTILINE, 0, NULL);
+    return g_regex_replace(regex, text, -1, 0, "", 0, NULL);
+}
+
+static char *random_row(void)
+{
+    static const char *const users[] = {"anna@one.example", "ben@one.example",   "u1@one.example",
+                                        "info@one.example", "staff@one.example", "all@two.example",
+                                        "new@two.example"};
+    static const char *const rows[] = {
+        "ADD FULL %s PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL %s PASSWORD={CRYPT}$6$x$y COUNTRYNAME=Germany",
+        "MODIFY FULL %s TITLE=T%s",
+        "MODIFY FULL %s COUNTRYNAME=Germany",
+        "DELETE FULL %s",
+        "DELETE FULL %s",
+        "ADD FORWARD %s MAILFORWARD=%s",
+        "MODIFY FORWARD %s MAILFORWARD=%s",
+        "DELETE FORWARD %s",
+        "ADD LIST %s LIST_MEMBER=%s",
+        "ADD LIST %s LIST_MEMBER=%s",
+        "DELETE LIST %s LIST_MEMBER=%s",
+        "DELETE LIST %s",
+    };
+    const char *row = rows[g_test_rand_int_range(0, G_N_ELEMENTS(rows))];
+    const char *own = users[g_test_rand_int_range(0, G_N_ELEMENTS(users))];
+    const char *named = users[g_test_rand_int_range(0, G_N_ELEMENTS(users))];
+    g_auto(GStrv) parts = g_strsplit(row, "%s", -1);
+    return g_strconcat(parts[0], own, parts[1], parts[2] ? named : NULL, NULL);
+}
+
+/* What a slice does is what its rows do one by one, each planned when the one before is done. */
+static void assert_as_one_by_one(const Run *model, char **texts)
+{
+    g_autoptr(GString) outcomes = g_string_new(NULL);
+    g_autofree char *last = NULL;
+    reset();
+    for (guint i = 0; texts[i]; i++) {
+        const char *const row[] = {texts[i], NULL};
+        g_auto(Run) run = {0};
+        run_start_at(&run, row, i + 2);
+        run_whole(&run);
+        g_string_append(outcomes, run.outcomes);
+        g_free(last);
+        last = without_what_differs(run.directory_after);
+    }
+    g_autofree char *wanted = without_what_differs(model->directory_after);
+    assert_same_lines(outcomes->str, model->outcomes);
+    assert_same_lines(last, wanted);
+}
+
+static void test_random_slices(void)
+{
+    for (guint round = 0; round < (g_test_thorough() ? 2000 : 60); round++) {
+        g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+        g_auto(Run) model = {0};
+        g_auto(Run) run = {0};
+        g_autoptr(GError) error = NULL;
+        guint count = (guint)g_test_rand_int_range(5, 40);
+        for (guint i = 0; i < count; i++)
+            g_ptr_array_add(texts, random_row());
+        g_ptr_array_add(texts, NULL);
+        model_run(&model, (const char *const *)texts->pdata);
+        gint32 writes = (gint32)faults.sent + 1;
+        reset();
+        run_start(&run, (const char *const *)texts->pdata);
+        do {
+            g_clear_error(&error);
+            faults.cut = run.attempts < 6 ? (Cut)g_test_rand_int_range(0, CUT_COUNT) : CUT_NONE;
+            faults.budget = (guint)g_test_rand_int_range(0, writes);
+        } while (run_attempt(&run, &error) != ANSWER_YES);
+        faults.cut = CUT_NONE;
+        for (guint i = 0; i < count; i++)
+            g_test_message("%u %s", i + 2, (char *)texts->pdata[i]);
+        g_test_message("%s", model.outcomes);
+        assert_same(&run, &model);
+        assert_as_one_by_one(&model, (char **)texts->pdata);
+    }
+}
+
 /* --- another writer --- */
 
 static void replace_value(const char *dn, const char *attribute, const char *value)
@@ -568,13 +660,6 @@ static void edit_all(void)
     g_autoptr(GPtrArray) entries = all_entries();
     for (guint i = 0; i < entries->len; i++)
         replace_value(((Entry *)entries->pdata[i])->dn, "description", "by hand");
-}
-
-static char *without_what_differs(const char *text)
-{
-    g_autoptr(GRegex) regex =
-        g_regex_new("^.* (description|batchloadmailboxid): .*\n", G_REGEX_MULTILINE, 0, NULL);
-    return g_regex_replace(regex, text, -1, 0, "", 0, NULL);
 }
 
 static void test_edited_before_settling(void)
@@ -903,6 +988,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/sweep", test_sweep);
     g_test_add_func("/settle/sweep-repeatedly", test_sweep_repeatedly);
     g_test_add_func("/settle/any-subset", test_any_subset);
+    g_test_add_func("/settle/random-slices", test_random_slices);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strdup_printf("/settle/between/%s", cases[i].name);
         g_test_add_data_func(path, &cases[i], test_meddle);
