@@ -181,4 +181,14 @@ noinst_PROGRAMS += fuzz-grant
 fuzz_grant_SOURCES = lib/fuzz-grant.c
 fuzz_grant_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_grant_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-parse
+fuzz_parse_SOURCES = lib/fuzz-parse.c
+fuzz_parse_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_parse_LDADD = lib/libparse.a $(ENGINE_LIBS)
 endif
+
+# The same targets over their seeds, in every build.
+check_PROGRAMS += seeds-parse
+seeds_parse_SOURCES = lib/fuzz-parse.c tests/fuzz-seeds.c
+seeds_parse_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/mail\"
+seeds_parse_LDADD = lib/libparse.a $(ENGINE_LIBS)
