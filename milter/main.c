@@ -1,5 +1,304 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include "milter/callbacks.h"
+#include "milter/start.h"
+#include "milter/workers.h"
+#include <curl/curl.h>
+#include <errno.h>
+#include <gmime/gmime.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* batchload-milter(8): options, start and stop order, and nothing else. */
+
+#define DEFAULT_CONFIG SYSCONFDIR "/batchload/batchload.conf"
+
+typedef struct {
+    char *config;
+    gboolean check, make_key, version;
+} Options;
+
+typedef struct {
+    Config *config;
+    StartUser user;
+    Spool *spool;
+    World *world;
+    Workers *workers;
+    bool log_elsewhere; /* lines do not go to stderr */
+} Daemon;
+
+/* What keeps the daemon from starting is said where it was started, too. */
+static int stop_at(const Daemon *daemon, int status, const GError *error)
 {
-    return 0;
+    if (daemon->log_elsewhere)
+        log_line(LOG_LEVEL_ERROR, NULL, "not started: %s", error->message);
+    g_printerr("batchload-milter: %s\n", error->message);
+    return status;
+}
+
+static bool parse_options(int *argc, char ***argv, Options *options)
+{
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
+         "Configuration (default " DEFAULT_CONFIG ")", "FILE"},
+        {"check", 't', 0, G_OPTION_ARG_NONE, &options->check,
+         "Check the configuration and the tables, and stop", NULL},
+        {"make-key", 'K', 0, G_OPTION_ARG_NONE, &options->make_key,
+         "Make the spool's key file, and stop", NULL},
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "Print the version, and stop",
+         NULL},
+        {0},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    g_option_context_set_summary(context, "Takes requests for mail users out of the mail stream, "
+                                          "and works on them.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        g_printerr("batchload-milter: %s\n", error->message);
+        return false;
+    }
+    if (*argc > 1) {
+        g_printerr("batchload-milter: \"%s\" is not understood; see --help.\n", (*argv)[1]);
+        return false;
+    }
+    if (options->config == NULL)
+        options->config = g_strdup(DEFAULT_CONFIG);
+    return true;
+}
+
+/* --- -K --- */
+
+static int make_key(const Daemon *daemon)
+{
+    g_autoptr(GError) error = NULL;
+    const char *path = daemon->config->spool.key_file;
+    if (!seal_key_create(path, &error) || !start_give_file(path, &daemon->user, &error))
+        return stop_at(daemon, EX_CANTCREAT, error);
+    return EX_OK;
+}
+
+/* --- -t --- */
+
+static void problem(unsigned *count, const char *text)
+{
+    g_printerr("batchload-milter: %s\n", text);
+    (*count)++;
+}
+
+static void check_key(const Daemon *daemon, unsigned *problems)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SealKey) key = seal_key_load(daemon->config->spool.key_file, &error);
+    if (key != NULL)
+        return;
+    problem(problems, error->message);
+    if (access(daemon->config->spool.key_file, F_OK) != 0)
+        g_printerr("batchload-milter: \"batchload-milter -K\" makes the key file.\n");
+}
+
+/* As the user that the daemon runs as: what only root can read is of no use to it. */
+static int check(const Daemon *daemon)
+{
+    unsigned problems = 0;
+    g_autoptr(GError) error = NULL;
+    if (!start_drop_rights(&daemon->user, &error))
+        return stop_at(daemon, EX_NOPERM, error);
+    check_key(daemon, &problems);
+    g_autoptr(SenderTable) senders = sender_table_open(daemon->config->sender_table, &error);
+    if (senders == NULL)
+        problem(&problems, error->message);
+    g_clear_error(&error);
+    g_autoptr(Directory) directory = directory_new(&daemon->config->directory, &error);
+    if (directory == NULL)
+        problem(&problems, error->message);
+    g_clear_error(&error);
+    if (access(daemon->config->parser, X_OK) != 0) {
+        g_autofree char *text = g_strdup_printf("The program %s (parser) can't be run: %s.",
+                                                daemon->config->parser, g_strerror(errno));
+        problem(&problems, text);
+    }
+    return problems == 0 ? EX_OK : EX_CONFIG;
+}
+
+/* --- the daemon --- */
+
+/* TERM, INT and USR1 are waited for by the main thread, USR2 tells it that libmilter ended. HUP is
+ * ignored, not blocked: libmilter would take a blocked one as the word to stop. */
+static void waited_for(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+}
+
+static void set_signals(void)
+{
+    sigset_t set;
+    waited_for(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+static gpointer serve(gpointer main_thread)
+{
+    bool served = callbacks_run();
+    pthread_kill(*(pthread_t *)main_thread, SIGUSR2);
+    return GINT_TO_POINTER(served);
+}
+
+/* The next signal that is waited for, or 0 after a second. */
+static int next_signal(void)
+{
+    const struct timespec second = {.tv_sec = 1};
+    sigset_t set;
+    waited_for(&set);
+    int number = sigtimedwait(&set, NULL, &second);
+    return MAX(number, 0);
+}
+
+/* Until a signal stops the daemon, the spool fails, or libmilter gives up. */
+static int serve_until_stopped(Spool *spool)
+{
+    pthread_t self = pthread_self();
+    GThread *thread = g_thread_new("milter", serve, &self);
+    bool failed = false;
+    for (int number = 0; number != SIGUSR2;) {
+        number = next_signal();
+        if (number == SIGTERM || number == SIGINT)
+            callbacks_stop();
+        else if (number == SIGUSR1)
+            log_line(LOG_LEVEL_WARNING, NULL,
+                     "reloading the configuration is not available yet; restart the daemon");
+        if (failed || !spool_failed(spool))
+            continue;
+        /* Only a new start can tell what the disk holds. */
+        failed = true;
+        log_line(LOG_LEVEL_ERROR, NULL, "the spool failed; ending, to be started again");
+        callbacks_stop();
+    }
+    bool served = GPOINTER_TO_INT(g_thread_join(thread));
+    if (failed)
+        return EX_TEMPFAIL;
+    return served ? EX_OK : EX_SOFTWARE;
+}
+
+/* As root where started so: the socket, the folder; then never root again. */
+static int prepare(Daemon *daemon)
+{
+    const Config *config = daemon->config;
+    g_autoptr(GError) error = NULL;
+    if (!start_make_folder(config->spool.directory, &daemon->user, &error))
+        return stop_at(daemon, EX_CANTCREAT, error);
+    if (!start_socket_prepare(config->socket, config->socket_mode, config->socket_group, &error) ||
+        !callbacks_listen(config->socket, &error) ||
+        !start_socket_opened(config->socket, config->socket_group, &error))
+        return stop_at(daemon, EX_UNAVAILABLE, error);
+    if (!start_drop_rights(&daemon->user, &error))
+        return stop_at(daemon, EX_NOPERM, error);
+    if (geteuid() == 0)
+        log_line(LOG_LEVEL_WARNING, NULL, "running as root; set user in the configuration");
+    return EX_OK;
+}
+
+static int spool_status(const Config *config, const GError *error)
+{
+    if (g_error_matches(error, SEAL_ERROR, SEAL_ERROR_KEY)) {
+        if (access(config->spool.key_file, F_OK) != 0)
+            g_printerr("batchload-milter: \"batchload-milter -K\" makes the key file.\n");
+        return EX_CONFIG;
+    }
+    return g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE) ||
+                   g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_KEY)
+               ? EX_CONFIG
+               : EX_TEMPFAIL;
+}
+
+static int open_rooms(Daemon *daemon)
+{
+    Config *config = daemon->config;
+    g_autoptr(GError) error = NULL;
+    SenderTable *senders = sender_table_open(config->sender_table, &error);
+    if (senders == NULL)
+        return stop_at(daemon, EX_CONFIG, error);
+    daemon->spool = spool_open(&config->spool, &error);
+    if (daemon->spool == NULL) {
+        sender_table_free(senders);
+        return stop_at(daemon, spool_status(config, error), error);
+    }
+    daemon->world = world_new(config, senders, daemon->spool);
+    daemon->workers = workers_start(config, daemon->spool, sender_table_has_own, senders, &error);
+    if (daemon->workers == NULL)
+        return stop_at(daemon, EX_OSERR, error);
+    callbacks_set_world(daemon->world);
+    return EX_OK;
+}
+
+static int run(Daemon *daemon)
+{
+    int status = prepare(daemon);
+    if (status == EX_OK)
+        status = open_rooms(daemon);
+    if (status == EX_OK) {
+        log_line(LOG_LEVEL_INFO, NULL, "started, version %s", PACKAGE_VERSION);
+        status = serve_until_stopped(daemon->spool);
+    }
+    /* No callback touches the spool any more; steps that run are finished. */
+    if (daemon->workers != NULL) {
+        workers_stop(daemon->workers);
+        log_line(LOG_LEVEL_INFO, NULL, "stopped");
+    }
+    callbacks_set_world(NULL);
+    world_unref(daemon->world);
+    spool_close(daemon->spool);
+    return status;
+}
+
+static int start(const Options *options)
+{
+    g_auto(StartUser) user = {0};
+    g_autoptr(GError) error = NULL;
+    Daemon daemon = {0};
+    g_autoptr(Config) config = config_load(options->config, &error);
+    if (config == NULL)
+        return stop_at(&daemon, EX_CONFIG, error);
+    daemon.config = config;
+    if (!start_user_find(config->user, &user, &error))
+        return stop_at(&daemon, EX_CONFIG, error);
+    daemon.user = user;
+    if (options->make_key)
+        return make_key(&daemon);
+    if (options->check)
+        return check(&daemon);
+    if (!log_open(config->log, "batchload-milter", config->log_file, &error))
+        return stop_at(&daemon, EX_CANTCREAT, error);
+    daemon.log_elsewhere = config->log != LOG_TO_STDERR;
+    return run(&daemon);
+}
+
+int main(int argc, char **argv)
+{
+    secret_init();
+    Options options = {0};
+    int status = EX_USAGE;
+    if (parse_options(&argc, &argv, &options)) {
+        if (options.version) {
+            g_print("batchload-milter %s\n", PACKAGE_VERSION);
+            status = EX_OK;
+        } else {
+            set_signals();
+            directory_init();
+            curl_global_init(CURL_GLOBAL_DEFAULT);
+            g_mime_init();
+            status = start(&options);
+            g_mime_shutdown();
+            curl_global_cleanup();
+        }
+    }
+    g_free(options.config);
+    return status;
 }
