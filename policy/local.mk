@@ -16,7 +16,8 @@ test_sender_LDADD = $(POLICY_LIBS)
 
 # What a postmaster gives to slapd(8), and the profile that knows it.
 nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchload.ldif \
-	policy/openldap/slapd.conf policy/openldap/base.ldif policy/profiles/default.conf
+	policy/openldap/slapd.conf policy/openldap/cn-config.ldif policy/openldap/base.ldif \
+	policy/profiles/default.conf
 
 # The sample sender table.
 nobase_dist_pkgdata_DATA += policy/senders
