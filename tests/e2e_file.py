@@ -147,6 +147,17 @@ def shifted(world):
     check_words(response)
 
 
+@tap.test("R3.3 blanks around a password: kept in quotes, else taken off")
+def blanks(world):
+    head = ";".join(HEAD + ["PASSWORD"]) + "\n"
+    response = world.ask(csv=head + '%s;blank1;FULL;ADD;" in quotes "\n'
+                         "%s ; blank2 ; FULL ; ADD ; without \n" % (DOMAIN, DOMAIN))
+    tap.equal(response.results, ["created", "created"], "RESULT")
+    tap.equal(world.can_login(at("blank1"), " in quotes "), True, "login")
+    tap.equal(world.can_login(at("blank1"), "in quotes"), False, "login without blanks")
+    tap.equal(world.can_login(at("blank2"), "without"), True, "login")
+
+
 @tap.test("R4.8 cells that a spreadsheet would run: a guard in result.csv, taken off again")
 def formulas(world):
     response = check(world, [
@@ -190,7 +201,8 @@ def words(world):
         Case({**case, "TYPE": "Forward", "ACTION": "add"}, "created"),
         failed(row("ADD FULL cell", PASSWORD=SECRET, MAILFORWARD="x@elsewhere.example"),
                "MAILFORWARD on FULL is not available yet."),
-        failed(row("ADD FULL cell", PASSWORD=SECRET, LIST_MEMBER="ann"), "A FULL has no members."),
+        failed(row("ADD FULL cell", PASSWORD=SECRET, LIST_MEMBER=at("ann")),
+               "A FULL has no members."),
         failed(row("ADD FORWARD cell", PASSWORD=SECRET, **good), "A FORWARD has no password."),
         failed(row("ADD FORWARD cell", LIST_MEMBER="ann", **good), "A FORWARD has no members."),
         failed(row("ADD LIST cell", PASSWORD=SECRET), "A LIST has no password."),

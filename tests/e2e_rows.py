@@ -51,7 +51,7 @@ HASHED = [SHA512, SHA512.replace("CRYPT", "crypt"), ROUNDS, YESCRYPT, ARGON2, ss
 @tap.test("R3.13 R3.14 passwords: clear and hashed ones log in; schemes and costs that are refused")
 def passwords(world):
     clear = ["plain word", "; , | \" '", "'=guarded", "=1+1", "-x", "{notahash", "\u00fcber \u20ac",
-             " blanks around ", "{}", "x" * 200]
+             "two  blanks", "{}", "x" * 200]
     cases = [Case(row("ADD FULL clear%d" % i, PASSWORD=each), "created")
              for i, each in enumerate(clear)]
     cases += [Case(row("ADD FULL hashed%d" % i, PASSWORD=each), "created")

@@ -119,7 +119,12 @@ class Mailbox:
     def _login(host, port, address, password):
         imap = imaplib.IMAP4(host, port, timeout=60)
         try:
-            imap.login(address, password)
+            if password.isascii():
+                imap.login(address, password)
+            else:
+                # LOGIN takes ASCII only.
+                secret = ("\0%s\0%s" % (address, password)).encode()
+                imap.authenticate("PLAIN", lambda _: secret)
             imap.select("INBOX", readonly=True)
         except BaseException:
             imap.shutdown()
