@@ -32,13 +32,19 @@ static const char *trim(const char *text, gsize *length)
     return text;
 }
 
+/* A mode is a word without case. */
+static bool same_value(Keyword keyword, const char *one, const char *other)
+{
+    return keyword == KEYWORD_MODE ? g_ascii_strcasecmp(one, other) == 0 : strcmp(one, other) == 0;
+}
+
 static void take(Keywords *keywords, Keyword keyword, const char *value, gsize length)
 {
     value = trim(value, &length);
     g_autoptr(Secret) copy = secret_ndup(value, length);
     if (keywords->value[keyword] == NULL)
         keywords->value[keyword] = g_steal_pointer(&copy);
-    else if (strcmp(keywords->value[keyword], copy) != 0)
+    else if (!same_value(keyword, keywords->value[keyword], copy))
         keywords->twice[keyword] = true;
 }
 

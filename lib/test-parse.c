@@ -111,6 +111,7 @@ static const Case cases[] = {
     {"R2.19", "password-twice", PARSE_PASSWORD_TWICE, "ref-1", NULL},
     {"R2.19", "reference-twice", PARSE_REFERENCE_TWICE, "ref-1", NULL},
     {"R2.19", "mode-twice", PARSE_MODE_TWICE, "ref-1", NULL},
+    {"R2.19", "mode-same-twice", PARSE_OK, "ref-1", NULL},
     {"R2.17", "mode-check", PARSE_MODE_UNAVAILABLE, "ref-1", NULL},
     {"R2.17", "mode-atomic", PARSE_MODE_UNAVAILABLE, "ref-1", NULL},
     {"R2.17", "mode-unknown", PARSE_MODE_UNKNOWN, "ref-1", NULL},
