@@ -16,6 +16,7 @@ from .process import HarnessError, Nursery, handle_signals
 from .world import World
 
 FILE = "demo.env"
+SERVING = os.path.join("build", "demo.serving")  # names the FILE of the newest --serve
 CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var"]
 WIDTH = 78
 
@@ -257,6 +258,22 @@ def answer(world, listener, path, control):
             pass
 
 
+def note_serving(top, path):
+    """So that --restart-… without FILE finds this demo from any folder."""
+    note = os.path.join(top, SERVING)
+    with open(note + ".new", "w", encoding="utf-8") as file:
+        file.write(path)
+    os.rename(note + ".new", note)
+
+
+def noted_serving(top):
+    try:
+        with open(os.path.join(top, SERVING), encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 def serve(top, path):
     path = os.path.abspath(path)
     if os.path.isfile(path):
@@ -270,6 +287,7 @@ def serve(top, path):
             listener.listen(5)
             prove(world)
             try:
+                note_serving(top, path)
                 write_file(path, world, control)
                 say("up; %s tells where; INT or TERM to %d ends it" % (path, os.getpid()))
                 with selectors.DefaultSelector() as selector:
@@ -281,6 +299,8 @@ def serve(top, path):
             finally:
                 if os.path.exists(path):
                     os.unlink(path)
+                if noted_serving(top) == path:
+                    os.unlink(os.path.join(top, SERVING))
 
 
 def ask(path, word):
@@ -305,7 +325,7 @@ def ask(path, word):
 
 def main(top, words):
     option = words[0] if words else ""
-    path = words[1] if len(words) > 1 else FILE
+    path = words[1] if len(words) > 1 else None
     if len(words) > 2 or (option not in ("", "--serve", "--restart-milter", "--restart-slapd")):
         print("usage: scripts/demo [--serve [FILE] | --restart-milter [FILE] | "
               "--restart-slapd [FILE]]", file=sys.stderr)
@@ -315,7 +335,9 @@ def main(top, words):
         if option == "":
             return demo(top)
         if option == "--serve":
-            return serve(top, path)
+            return serve(top, path or FILE)
+        if path is None:
+            path = FILE if os.path.exists(FILE) else noted_serving(top) or FILE
         return ask(path, option[2:])
     except (HarnessError, TimeoutError) as error:
         print("scripts/demo: %s" % error, file=sys.stderr)
