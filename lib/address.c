@@ -27,7 +27,9 @@ static void refuse_character(GError **error, AddressError code, const char *part
                     part, c);
     else
         g_set_error(error, ADDRESS_ERROR, code,
-                    "The %s of the address has a character in it that can't stand there.", part);
+                    "The %s of the address has a letter or sign in it that can't stand there, "
+                    "such as one with an accent.",
+                    part);
 }
 
 /* RFC 5321, 4.1.2: Dot-string. Quoted strings and other alphabets are not taken. */
@@ -73,8 +75,10 @@ static bool domain_check(const char *domain, GError **error)
         if (length == 0 || length > LABEL_MAX || labels[i][0] == '-' ||
             labels[i][length - 1] == '-') {
             g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
-                                "The domain is not written as domains are: between its dots stand "
-                                "1 to 63 characters that neither begin nor end with a hyphen.");
+                                "The domain is not written as domains are: it has no dot at its "
+                                "beginning or end and no two dots side by side, and each part "
+                                "between dots has at most 63 characters and no hyphen at its "
+                                "beginning or end.");
             return false;
         }
     }

@@ -47,16 +47,17 @@ static const struct {
     {LDAP_CONSTRAINT_VIOLATION, WRITE_REFUSED,
      "The value breaks a rule of the directory, for example on its length or on how many there "
      "may be."},
-    {LDAP_INVALID_SYNTAX, WRITE_REFUSED, "The directory does not accept a value of this form."},
+    {LDAP_INVALID_SYNTAX, WRITE_REFUSED,
+     "The value has a form, or characters, that the directory does not take in this field."},
     {LDAP_INVALID_DN_SYNTAX, WRITE_REFUSED, "The directory does not accept this address."},
     {LDAP_INSUFFICIENT_ACCESS, WRITE_REFUSED, "The directory does not allow this change."},
     {LDAP_NAMING_VIOLATION, WRITE_REFUSED, "The directory does not allow this address here."},
     {LDAP_OBJECT_CLASS_VIOLATION, WRITE_REFUSED,
      "The directory demands a field that is not given, or does not allow one that is."},
     {LDAP_NOT_ALLOWED_ON_NONLEAF, WRITE_REFUSED,
-     "Other entries of the directory hang on this one, so it cannot be removed."},
-    {LDAP_NOT_ALLOWED_ON_RDN, WRITE_REFUSED, "The address of an entry cannot be changed."},
-    {LDAP_NO_OBJECT_CLASS_MODS, WRITE_REFUSED, "The kind of an entry cannot be changed."},
+     "Other things in the directory hang on this address, so it cannot be removed."},
+    {LDAP_NOT_ALLOWED_ON_RDN, WRITE_REFUSED, "The address itself cannot be changed."},
+    {LDAP_NO_OBJECT_CLASS_MODS, WRITE_REFUSED, "The kind of an address cannot be changed."},
 };
 
 /* The attribute that OpenLDAP complains of: "mail: value #0 invalid per syntax",

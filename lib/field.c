@@ -161,6 +161,22 @@ const char *field_nearest(const char *name)
     return word && field_find(word, &field) ? names[field] : NULL;
 }
 
+const char *field_advice(Field field)
+{
+    switch (field) {
+    case FIELD_PHONE:
+    case FIELD_FAX:
+    case FIELD_MOBILE:
+    case FIELD_HOMEPHONE:
+    case FIELD_PAGER:
+        return "Write the number like +49 228 12345, without other signs.";
+    case FIELD_ISDNUMBER:
+        return "Write digits only, like 4922812345.";
+    default:
+        return NULL;
+    }
+}
+
 bool field_is_later(const char *name)
 {
     char folded[NAME_MAX_BYTES + 1];

@@ -68,6 +68,9 @@ const char *field_nearest(const char *name);
 /* A column of the wider vocabulary ("QUOTA", "@attribute") that is not available yet. */
 bool field_is_later(const char *name);
 
+/* How a value of the field is to be written, a sentence, static; NULL where anything will do. */
+const char *field_advice(Field field);
+
 /* A column whose cells must never leave the product. */
 bool field_is_secret(Field field);
 bool field_is_mandatory(Field field);

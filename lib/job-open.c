@@ -129,8 +129,8 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
         slicer->bytes += row_bytes(row);
         if (++count > rows_max) {
             g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
-                        "The file has more rows than the %u that one request of yours may have "
-                        "(rows). Split it into several requests.",
+                        "The file has more than %u rows, the most that one request of yours may "
+                        "have (limit rows). Split it into several requests.",
                         rows_max);
             return false;
         }

@@ -253,13 +253,15 @@ static bool check_address(Check *check)
     g_autoptr(GError) error = NULL;
     g_autofree char *normal = domain_normalise(domain, &error);
     if (!normal)
-        return refuse(check, FIELD_DOMAIN, *domain ? domain : NULL, "Correct the DOMAIN.", "%s",
+        return refuse(check, FIELD_DOMAIN, *domain ? domain : NULL,
+                      *domain ? "Correct the DOMAIN." : "Fill in the DOMAIN.", "%s",
                       *domain ? error->message : "DOMAIN is empty.");
     check->operation->address = address_from_parts(user, domain, &error);
     if (!check->operation->address)
         return refuse(check, FIELD_USER, *user ? user : NULL,
-                      "Give the part of the address before the @ as USER.", "%s",
-                      *user ? error->message : "USER is empty.");
+                      "USER is the part of the address before the @; it is best made of letters "
+                      "from a to z, digits, dots and hyphens.",
+                      "%s", *user ? error->message : "USER is empty.");
     return true;
 }
 
@@ -283,7 +285,7 @@ static bool check_password(Check *check)
                       action_name(operation->action));
     if (strcmp(cell, "-") == 0)
         return refuse(check, FIELD_PASSWORD, NULL, "Give a password.",
-                      "A lone - clears a white page only, it is no password.");
+                      "A lone - clears a white page (like PHONE), it is no password.");
     PasswordForm form = password_form(cell, check->rules->hash_schemes, &reason, &advice);
     if (form == PASSWORD_FORM_REFUSED)
         return refuse(check, FIELD_PASSWORD, NULL, advice, "%s", reason);
@@ -297,6 +299,12 @@ static Address *check_one(Check *check, Field field, const char *word, const cha
 {
     const Operation *operation = check->operation;
     g_autoptr(GError) error = NULL;
+    if (strpbrk(word, ",;")) {
+        refuse(check, field, word, "Put a blank between two addresses.",
+               "%s has a comma or a semicolon in it, but addresses are separated by blanks.",
+               field_name(field));
+        return NULL;
+    }
     if (!default_domain && !strchr(word, '@')) {
         refuse(check, field, word,
                "Give whole addresses like user@example.com, separated by blanks.",
@@ -327,7 +335,7 @@ static GPtrArray *check_addresses(Check *check, Field field, const char *default
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     if (strcmp(cell, "-") == 0) {
         refuse(check, field, cell, "Give addresses, or leave the cell empty.",
-               "A lone - clears a white page only.");
+               "A lone - clears a white page (like PHONE), and nothing else.");
         return NULL;
     }
     while (*(cell += strspn(cell, " \t\r\n"))) {

@@ -194,7 +194,7 @@ static PasswordForm form_hashed(const char *cell, unsigned accepted, const char 
                                 const char **advice)
 {
     static const char other[] =
-        "Give the password in clear, or ask the service's operator which schemes are taken.";
+        "Give the password in clear, or ask your service provider which schemes are taken.";
     static const char again[] =
         "Copy the hashed password again, whole and without blanks, or give it in clear.";
 

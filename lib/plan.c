@@ -86,17 +86,17 @@ static Answer check_grant(Step *step, GError **error)
     const Grant *grant = step->context->grant;
     if (!(grant->types & (1u << operation->type)))
         return step_end(step, outcome_failed("TYPE", type_name(operation->type),
-                                             "Ask your postmaster if you need this.",
+                                             "Ask your service provider if you need this.",
                                              "You may not manage addresses of the type %s.",
                                              type_name(operation->type)));
     if (!(grant->actions & (1u << operation->action)))
         return step_end(step, outcome_failed("ACTION", action_name(operation->action),
-                                             "Ask your postmaster if you need this.",
+                                             "Ask your service provider if you need this.",
                                              "You may not use the action %s.",
                                              action_name(operation->action)));
     if (!grant_covers(grant, operation->address->domain))
         return step_end(step, outcome_failed("DOMAIN", operation->address->domain,
-                                             "Correct the domain, or ask your postmaster.",
+                                             "Correct the domain, or ask your service provider.",
                                              "The domain %s is not one that you manage.",
                                              operation->address->domain));
     return ANSWER_YES;
@@ -119,9 +119,10 @@ static Answer check_reserved(Step *step, GError **error)
                                        "The address %s belongs to this service.", address->full));
     if (reserved &&
         (g_strv_contains(reserved, address->local) || g_strv_contains(reserved, address->full)))
-        return step_end(step, outcome_failed("USER", address->full,
-                                             "Choose another address, or ask your postmaster.",
-                                             "The address %s is reserved.", address->full));
+        return step_end(step,
+                        outcome_failed("USER", address->full,
+                                       "Choose another address, or ask your service provider.",
+                                       "The address %s is reserved.", address->full));
     return ANSWER_YES;
 }
 
@@ -133,20 +134,22 @@ static Answer check_privilege(Step *step, GError **error)
     if (g_str_equal(address->full, context->requester->full)) {
         if (operation->action == ACTION_MODIFY && !operation->targets && !operation->members)
             return ANSWER_YES;
-        return step_end(step, outcome_failed("USER", address->full,
-                                             "Ask your postmaster for any other change.",
-                                             "Of your own address you can only change the "
-                                             "password and the white pages, with MODIFY."));
+        return step_end(
+            step, outcome_failed(
+                      "USER", address->full, "Ask your service provider for any other change.",
+                      "Of your own address you can only change the "
+                      "password and the white pages (name, telephone and so on), with MODIFY."));
     }
     if (context->grant->administrators || !context->has_grant)
         return ANSWER_YES;
     Answer answer = context->has_grant(context->has_grant_data, address, error);
     if (answer != ANSWER_YES)
         return answer == ANSWER_NO ? ANSWER_YES : answer;
-    return step_end(step, outcome_failed("USER", address->full, "Ask your postmaster to do this.",
-                                         "The address %s is an administrator's, and you may not "
-                                         "change those.",
-                                         address->full));
+    return step_end(step,
+                    outcome_failed("USER", address->full, "Ask your service provider to do this.",
+                                   "The address %s is an administrator's, and you may not "
+                                   "change those.",
+                                   address->full));
 }
 
 /* The addresses that the row sends mail on to. */
@@ -226,13 +229,15 @@ static Answer check_domain(Step *step, GError **error)
     if (view_domain(step->view, domain, &state, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     if (state == DOMAIN_MISSING)
-        return step_end(step, outcome_failed("DOMAIN", domain,
-                                             "Correct the domain, or ask your postmaster to set "
-                                             "it up.",
-                                             "The domain %s is not set up here.", domain));
+        return step_end(step,
+                        outcome_failed("DOMAIN", domain,
+                                       "Correct the domain, or ask your service provider to set "
+                                       "it up.",
+                                       "The domain %s is not set up here.", domain));
     if (state == DOMAIN_DISABLED)
-        return step_end(step, outcome_failed("DOMAIN", domain, "Ask your postmaster about it.",
-                                             "The domain %s is switched off.", domain));
+        return step_end(step,
+                        outcome_failed("DOMAIN", domain, "Ask your service provider about it.",
+                                       "The domain %s is switched off.", domain));
     return step_look(step, step->operation->address, &step->own, error);
 }
 
@@ -252,10 +257,12 @@ static Answer check_free(Step *step)
         return ANSWER_YES;
     if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
         return not_available(step);
-    return step_end(step,
-                    outcome_failed("USER", address->full, "Choose another address, or use MODIFY.",
-                                   "The address %s is taken: there is a %s with it already.",
-                                   address->full, type_noun(type)));
+    const char *advice = type == step->operation->type
+                             ? "Choose another address, or use MODIFY."
+                             : "Choose another address, or delete what has this one first.";
+    return step_end(step, outcome_failed("USER", address->full, advice,
+                                         "The address %s is taken: there is a %s with it already.",
+                                         address->full, type_noun(type)));
 }
 
 /* The address must be there, and of the row's type. */
@@ -310,12 +317,14 @@ typedef struct {
     GHashTable *met;  /* addresses that were followed or wait to be */
     GPtrArray *stack; /* of Address: to be followed */
     guint behind;     /* how many were met behind the row's own */
+    char *service;    /* the address of this service that was come to, or NULL */
 } Walk;
 
 static void walk_clear(Walk *walk)
 {
     g_hash_table_unref(walk->met);
     g_ptr_array_unref(walk->stack);
+    g_free(walk->service);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
 
@@ -328,8 +337,9 @@ static Answer walk_note(Walk *walk, const Step *step, GPtrArray *next, GError **
         g_autoptr(Address) address = address_parse(next->pdata[i], NULL, NULL);
         if (!address)
             continue;
-        if (g_str_equal(address->full, step->operation->address->full) ||
-            is_batch_address(step, address->full))
+        if (is_batch_address(step, address->full))
+            walk->service = g_strdup(address->full);
+        if (walk->service || g_str_equal(address->full, step->operation->address->full))
             return ANSWER_NO;
         if (!grant_covers(step->context->grant, address->domain) ||
             !g_hash_table_add(walk->met, g_strdup(address->full)))
@@ -362,15 +372,19 @@ static Answer walk_on(Walk *walk, Step *step, GError **error)
     return ANSWER_YES;
 }
 
-static Outcome *loop_outcome(const Step *step, const char *address, bool far)
+static Outcome *loop_outcome(const Step *step, const char *address, const Walk *walk)
 {
     const char *field = named_field(step->operation);
-    if (far)
+    if (walk->behind > PLAN_LOOP_LOOKUPS_MAX)
         return outcome_failed(field, address, "Name fewer lists in it.",
                               "The address %s leads to more than %d others.", address,
                               PLAN_LOOP_LOOKUPS_MAX);
+    if (walk->service)
+        return outcome_failed(field, address, "Take this address out, or change where it leads to.",
+                              "The address %s leads on to %s, the address of this service.",
+                              address, walk->service);
     return outcome_failed(field, address, "Take this address out, or change where it leads to.",
-                          "The address %s leads back to %s or to this service.", address,
+                          "The address %s leads back to %s, in a circle.", address,
                           step->operation->address->full);
 }
 
@@ -389,8 +403,7 @@ static Answer check_loops(Step *step, GPtrArray *addresses, GError **error)
         g_ptr_array_add(walk.stack, address_copy(address));
         Answer answer = walk_on(&walk, step, error);
         if (answer == ANSWER_NO)
-            return step_end(step,
-                            loop_outcome(step, address->full, walk.behind > PLAN_LOOP_LOOKUPS_MAX));
+            return step_end(step, loop_outcome(step, address->full, &walk));
         if (answer != ANSWER_YES)
             return answer;
     }
@@ -456,7 +469,7 @@ static Answer plan_modify(Step *step, GError **error)
     Change *change =
         profile_modify(step->context->profile, operation, hash, step->own->entry, step->mark);
     if (!change)
-        return step_unchanged(step, "Everything in this row is so already.");
+        return step_unchanged(step, "Everything is already as this row says.");
     step_write(step, change);
     step->row->outcome = outcome_new(RESULT_CHANGED);
     return ANSWER_YES;
@@ -525,9 +538,9 @@ static Answer plan_list_grow(Step *step, GError **error)
 {
     const Profile *profile = step->context->profile;
     const Operation *operation = step->operation;
-    Answer answer = check_there(step);
-    if (answer != ANSWER_YES)
-        return answer;
+    ObjectType type;
+    if (!profile_entry_type(profile, step->own->entry, &type) || type != TYPE_LIST)
+        return check_free(step);
     /* A list's white pages are what MODIFY is for; the same ones again are no change. */
     if (any_white(operation)) {
         g_autoptr(Change) other =
@@ -536,17 +549,18 @@ static Answer plan_list_grow(Step *step, GError **error)
             return step_end(step, outcome_failed(NULL, operation->address->full,
                                                  "Use MODIFY for its white pages, and ADD with "
                                                  "LIST MEMBER alone for its members.",
-                                                 "The list %s is there already with other white "
-                                                 "pages.",
+                                                 "The list %s is there already, and this row "
+                                                 "gives other white pages (DESCRIPTION and so on) "
+                                                 "than it has.",
                                                  operation->address->full));
     }
     if (!operation->members || operation->members->len == 0)
         return step_unchanged(step, "The list is there already.");
     g_autoptr(GPtrArray) added = members_on(step, false);
     if (added->len == 0)
-        return step_unchanged(step, "They are on the list already.");
+        return step_unchanged(step, "All of these members are on the list already.");
     GPtrArray *present = profile_entry_members(profile, step->own->entry);
-    answer = check_members_max(step, added->len + (present ? present->len : 0));
+    Answer answer = check_members_max(step, added->len + (present ? present->len : 0));
     if (answer == ANSWER_YES)
         answer = check_exist(step, added, error);
     if (answer == ANSWER_YES)
@@ -566,7 +580,7 @@ static Answer plan_list_shrink(Step *step)
         return answer;
     g_autoptr(GPtrArray) removed = members_on(step, true);
     if (removed->len == 0)
-        return step_unchanged(step, "None of them is on the list.");
+        return step_unchanged(step, "None of these members is on the list.");
     g_autoptr(GPtrArray) text = as_text(removed);
     step_write(step,
                profile_members(step->context->profile, step->own->entry, NULL, text, step->mark));

@@ -349,7 +349,7 @@ static Outcome *refusal(const Work *work, guint at, const Write *write)
             ? profile_field_of_attribute(work->settle->context->profile, write->attribute)
             : NULL;
     const char *value = operation ? operation->address->full : NULL;
-    Field which;
+    Field which = FIELD_COUNT;
     bool secret = false;
     if (field && field_find(field, &which)) {
         secret = field_is_secret(which);
@@ -360,7 +360,9 @@ static Outcome *refusal(const Work *work, guint at, const Write *write)
     }
     bool text = write->server_text && !secret;
     bool partly = work->tracks[at].done[0];
-    return outcome_failed(field, value, "Correct the row and send it again.", "%s%s%s%s%s",
+    const char *advice = field_advice(which);
+    return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
+                          "%s%s%s%s%s",
                           write->words ? write->words : "The directory refuses this row.",
                           text ? " (" : "", text ? write->server_text : "", text ? ")" : "",
                           partly ? " It was taken off its lists before that." : "");
@@ -571,7 +573,7 @@ static Answer replan_row(Work *work, Plan *plan, guint at, PlannedRow **fresh, G
         *fresh =
             planned_row_new(row->line, outcome_failed(NULL, operation_at(work, at)->address->full,
                                                       "Send this row again.",
-                                                      "The entry was changed by somebody else "
+                                                      "This address was changed by somebody else "
                                                       "meanwhile."));
         return ANSWER_YES;
     }

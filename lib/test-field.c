@@ -101,6 +101,15 @@ static void test_later(void)
     g_assert_false(field_is_later(""));
 }
 
+static void test_advice(void)
+{
+    g_assert_cmpstr(field_advice(FIELD_FAX), ==,
+                    "Write the number like +49 228 12345, without other signs.");
+    g_assert_cmpstr(field_advice(FIELD_ISDNUMBER), ==, "Write digits only, like 4922812345.");
+    g_assert_cmpstr(field_advice(FIELD_TITLE), ==, NULL);
+    g_assert_cmpstr(field_advice(FIELD_COUNT), ==, NULL);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -108,5 +117,6 @@ int main(int argc, char **argv)
     g_test_add_func("/field/names", test_names);
     g_test_add_func("/field/nearest", test_nearest);
     g_test_add_func("/field/later", test_later);
+    g_test_add_func("/field/advice (R3.17)", test_advice);
     return g_test_run();
 }

@@ -777,7 +777,7 @@ static const Case cases[] = {
      {"ADD LIST all@two.example LIST_MEMBER=cleo@two.example,ben@one.example",
       "DELETE LIST all@two.example LIST_MEMBER=x@else.example",
       "ADD LIST all@two.example LIST_MEMBER=dora@one.example"},
-     "2 changed\n3 unchanged None of them is on the list.\n4 changed\n",
+     "2 changed\n3 unchanged None of these members is on the list.\n4 changed\n",
      THERE("all") " batchloadmember: dora@one.example"},
 };
 
@@ -815,7 +815,7 @@ static void test_chased(void)
     run_whole(&run);
     faults.meddle = NULL;
     g_assert_cmpstr(run.outcomes, ==,
-                    "2 failed The entry was changed by somebody else meanwhile.\n");
+                    "2 failed This address was changed by somebody else meanwhile.\n");
     g_assert_cmpuint(run.commits, ==, SETTLE_REPLANS_MAX + 1);
     g_assert_null(strstr(run.directory_after, "ours"));
 }

@@ -163,7 +163,7 @@ def formulas(world):
     response = check(world, [
         Case(row("ADD LIST formula", DESCRIPTION="=1+1", TITLE="@x", PHONE="+49 228 1"), "created"),
         failed(row("ADD LIST formula", DESCRIPTION="'=2+2", LIST_MEMBER="nobody-is-here"),
-               "is there already with other white pages")],
+               "gives other white pages")],
         {at("formula"): {"description": ["=1+1"], "title": ["@x"],
                          "telephonenumber": ["+49 228 1"]}})
     again = response.files["batchload.csv"].decode("utf-8-sig")
@@ -196,7 +196,7 @@ def words(world):
         failed({**case, "USER": at("word")}, "can't have the character @ in it here"),
         failed({**case, "USER": "a b"}, "has a blank in it"),
         failed({**case, "USER": "a..b"}, "can't have the character . in it here"),
-        failed({**case, "USER": "m\u00fcller"}, "has a character in it that can't stand there"),
+        failed({**case, "USER": "m\u00fcller"}, "has a letter or sign in it that can't stand there"),
         failed({**case, "USER": "a" * 65}, "longer than 64 characters"),
         Case({**case, "TYPE": "Forward", "ACTION": "add"}, "created"),
         failed(row("ADD FULL cell", PASSWORD=SECRET, MAILFORWARD="x@elsewhere.example"),
@@ -209,7 +209,9 @@ def words(world):
         failed(row("ADD LIST cell", **good), "A LIST has no MAILFORWARD."),
         failed(row("ADD FORWARD cell"), "MAILFORWARD is empty, but ADD of a FORWARD needs it."),
         failed(row("ADD FORWARD cell", MAILFORWARD="x"), "MAILFORWARD must hold whole addresses."),
-        failed(row("ADD FORWARD cell", MAILFORWARD="x@b.example,y@b.example"), "MAILFORWARD"),
+        failed(row("ADD FORWARD cell", MAILFORWARD="x@b.example,y@b.example"),
+               "MAILFORWARD has a comma or a semicolon in it, but addresses are separated by blanks."),
+        failed(row("ADD LIST cell", LIST_MEMBER="x@b.example; y@b.example"), "LIST MEMBER has a comma"),
         failed(row("ADD LIST cell", LIST_MEMBER="x@b"), "The domain is not complete"),
     ], {at("word"): {"batchloadTarget": ["x@elsewhere.example"]}, at("cell"): None})
 
