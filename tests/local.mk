@@ -9,7 +9,6 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
 EXTRA_DIST += tests/tap.py tests/rows.py tests/harness/__init__.py tests/harness/process.py \
-dist_check_SCRIPTS += tests/e2e_mail.py
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/demo.py
 
