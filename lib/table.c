@@ -116,6 +116,14 @@ static void fail(TableReader *reader, TableError code, const char *format, ...)
     va_end(args);
 }
 
+static void fail_encoding(TableReader *reader, unsigned line)
+{
+    fail(reader, TABLE_ERROR_ENCODING,
+         "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save the "
+         "file as UTF-8 and send it again.",
+         line);
+}
+
 /* --- bytes to pieces of lines --- */
 
 static unsigned line_of(const TableReader *reader, gsize at)
@@ -386,19 +394,52 @@ static void read_head(TableReader *reader)
              "batchload.csv is empty. Its first line must hold the names of the columns, and each "
              "further line one row.");
     else if (answer == ANSWER_YES && !g_utf8_validate(line->str, (gssize)line->len, NULL))
-        fail(reader, TABLE_ERROR_ENCODING,
-             "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save "
-             "the file as UTF-8 and send it again.",
-             number);
+        fail_encoding(reader, number);
     else if (answer == ANSWER_YES)
         make_head(reader, line, number, *forced ? forced : separators);
     sodium_memzero(line->str, line->allocated_len);
 }
 
+/* What stays of a text that is UTF-8 but for a character cut off at its end; false: it is none. */
+static bool is_utf8_so_far(GString *text, bool ends)
+{
+    const char *end;
+    if (!g_utf8_validate(text->str, (gssize)text->len, &end)) {
+        gssize left = (gssize)text->len - (end - text->str);
+        if (ends || g_utf8_get_char_validated(end, left) != (gunichar)-2)
+            return false;
+    }
+    g_string_erase(text, 0, end - text->str);
+    return true;
+}
+
+/* A file that can't be read is told before the faults of its headline: the rest is looked at, too.
+ * Quotes are not, since there is no separator to be sure of. */
+static void scan_rest(TableReader *reader)
+{
+    g_autoptr(GError) fault = g_steal_pointer(&reader->failed);
+    g_autoptr(GString) text = g_string_sized_new(CHUNK_BYTES + 8);
+    bool good = true;
+    Piece piece = {.line = reader->line};
+    while (good && next_piece(reader, &piece) == ANSWER_YES) {
+        g_string_append_len(text, piece.data, (gssize)piece.size);
+        good = is_utf8_so_far(text, piece.ends);
+    }
+    if (!good || text->len > 0)
+        fail_encoding(reader, piece.line);
+    if (!reader->failed)
+        reader->failed = g_steal_pointer(&fault);
+    sodium_memzero(text->str, text->allocated_len);
+}
+
 const TableHead *table_reader_head(TableReader *reader, GError **error)
 {
-    if (!reader->head && !reader->failed)
+    if (!reader->head && !reader->failed) {
         read_head(reader);
+        if (g_error_matches(reader->failed, TABLE_ERROR, TABLE_ERROR_HEADLINE) ||
+            g_error_matches(reader->failed, TABLE_ERROR, TABLE_ERROR_COLUMN))
+            scan_rest(reader);
+    }
     if (reader->failed) {
         g_propagate_error(error, g_error_copy(reader->failed));
         return NULL;
@@ -426,10 +467,7 @@ static void on_field(void *data, size_t size, void *user)
              " bytes (limit field_bytes_max). Shorten it, or look for a missing closing quote.",
              reader->fed_line, reader->limits.field_bytes_max);
     } else if (!g_utf8_validate(field, (gssize)size, NULL)) {
-        fail(reader, TABLE_ERROR_ENCODING,
-             "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save "
-             "the file as UTF-8 and send it again.",
-             reader->fed_line);
+        fail_encoding(reader, reader->fed_line);
     }
     reader->filled = reader->filled || size > 0;
     if (reader->failed || reader->found > reader->head->columns)
