@@ -389,7 +389,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
 
     LIMIT("message_bytes_max", take_size, request.message_bytes_max, KIB, 4 * GIB, "64M"),
     LIMIT("attachment_bytes_max", take_size, request.attachment_bytes_max, KIB, 4 * GIB, "48M"),
-    LIMIT("header_bytes_max", take_size, request.header_bytes_max, KIB, 64 * MIB, "64k"),
+    LIMIT("header_bytes_max", take_size, request.header_bytes_max, KIB, 64 * MIB, "48k"),
     LIMIT("mime_depth_max", take_count, request.mime_depth_max, 1, 500, "20"),
     LIMIT("mime_parts_max", take_count, request.mime_parts_max, 1, 10000, "100"),
     LIMIT("parser_memory_max", take_size, request.parser_memory_max, 64 * MIB, 64 * GIB, "512M"),
