@@ -122,10 +122,11 @@ static const char *plain_words(ParseReason reason)
     case PARSE_TRUNCATED:
         return "The mail can't be read: its end is missing. Send it again.";
     case PARSE_NUL:
-        return "The mail can't be read: it contains a NUL byte. Attach batchload.csv as base64, "
-               "as mail programs do by themselves.";
+        return "The mail can't be read: it contains a NUL byte, which no text may have. Save "
+               "batchload.csv as UTF-8 and attach it to a new mail.";
     case PARSE_PARTIAL:
-        return "The mail is a fragment of a larger one (message/partial). Send it in one piece.";
+        return "The mail is only a piece of a larger one (message/partial). Switch the splitting "
+               "of large mails off in your mail program, or send several smaller requests.";
     case PARSE_NO_TABLE:
         return "No file named batchload.csv is attached to the mail. Attach the list under exactly "
                "this name.";
