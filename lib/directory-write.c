@@ -47,6 +47,8 @@ static const struct {
     {LDAP_CONSTRAINT_VIOLATION, WRITE_REFUSED,
      "The value breaks a rule of the directory, for example on its length or on how many there "
      "may be."},
+    {LDAP_ALIAS_PROBLEM, WRITE_REFUSED,
+     "The domain is only another name of one, so no address can be made in it."},
     {LDAP_INVALID_SYNTAX, WRITE_REFUSED,
      "The value has a form, or characters, that the directory does not take in this field."},
     {LDAP_INVALID_DN_SYNTAX, WRITE_REFUSED, "The directory does not accept this address."},

@@ -58,7 +58,7 @@ typedef enum {
     WRITE_UNSENT, /* never left: nothing can have happened */
     WRITE_DONE,
     WRITE_CONFLICT, /* 68, 32, 122, 16/20 of a value: another state than the one expected */
-    WRITE_REFUSED,  /* the row's: 17 18 19 21 34 50 64 65 66 67 69; words says why */
+    WRITE_REFUSED,  /* the row's: 17 18 19 21 33 34 50 64 65 66 67 69; words says why */
     WRITE_UNKNOWN,  /* sent, no answer, or an answer that leaves it open (51 52 53 80 …) */
 } WriteState;
 

@@ -44,10 +44,14 @@ static Answer find_requester(JobWorker *worker, const Address *requester, char *
         g_propagate_error(error, g_steal_pointer(&problem));
         return ANSWER_UNKNOWN;
     }
-    if (answer == ANSWER_NO || entries->len != 1 ||
-        !profile_entry_enabled(profile, g_ptr_array_index(entries, 0)))
+    if (answer == ANSWER_NO) {
+        /* Not the requester is missing, but all of the directory that we know. */
+        g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
+                            "The directory's base is missing, or the service's login can't see it");
+        return ANSWER_UNKNOWN;
+    }
+    if (entries->len != 1 || !profile_entry_enabled(profile, g_ptr_array_index(entries, 0)))
         return ANSWER_NO;
-
     g_autofree char *domain_dn = profile_domain_dn(profile, requester->domain);
     g_autoptr(Entry) domain = NULL;
     answer =

@@ -115,14 +115,26 @@ static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
     return true;
 }
 
+/* ANSWER_NO and ANSWER_UNKNOWN with an error. What was taken is never handed over again. */
+static Answer hand_over(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    if (spool_response_is_handed_over(claim))
+        return ANSWER_YES;
+    g_autoptr(GInputStream) message = spool_response_open(claim, error);
+    if (!message)
+        return ANSWER_UNKNOWN;
+    Answer answer = submit_message(&worker->config->submit, spool_claim_job(claim)->facts.requester,
+                                   message, error);
+    if (answer == ANSWER_YES)
+        spool_response_handed_over(claim);
+    return answer;
+}
+
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
-    g_autoptr(GInputStream) message = spool_response_open(claim, error);
-    if (!message)
-        return false;
     g_autoptr(GError) problem = NULL;
-    switch (submit_message(&worker->config->submit, job->facts.requester, message, &problem)) {
+    switch (hand_over(worker, claim, &problem)) {
     case ANSWER_NO:
         return send_failed(claim, problem, error);
     case ANSWER_UNKNOWN:

@@ -189,6 +189,17 @@ static bool check_readable(const View *view, const Entry *entry, GError **error)
     return false;
 }
 
+/* Every address that an entry bears: by hand it may have got several. */
+static void add_borne(const View *view, const Entry *entry, GHashTable *borne)
+{
+    const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
+    for (guint i = 0; values && i < values->len; i++) {
+        g_autoptr(Address) address = address_parse(values->pdata[i], NULL, NULL);
+        if (address)
+            g_hash_table_add(borne, g_strdup(address->full));
+    }
+}
+
 /* One search in the container of a domain. */
 static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, GError **error)
 {
@@ -209,8 +220,7 @@ static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, 
         if (!check_readable(view, entry, error))
             return ANSWER_UNKNOWN;
         g_autofree char *key = entry_settle_dn(view, entry, &address);
-        if (address)
-            g_hash_table_add(borne, g_strdup(address->full));
+        add_borne(view, entry, borne);
         if (!g_hash_table_contains(view->seen, key))
             view_put_read(view, key, entry_copy(entry));
     }

@@ -63,6 +63,11 @@ Address *profile_entry_address(const Profile *profile, const Entry *entry)
     return text == NULL ? NULL : address_parse(text, NULL, NULL);
 }
 
+GPtrArray *profile_entry_addresses(const Profile *profile, const Entry *entry)
+{
+    return entry_values(entry, profile->name[NAME_ADDRESS]);
+}
+
 const char *const *profile_attributes(const Profile *profile)
 {
     return (const char *const *)profile->attributes->pdata;

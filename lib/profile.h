@@ -30,6 +30,8 @@ char *profile_domain_dn(const Profile *profile, const char *domain);
 char *profile_entry_dn(const Profile *profile, const Address *address);
 /* The address an entry bears (from its attributes), or NULL. */
 Address *profile_entry_address(const Profile *profile, const Entry *entry);
+/* All values of that attribute as they stand (of char *), owned by the entry; NULL: none. */
+GPtrArray *profile_entry_addresses(const Profile *profile, const Entry *entry);
 /* Attributes to ask for so that every question below can be answered; NULL-terminated, owned by
  * the profile. Includes the operational ones (entry's unique id and version). */
 const char *const *profile_attributes(const Profile *profile);

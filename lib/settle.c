@@ -569,15 +569,21 @@ static Answer replan_row(Work *work, Plan *plan, guint at, PlannedRow **fresh, G
         plan_assume(plan, *fresh);
         return ANSWER_YES;
     }
-    if (track->mismatch && ++track->replans > SETTLE_REPLANS_MAX) {
-        *fresh =
-            planned_row_new(row->line, outcome_failed(NULL, operation_at(work, at)->address->full,
-                                                      "Send this row again.",
-                                                      "This address was changed by somebody else "
-                                                      "meanwhile."));
+    const Operation *operation = operation_at(work, at);
+    if (!operation) { /* what the row asks for was allowed when it was planned, and is no more */
+        *fresh = planned_row_new(
+            row->line, outcome_failed(NULL, NULL, "Send this row again.",
+                                      "The service's rules changed while the row was worked on."));
         return ANSWER_YES;
     }
-    Operation again = *operation_at(work, at);
+    if (track->mismatch && ++track->replans > SETTLE_REPLANS_MAX) {
+        *fresh = planned_row_new(
+            row->line, outcome_failed(NULL, operation->address->full, "Send this row again.",
+                                      "This address was changed by somebody else "
+                                      "meanwhile."));
+        return ANSWER_YES;
+    }
+    Operation again = *operation;
     if (row->hash) {
         again.password = row->hash;
         again.password_hashed = true;

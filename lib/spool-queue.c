@@ -5,6 +5,9 @@
 /* Queues without a job whose last turn is still remembered, at most this many. */
 #define SERVED_SPARE 1000
 
+/* No wait is that long: one that ends later was reckoned by a clock that has been set back. */
+#define WAIT_MAX (2 * G_TIME_SPAN_HOUR)
+
 struct SpoolQueue {
     GPtrArray *entries; /* of SpoolEntry, in order of arrival */
     GHashTable *served; /* queue name → number of its last turn */
@@ -102,7 +105,8 @@ typedef struct {
     GHashTable *pairs;      /* with an unproven job */
     GHashTable *requesters; /* whose next slice is settled */
     GHashTable *begun;      /* requester → the entry that must be finished first */
-    GHashTable *domains;    /* held by slices that are out, or kept for one that is due */
+    GHashTable *domains;    /* held by slices that are out or unsettled, or kept for a due one */
+    GHashTable *stuck;      /* held by unsettled slices that wait */
     GPtrArray *candidates;
 } Look;
 
@@ -115,6 +119,7 @@ static void look_init(Look *look, gint64 now)
     look->requesters = g_hash_table_new(g_str_hash, g_str_equal);
     look->begun = g_hash_table_new(g_str_hash, g_str_equal);
     look->domains = g_hash_table_new(g_str_hash, g_str_equal);
+    look->stuck = g_hash_table_new(g_str_hash, g_str_equal);
     look->candidates = g_ptr_array_new();
 }
 
@@ -125,18 +130,28 @@ static void look_clear(Look *look)
     g_hash_table_unref(look->requesters);
     g_hash_table_unref(look->begun);
     g_hash_table_unref(look->domains);
+    g_hash_table_unref(look->stuck);
     g_ptr_array_unref(look->candidates);
+}
+
+static bool is_due(const Look *look, const Job *job)
+{
+    return job->not_before <= look->now || job->not_before - look->now > WAIT_MAX;
 }
 
 static void note_begun(Look *look, SpoolEntry *entry)
 {
-    if (entry->job->state != JOB_WORKING || !(entry->claimed || entry->job->started))
+    if (entry->job->state != JOB_WORKING)
+        return;
+    if (entry->slice && (entry->claimed || (entry->unsettled && is_due(look, entry->job))))
+        hold(look->domains, entry->slice->domains);
+    else if (entry->slice && entry->unsettled)
+        hold(look->stuck, entry->slice->domains);
+    if (!entry->claimed && !entry->job->started)
         return;
     char *requester = (char *)requester_of(entry);
     if (entry->claimed || !g_hash_table_contains(look->begun, requester))
         g_hash_table_insert(look->begun, requester, entry);
-    if (entry->claimed && entry->slice)
-        hold(look->domains, entry->slice->domains);
 }
 
 static void consider_received(Look *look, SpoolEntry *entry, bool ready)
@@ -166,7 +181,7 @@ static void consider_working(Look *look, SpoolEntry *entry, bool ready)
 static void consider(Look *look, SpoolEntry *entry)
 {
     const Job *job = entry->job;
-    bool ready = !entry->claimed && job->not_before <= look->now;
+    bool ready = !entry->claimed && is_due(look, job);
     if (!entry->claimed && !ready)
         look->due = MIN(look->due, job->not_before);
     switch (job->state) {
@@ -208,8 +223,12 @@ static SpoolEntry *choose(SpoolQueue *queue, Look *look)
     g_ptr_array_sort_with_data(look->candidates, compare_turns, queue);
     for (unsigned i = 0; i < look->candidates->len; i++) {
         SpoolEntry *entry = g_ptr_array_index(look->candidates, i);
-        if (entry->job->state != JOB_WORKING || !entry->slice)
+        /* An unsettled one holds its domains already. */
+        if (entry->job->state != JOB_WORKING || !entry->slice || entry->unsettled)
             return entry;
+        /* Who knows how long: others are not held up for its sake. */
+        if (meets(look->stuck, entry->slice->domains))
+            continue;
         if (!meets(look->domains, entry->slice->domains))
             return entry;
         hold(look->domains, entry->slice->domains);

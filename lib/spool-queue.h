@@ -15,11 +15,15 @@
  *
  * Turns. Of the queues with something ready the one served longest ago is next; an opening comes
  * after proven work where the last turn was an opening. Slices that share a domain are never out
- * together; one that is held up only so is not passed by younger turns on its domains. */
+ * together; one that is held up only so is not passed by younger turns on its domains. A slice
+ * whose intent is stored may be half applied: it holds its domains until it is settled, also while
+ * it waits, for nobody plans against what nobody knows. */
 typedef struct {
     Job *job;
     SpoolSlice *slice; /* WORKING: the next one */
     bool claimed;
+    bool unsettled;   /* the slice has an intent */
+    bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
     char *client_queue;
     char *pair; /* requester and client */

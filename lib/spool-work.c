@@ -168,6 +168,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     memcpy(job->counts, next->counts, sizeof job->counts);
     spool_slice_free(claim->entry->slice);
     claim->entry->slice = slice;
+    claim->entry->unsettled = false;
 }
 
 static bool expect(const SpoolClaim *claim, JobState state, GError **error)
@@ -449,6 +450,7 @@ bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     claim->entry->job->started = next.started;
+    claim->entry->unsettled = true;
     return true;
 }
 
@@ -575,6 +577,16 @@ GInputStream *spool_response_open(SpoolClaim *claim, GError **error)
     g_autofree char *label = spool_label(id, "response");
     g_autoptr(GInputStream) file = g_unix_input_stream_new(fd, TRUE);
     return seal_input_stream_new(claim->spool->key, label, file);
+}
+
+void spool_response_handed_over(SpoolClaim *claim)
+{
+    claim->entry->handed_over = true;
+}
+
+bool spool_response_is_handed_over(const SpoolClaim *claim)
+{
+    return claim->entry->handed_over;
 }
 
 static bool end_job(SpoolClaim *claim, JobState state, const char *why, GError **error)

@@ -193,18 +193,33 @@ static void take_stock(gpointer data, const Job *job)
         g_ptr_array_add(inventory->unfinished, job_copy(job));
 }
 
+/* The next slice of a job in WORKING, and whether it may be half applied. */
+static bool load_slice(Spool *spool, const Job *job, SpoolSlice **slice, bool *unsettled,
+                       GError **error)
+{
+    g_autoptr(GBytes) intent = NULL;
+    if (spool->type->slice_load(spool->store, job->id, job->slices_done, slice, error) ==
+        ANSWER_UNKNOWN)
+        return false;
+    Answer answer =
+        spool->type->intent_load(spool->store, job->id, job->slices_done, &intent, error);
+    *unsettled = answer == ANSWER_YES;
+    return answer != ANSWER_UNKNOWN;
+}
+
 static bool load_queue(Spool *spool, GPtrArray *jobs, GError **error)
 {
     for (unsigned i = 0; i < jobs->len; i++) {
         Job **job = (Job **)&jobs->pdata[i];
         SpoolSlice *slice = NULL;
-        if ((*job)->state == JOB_WORKING &&
-            spool->type->slice_load(spool->store, (*job)->id, (*job)->slices_done, &slice, error) ==
-                ANSWER_UNKNOWN)
+        bool unsettled = false;
+        if ((*job)->state == JOB_WORKING && !load_slice(spool, *job, &slice, &unsettled, error)) {
+            spool_slice_free(slice);
             return false;
+        }
         spool->jobs++;
         spool->bytes += (*job)->bytes;
-        spool_queue_add(spool->queue, g_steal_pointer(job), slice);
+        spool_queue_add(spool->queue, g_steal_pointer(job), slice)->unsettled = unsettled;
     }
     return true;
 }

@@ -129,8 +129,9 @@ typedef struct SpoolClaim SpoolClaim;
  * and client. A later job may be opened, not applied, while an earlier one is applied; REPORTING
  * and SENDING hold up nothing. The queue served longest ago is next (an opening after an opening
  * only where no proven work is ready); a WORKING job only when no claimed slice has one of its
- * next slice's domains. ANSWER_NO: nothing ready; *due is when to ask again at the latest
- * (G_MAXINT64: when something changes). ANSWER_UNKNOWN: SPOOL_ERROR_STORE. */
+ * next slice's domains, nor one that was left with an intent stored. ANSWER_NO: nothing ready; *due
+ * is when to ask again at the latest (G_MAXINT64: when something changes). ANSWER_UNKNOWN:
+ * SPOOL_ERROR_STORE. */
 Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error);
 /* The job as it stands; owned by the claim, changes with the calls below. */
 const Job *spool_claim_job(const SpoolClaim *claim);
@@ -189,6 +190,10 @@ bool spool_response_stored(SpoolClaim *claim, GError **error);
 
 /* SENDING. */
 GInputStream *spool_response_open(SpoolClaim *claim, GError **error);
+/* The MTA has taken the response. Known until the daemon ends, so that a mark that can't be written
+ * (a full disk) does not send it again. */
+void spool_response_handed_over(SpoolClaim *claim);
+bool spool_response_is_handed_over(const SpoolClaim *claim);
 /* SENDING → DONE; contents are deleted. */
 bool spool_job_done(SpoolClaim *claim, GError **error);
 /* SENDING → ANSWER_FAILED; why (then in waiting) is for people. Rows are deleted, the response is

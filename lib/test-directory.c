@@ -304,6 +304,26 @@ static void test_referral(Case *one, gconstpointer data)
     g_assert_cmpint(write->code, ==, LDAP_REFERRAL);
 }
 
+/* A domain that is an alias of another takes no entries: that is the row's error, for it will
+ * never be otherwise. */
+static void test_alias(Case *one, gconstpointer data)
+{
+    const char *const dn = "mail=x@one.example,cn=other," DOMAIN_DN;
+    (void)data;
+    slapd_fixture_ldif(one->slapd, "dn: cn=other," DOMAIN_DN "\nobjectClass: alias\n"
+                                   "objectClass: extensibleObject\ncn: other\n"
+                                   "aliasedObjectName: " DOMAIN_DN "\n");
+    Change *change = change_new(CHANGE_ADD, dn);
+    change_mod(change, MOD_ADD, "objectClass", "inetOrgPerson");
+    change_mod(change, MOD_ADD, "mail", "x@one.example");
+    change_mod(change, MOD_ADD, "cn", "x");
+    change_mod(change, MOD_ADD, "sn", "x");
+    g_autoptr(Write) write = apply_one(one->directory, change, NULL);
+    g_assert_cmpint(write->code, ==, LDAP_ALIAS_PROBLEM);
+    g_assert_cmpint(write->state, ==, WRITE_REFUSED);
+    g_assert_nonnull(write->words);
+}
+
 static void add_many(Case *one, guint count)
 {
     g_autoptr(GPtrArray) changes = changes_new();
@@ -853,6 +873,7 @@ int main(int argc, char **argv)
         {"/directory/read", test_read},
         {"/directory/read-nul", test_read_nul},
         {"/directory/referral", test_referral},
+        {"/directory/alias", test_alias},
         {"/directory/many", test_many},
         {"/directory/order/same", test_order_same},
         {"/directory/order/parents", test_order_parents},

@@ -39,7 +39,10 @@ static const char foreign[] =
     "cn: Thing\nsn: Thing\nmail: thing@one.example\n\n"
     "dn: cn=Other,ou=one.example,ou=domains,dc=example,dc=org\n"
     "objectClass: inetOrgPerson\n"
-    "cn: Other\nsn: Other\nmail: elsewhere@one.example\n\n";
+    "cn: Other\nsn: Other\nmail: elsewhere@one.example\n\n"
+    "dn: cn=Two,ou=one.example,ou=domains,dc=example,dc=org\n"
+    "objectClass: inetOrgPerson\n"
+    "cn: Two\nsn: Two\nmail: first@one.example\nmail: Second@ONE.example\n\n";
 
 static void fill(void)
 {
@@ -147,6 +150,8 @@ static const Case cases[] = {
       {"ADD FULL staff@one.example PASSWORD=s", "failed USER taken: there is a list"},
       {"ADD FULL thing@one.example PASSWORD=s", "failed USER thing@one.example is not available"},
       {"ADD FULL elsewhere@one.example PASSWORD=s", "failed USER is not available"},
+      {"ADD FULL first@one.example PASSWORD=s", "failed USER is not available"},
+      {"ADD FULL second@one.example PASSWORD=s", "failed USER is not available"},
       {"ADD FULL new+tag@one.example PASSWORD=s", "failed USER taken: there is a mailbox"}}},
     {"modify-full",
      WIDE,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -91,6 +92,63 @@ static GInputStream *open_mail(gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const Mail good_mail = {TOP MIXED TEXT "--b\n" TABLE "\n", CSV, 1, "\n--b--\n"};
+
+/* --- stopped in the middle --- */
+
+/* The first piece of the mail is read when the child is shut in and reads it. */
+static gssize stop_read(GInputStream *stream, void *buffer, gsize size, GCancellable *cancellable,
+                        GError **error)
+{
+    MailStream *mail = (MailStream *)stream;
+    if (mail->step == 0 && mail->at == 0) {
+        kill(0, SIGTERM);
+        kill(0, SIGINT);
+        kill(0, SIGHUP);
+    }
+    return mail_read(stream, buffer, MIN(size, 100), cancellable, error);
+}
+
+typedef MailStream StopStream;
+typedef GInputStreamClass StopStreamClass;
+GType stop_stream_get_type(void);
+G_DEFINE_TYPE(StopStream, stop_stream, mail_stream_get_type())
+
+static void stop_stream_class_init(StopStreamClass *class)
+{
+    class->read_fn = stop_read;
+}
+
+static void stop_stream_init(StopStream *stream G_GNUC_UNUSED)
+{
+}
+
+static GInputStream *open_stopping(gpointer data, GError **error G_GNUC_UNUSED)
+{
+    MailStream *stream = g_object_new(stop_stream_get_type(), NULL);
+    stream->mail = data;
+    return &stream->parent;
+}
+
+/* A stop is sent to all processes of a service: the mail in work is no damaged one by that. */
+static void test_stopped(void)
+{
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+        g_test_trap_assert_passed();
+        return;
+    }
+    setpgid(0, 0);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *helper = helper_path();
+    g_autoptr(RequestReader) reader =
+        request_reader_new(helper, &usual, open_stopping, (gpointer)&good_mail, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(request_reader_request(reader, NULL, &error));
+    g_assert_no_error(error);
+}
 
 /* --- the way through --- */
 
@@ -475,6 +533,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/request/good", test_good);
+    g_test_add_func("/request/stopped", test_stopped);
     g_test_add_func("/request/abandoned", test_abandoned);
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         g_autofree char *path = g_strdup_printf("/request/%s", refusals[i].name);

@@ -6,7 +6,8 @@
 #define LATER 2000
 #define JOBS_MAX 6
 
-/* jobs: requester, client, state (R W P S, then + begun, ! waits), domains of the next slice.
+/* jobs: requester, client, state (R W P S, then + begun, ! waits, ? with an intent), domains of the
+ * next slice.
  * script: a digit is the job that the next take must give, "-" none; "<n" gives job n back, ">n"
  * moves it to its next state, "+n" ends its wait, "~n" makes it wait, "xn" refuses it. */
 typedef struct {
@@ -50,6 +51,10 @@ static const Case cases[] = {
     {"all domains meet every other", {"a c W x", "b d W *", "e f W z"}, "0-<0 1-<1 2 0"},
     {"all domains meet all domains", {"a c W *", "b d W *"}, "0-<0 1"},
     {"no domains meet none", {"a c W", "b d W *"}, "01"},
+    {"what may be half applied holds its domains while it waits",
+     {"a c W+!? x", "b d W x", "e f W z", "g h W *"},
+     "2-<2 2<2 +0 0-<0 0"},
+    {"and is finished though others came before", {"b d W x", "a c W+? x"}, "1-<1>1 0"},
     {"a domain is free again for reports", {"a c W x", "b d P x"}, "01"},
     {"a done job is gone", {"a c S"}, "0>0<0 -"},
 };
@@ -78,6 +83,7 @@ static void fill(Bench *bench, const Case *test)
         SpoolSlice *slice = g_new0(SpoolSlice, 1);
         slice->domains = g_strdupv(words + 3);
         bench->entries[i] = spool_queue_add(bench->queue, job, slice);
+        bench->entries[i]->unsettled = strchr(words[2], '?') != NULL;
     }
 }
 
@@ -142,6 +148,18 @@ static void test_due(void)
     spool_queue_free(bench.queue);
 }
 
+/* A wait reckoned by a clock that was set back since is over. */
+static void test_clock(void)
+{
+    static const Case test = {"clock", {"a c R!"}, ""};
+    Bench bench = {.queue = spool_queue_new()};
+    gint64 due;
+    fill(&bench, &test);
+    gint64 before = LATER - 365 * G_TIME_SPAN_DAY;
+    g_assert_true(spool_queue_take(bench.queue, before, &due) == bench.entries[0]);
+    spool_queue_free(bench.queue);
+}
+
 /* A claim among 1,000 queued jobs is cheap. */
 static void test_cost(void)
 {
@@ -174,6 +192,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &cases[i], test_order);
     }
     g_test_add_func("/spool-queue/due", test_due);
+    g_test_add_func("/spool-queue/clock", test_clock);
     g_test_add_func("/spool-queue/cost", test_cost);
     return g_test_run();
 }
