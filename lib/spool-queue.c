@@ -255,6 +255,11 @@ static void trim_served(SpoolQueue *queue)
             g_hash_table_iter_remove(&iter);
 }
 
+static void note_turn(SpoolQueue *queue, const char *name)
+{
+    g_hash_table_replace(queue->served, g_strdup(name), GSIZE_TO_POINTER((gsize)++queue->turns));
+}
+
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
 {
     Look look;
@@ -269,9 +274,9 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
     if (!entry)
         return NULL;
     entry->claimed = true;
+    entry->turn_of = queue_of(entry);
     queue->opened_last = entry->job->state == JOB_RECEIVED;
-    g_hash_table_replace(queue->served, g_strdup(queue_of(entry)),
-                         GSIZE_TO_POINTER((gsize)++queue->turns));
+    note_turn(queue, entry->turn_of);
     trim_served(queue);
     return entry;
 }
@@ -279,6 +284,7 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
 void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry)
 {
     entry->claimed = false;
+    note_turn(queue, entry->turn_of);
     if (entry->job->state >= JOB_DONE)
         g_ptr_array_remove(queue->entries, entry);
 }

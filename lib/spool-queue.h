@@ -13,7 +13,8 @@
  * those of the same requester: of one requester and client nothing overtakes. A later job may be
  * opened, but not applied, while an earlier one is applied. REPORTING and SENDING hold up nothing.
  *
- * Turns. Of the queues with something ready the one served longest ago is next; an opening comes
+ * Turns. Of the queues with something ready the one served longest ago is next (a turn counts from
+ * its end: a slice may take long, and a short report meanwhile is no second turn); an opening comes
  * after proven work where the last turn was an opening. Slices that share a domain are never out
  * together; one that is held up only so is not passed by younger turns on its domains. A slice
  * whose intent is stored may be half applied: it holds its domains until it is settled, also while
@@ -26,7 +27,8 @@ typedef struct {
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
     char *client_queue;
-    char *pair; /* requester and client */
+    char *pair;          /* requester and client */
+    const char *turn_of; /* the queue that the claim is a turn of */
 } SpoolEntry;
 
 typedef struct SpoolQueue SpoolQueue;
