@@ -10,7 +10,8 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
 EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
-	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/demo.py
+	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/demo.py \
+	tests/harness/big.py
 
 EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
@@ -19,6 +20,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py
+dist_check_SCRIPTS += tests/e2e_crash.py tests/e2e_turns.py
 
 # For scripts/check: which tests there are.
 print-tests:

@@ -112,7 +112,12 @@ def clang_build(nursery, top):
         build.release()
 
 
-def main(top):
+def main(top, *words):
+    if words not in ((), ("--all",)):
+        say("usage: scripts/check [--all]")
+        return 64
+    if words:
+        os.environ["BATCHLOAD_ALL"] = "1"
     handle_signals()
     nursery = Nursery("bc.")
     try:
@@ -127,4 +132,4 @@ def main(top):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# Measurements; run by hand.
+
+EXTRA_DIST += bench/memory.py
