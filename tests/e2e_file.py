@@ -176,7 +176,7 @@ def formulas(world):
 
 # --- cells by themselves ---
 
-@tap.test("TYPE, ACTION, DOMAIN, USER: what is missing or mistyped")
+@tap.test("R3.49 TYPE, ACTION, DOMAIN, USER: what is missing or mistyped")
 def words(world):
     good = {"MAILFORWARD": "x@elsewhere.example"}
     case = row("ADD FORWARD word", **good)

@@ -220,6 +220,23 @@ def refused_values(world):
     tap.equal(phone["To do"], "Write the number like +49 228 12345, without other signs.", "To do")
 
 
+@tap.test("R3.47 white pages: lines, lengths, COUNTRYNAME in capitals")
+def white_limits(world):
+    lines = ("DESCRIPTION", "STREET", "POSTALADDRESS", "HOMEPOSTALADDRESS", "REGISTEREDADDRESS")
+    cases = [Case(row("ADD LIST wl%d" % i, **{field: "one\ntwo"}), "created")
+             for i, field in enumerate(lines)]
+    cases += [failed(row("ADD LIST wl", **{field: "one\ntwo"}),
+                     "%s has a line break or a control character in it." % field)
+              for field in FIELDS if field not in lines + ("COUNTRYNAME",)]
+    cases += [failed(row("ADD LIST wl", **{field: "x" * 4097}), "%s is longer than the limit" % field)
+              for field in FIELDS]
+    cases += [Case(row("ADD LIST wl5", DESCRIPTION="x" * 4096, COUNTRYNAME="de"), "created"),
+              failed(row("ADD LIST wl", COUNTRYNAME="D1"), "the two letters of ISO 3166")]
+    check(world, cases, {at("wl"): None, at("wl5"): {"c": ["DE"], "description": ["x" * 4096]},
+                         **{at("wl%d" % i): {FIELDS[field][0]: ["one\ntwo"]}
+                            for i, field in enumerate(lines)}})
+
+
 # --- the directory's state ---
 
 @tap.test("R3.19-R3.28 taken, missing, of another TYPE: told as what it is")
@@ -335,7 +352,7 @@ def spelling(world):
 
 # --- what the sender may ---
 
-@tap.test("R3.32 R3.35 scope: other domains, hosted here or not, in the same words")
+@tap.test("R3.32 R3.35 R3.48 scope: other domains, hosted here or not, in the same words")
 def scope(world):
     cases = []
     for domain in (OTHER, "unknown.example", "sub." + DOMAIN, WIDE, ASCII):
@@ -507,6 +524,35 @@ def grants(world):
     tap.equal(world.entry(at("g5")), None, "entry")
     SENTENCES.add(response.text.split("\n\n")[1])
     check(world, [Case(each, "created") for each in rows[:3]], sender=at("few"))
+
+
+@tap.test("R3.45 a list has at most list_members_max members")
+def most_members(world):
+    many = ["m%d@elsewhere.example" % i for i in range(1000)]
+    check(world, [
+        Case(row("ADD LIST big", LIST_MEMBER=" ".join(many[:999])), "created"),
+        Case(row("ADD LIST big", LIST_MEMBER=many[999] + " " + many[0]), "changed"),
+        failed(row("ADD LIST big", LIST_MEMBER="one-more@elsewhere.example"),
+               "The list %s would have 1001 members; at most 1000 are possible." % at("big")),
+        Case(row("DELETE LIST big", LIST_MEMBER=" ".join(many[:998])), "changed"),
+        failed(row("ADD LIST big2", LIST_MEMBER=" ".join(many + ["one-more@elsewhere.example"])),
+               "LIST MEMBER holds more addresses than the limit of 1000 in one cell.")],
+        {at("big"): {"batchloadMember": many[998:]}, at("big2"): None})
+
+
+@tap.test("R3.46 what DELETE does not look at, so that a list of what is there can be sent back")
+def deletes(world):
+    check(world, [
+        Case(row("ADD FULL d1", PASSWORD=SECRET, COUNTRYNAME="DE", TITLE="Dr"), "created"),
+        Case(row("ADD FORWARD d2", MAILFORWARD=world.admin), "created"),
+        Case(row("ADD LIST d3", LIST_MEMBER="d1"), "created"),
+        Case(row("DELETE FULL d1", PASSWORD="{SASL}x", COUNTRYNAME="Germany", TITLE="-"),
+             "deleted"),
+        Case(row("DELETE FORWARD d2", MAILFORWARD="not an address", PASSWORD=SECRET), "deleted"),
+        failed(row("DELETE LIST d3", MAILFORWARD=world.admin), "A LIST has no MAILFORWARD."),
+        failed(row("DELETE FORWARD d2", LIST_MEMBER="d1"), "A FORWARD has no members."),
+        Case(row("DELETE LIST d3", PASSWORD=SECRET, DESCRIPTION="x"), "deleted")],
+        {at("d1"): None, at("d2"): None, at("d3"): None})
 
 
 @tap.test("R3.40 R3.41 bad rows between good ones: each good one is done, each bad one is told")
