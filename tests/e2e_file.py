@@ -117,15 +117,19 @@ def ragged(world):
         "",                                                                 # 10
         "three\";nobody-is-here@%s" % DOMAIN,                               # 11
         "%s;short4;FULL;ADD;%s" % (DOMAIN, SECRET),                         # 12
-        "%s;lines4;LIST;ADD;;;" % DOMAIN, ""])                              # 13
+        "%s;lines4;LIST;ADD;;;" % DOMAIN,                                   # 13
+        "%s;moved;FULL;ADD;a;%s;x;y" % (DOMAIN, SECRET),                    # 14
+        "%s;FULL;ADD;%s;x" % (DOMAIN, SECRET),                              # 15
+        SECRET, ""])                                                        # 16
     response = world.ask(csv=text)
     tap.equal(response.results, ["created", "failed", "failed", "failed", "failed", "failed",
-                                 "created"], "RESULT")
+                                 "created"] + ["failed"] * 3, "RESULT")
     told = failures(response.text)
-    tap.equal(sorted(told), [6, 7, 8, 9, 12], "lines")
+    tap.equal(sorted(told), [6, 7, 8, 9, 12, 14, 15, 16], "lines")
     tap.equal(told[6]["Reason"], "The row has 3 fields, but the headline has 7.", "line 6")
     tap.equal(told[7]["Reason"], "The row has 8 fields, but the headline has 7.", "line 7")
     tap.equal(told[12]["Reason"], "The row has 5 fields, but the headline has 7.", "line 12")
+    tap.equal(told[16]["Reason"], "The row has 1 field, but the headline has 7.", "line 16")
     tap.contains(told[8]["Reason"], "MAILFORWARD is empty")
     tap.contains(told[9]["Reason"], "nobody-is-here")
     tap.contains(response.text, "Line 7: long@%s\n" % DOMAIN)
