@@ -12,7 +12,8 @@ from rows import (ASCII, DOMAIN, SECRET, SENTENCES, UNICODE, Case, at, check, fa
 WIDE, OTHER = "second.example", "otherdomain.example"
 CLOSED, MISSING = "closed.example", "nowhere.example"
 
-BATCH = ["batch_load@ibpmail.example", at("batch")]
+# Few rows a slice: what a row sees of the earlier ones must not depend on it.
+SETTINGS = {"batch_addresses": ["batch_load@ibpmail.example", at("batch")], "slice_rows": 3}
 
 # Administrators: user part (of DOMAIN) and grant.
 GRANTS = {
@@ -272,6 +273,8 @@ def states(world):
         failed(row("MODIFY FORWARD s0", **forward), "There is no forward"),
         failed(row("MODIFY LIST s0", TITLE="x"), "There is no list"),
         failed("DELETE FULL thing", "The address %s is not available." % at("thing")),
+        failed(row("ADD FULL second", **password), "The address %s is not" % at("second")),
+        failed("DELETE FULL second", "The address %s is not available." % at("second")),
         failed(row("ADD LIST thing"), "is not available."),
         failed(row("ADD LIST odd"), "is not available."),
     ], {at("s1"): {"mail": [at("s1")]}, at("s0"): None})
@@ -327,6 +330,22 @@ def order(world):
         Case(row("ADD FULL ol2", PASSWORD=SECRET, TITLE="again"), "created")],
         {at("ol"): {"batchloadMember": [at("o1")]}, at("o1"): {"title": []},
          at("ol2"): {"title": ["again"], "batchloadMember": []}})
+
+
+@tap.test("R3.20 DELETE: off every list within the grant, and off no other")
+def memberships(world):
+    world.add_list(at("outside", OTHER), at("lm"), "x@elsewhere.example")
+    check(world, [
+        Case(row("ADD FULL lm", PASSWORD=SECRET), "created"),
+        Case(row("ADD LIST lm1", LIST_MEMBER="lm x@elsewhere.example"), "created"),
+        Case(row("ADD LIST lm2@" + WIDE, LIST_MEMBER=at("lm")), "created"),
+        Case(row("ADD FORWARD lm3", MAILFORWARD=at("lm1")), "created"),
+        Case(row("ADD LIST lm4", LIST_MEMBER="lm1 lm3"), "created"),
+        Case("DELETE FULL lm", "deleted"), Case("DELETE LIST lm1", "deleted"),
+        Case("DELETE FORWARD lm3", "deleted")],
+        {at("lm2", WIDE): {"batchloadMember": []}, at("lm4"): {"batchloadMember": []},
+         at("outside", OTHER): {"batchloadMember": [at("lm"), "x@elsewhere.example"]}},
+        sender=at("wide"))
 
 
 @tap.test("R3.31 upper case and a Unicode domain are one address with their plain form")
@@ -575,7 +594,7 @@ def mixed(world):
 def keep_password(world):
     check(world, [Case(row("ADD FULL keep", PASSWORD=SECRET), "created")])
     world.milter.kill()
-    world.milter.configure({"modify_requires_password": "no", "batch_addresses": BATCH})
+    world.milter.configure({**SETTINGS, "modify_requires_password": "no"})
     world.milter.start()
     check(world, [
         Case(row("MODIFY FULL keep", TITLE="Dr"), "changed"),
@@ -601,7 +620,7 @@ class RowsWorld(World):
 
     def __init__(self):
         senders = "".join("%s %s\n" % (at(user), grant) for user, grant in GRANTS.items())
-        super().__init__(settings={"batch_addresses": BATCH},
+        super().__init__(settings=SETTINGS,
                          senders=senders + at("coming") + " allow\n" +
                          "plain.example allow domains=plain.example\n")
         try:
@@ -616,6 +635,10 @@ class RowsWorld(World):
         # Not made by a profile that the service knows.
         ldif.append("dn: %s\nobjectClass: inetOrgPerson\nmail: %s\ncn: thing\nsn: thing\n" % (
             self.slapd.dn(at("thing")), at("thing")))
+        # Of an account with two addresses the second is no entry of its own.
+        ldif.append("dn: %s\nobjectClass: inetOrgPerson\nobjectClass: batchloadAccount\nmail: %s\n"
+                    "mail: %s\ncn: first\nsn: first\n" % (
+                        self.slapd.dn(at("first")), at("first"), at("second")))
         ldif.append("dn: cn=odd,%s\nobjectClass: inetOrgPerson\nmail: %s\ncn: odd\nsn: odd\n" % (
             self.slapd.domain_dn(DOMAIN), at("odd")))
         self.slapd.add("\n".join(ldif))
