@@ -8,7 +8,7 @@
 #define TEXT_MAX 1024
 #define LABEL_MAX 63
 
-G_DEFINE_QUARK(address - error, address_error)
+G_DEFINE_QUARK(batchload_address_error, address_error)
 
 /* RFC 5322, 3.2.3 */
 static bool is_atext(char c)

@@ -23,7 +23,7 @@ typedef struct {
     atomic_int references;
 } SharedConfig;
 
-G_DEFINE_QUARK(config - error, config_error)
+G_DEFINE_QUARK(batchload_config_error, config_error)
 
 /* One reading of a file. libconfuse's callbacks have no argument of ours, so they find it here;
  * set only while cfg_parse() runs in this thread. */

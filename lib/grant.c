@@ -8,7 +8,7 @@
 #define SHOWN_MAX 60
 #define ROWS_MAX 1000000000u
 
-G_DEFINE_QUARK(grant - error, grant_error)
+G_DEFINE_QUARK(batchload_grant_error, grant_error)
 
 /* All settings that can be said once. */
 typedef struct {

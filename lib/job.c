@@ -3,7 +3,7 @@
 
 #define PAUSE_MAX 300
 
-G_DEFINE_QUARK(batchload - job - error - quark, job_error)
+G_DEFINE_QUARK(batchload_job_error, job_error)
 
 JobWorker *job_worker_new(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
                           GError **error)

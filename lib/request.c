@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK(batchload - request - error - quark, request_error)
+G_DEFINE_QUARK(batchload_request_error, request_error)
 
 #define HEAD_SIZE (sizeof(guint32) + 1)
 

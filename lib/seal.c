@@ -36,7 +36,7 @@ struct SealHash {
     bool streaming;
 };
 
-G_DEFINE_QUARK(seal - error, seal_error)
+G_DEFINE_QUARK(batchload_seal_error, seal_error)
 
 static bool broken(GError **error)
 {

@@ -8,7 +8,7 @@
 #define CANARY "batchload spool"
 #define CANARY_LABEL "spool/canary"
 
-G_DEFINE_QUARK(batchload - spool - error - quark, spool_error)
+G_DEFINE_QUARK(batchload_spool_error, spool_error)
 
 const char *job_state_name(JobState state)
 {

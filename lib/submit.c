@@ -16,7 +16,7 @@
 
 #define SENDMAIL "sendmail:"
 
-G_DEFINE_QUARK(submit - error, submit_error)
+G_DEFINE_QUARK(batchload_submit_error, submit_error)
 
 /* --- the target --- */
 

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-G_DEFINE_QUARK(batchload - callbacks - error, callbacks_error)
+G_DEFINE_QUARK(batchload_callbacks_error, callbacks_error)
 
 /* Seconds libmilter waits for the MTA; the longest that an SMTP client may take between two
  * commands (RFC 5321, 4.5.3.2) and a little. */

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK(batchload - start - error, start_error)
+G_DEFINE_QUARK(batchload_start_error, start_error)
 
 static bool fail(GError **error, StartError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

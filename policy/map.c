@@ -2,7 +2,7 @@
 #include "policy/map.h"
 #include <string.h>
 
-G_DEFINE_QUARK(batchload - map - error, map_error)
+G_DEFINE_QUARK(batchload_map_error, map_error)
 
 struct Map {
     char *spec;

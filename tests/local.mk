@@ -3,6 +3,9 @@
 
 EXTRA_DIST += tests/lsan.supp
 
+# Rules of the sources.
+dist_check_SCRIPTS += tests/house.py
+
 noinst_LIBRARIES += tests/libfixture.a
 tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 	tests/operations.c tests/operations.h
