@@ -50,11 +50,11 @@ bool cli_options(int *argc, char ***argv, const char *usage, const char *summary
     return true;
 }
 
-static int code_of(const GError *error)
+static int fault(const GError *error)
 {
-    if (g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE) || error->domain == CONFIG_ERROR)
-        return EX_CONFIG;
-    return EX_TEMPFAIL;
+    bool settings =
+        error->domain == CONFIG_ERROR || g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
+    return cli_fault(settings ? EX_CONFIG : EX_TEMPFAIL, "%s", error->message);
 }
 
 Spool *cli_spool(const CliPlace *place, int *code)
@@ -62,17 +62,23 @@ Spool *cli_spool(const CliPlace *place, int *code)
     const char *config =
         place->config != NULL ? place->config : SYSCONFDIR "/batchload/batchload.conf";
     g_autoptr(GError) error = NULL;
-    g_autofree char *directory =
-        place->spool != NULL ? g_strdup(place->spool) : config_load_spool(config, &error);
-    Spool *spool = NULL;
+    g_autofree char *directory = g_strdup(place->spool);
+    Spool *spool;
 
     if (directory == NULL)
-        *code = cli_fault(code_of(error), "%s", error->message);
-    else if (access(directory, R_OK | X_OK) != 0)
+        directory = config_load_spool(config, &error);
+    if (directory == NULL) {
+        *code = fault(error);
+        return NULL;
+    }
+    if (access(directory, R_OK | X_OK) != 0) {
         *code = cli_fault(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
                           "the spool %s can't be read: %s", directory, g_strerror(errno));
-    else if ((spool = spool_open_readonly(directory, &error)) == NULL)
-        *code = cli_fault(code_of(error), "%s", error->message);
+        return NULL;
+    }
+    spool = spool_open_readonly(directory, &error);
+    if (spool == NULL)
+        *code = fault(error);
     return spool;
 }
 

@@ -19,8 +19,10 @@ static void blank_comments(char *text)
             *at = ' ';
         else if (quote != '\0' && *at == '\\' && at[1] != '\0')
             at++;
+        else if (quote != '\0' && *at == quote)
+            quote = '\0';
         else if (quote != '\0')
-            quote = *at == quote ? '\0' : quote;
+            continue;
         else if (*at == '"' || *at == '\'')
             quote = *at;
         else if (*at == '#') {

@@ -205,7 +205,7 @@ static void window_count(Window *window, const Flight *flight, int step)
 }
 
 /* Whether an order of writes matters that the server would not keep. */
-static bool window_clashes(const Window *window, const GStrv names)
+static bool window_clashes(const Window *window, char *const *names)
 {
     if (g_hash_table_contains(window->above, names[0]))
         return true;

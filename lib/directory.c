@@ -56,10 +56,10 @@ char *directory_clean_text(const char *text)
     gsize length;
     if (text == NULL || *text == '\0')
         return NULL;
-    valid = g_utf8_make_valid(text, strnlen(text, SERVER_TEXT_MAX));
+    valid = g_utf8_make_valid(text, (gssize)strnlen(text, SERVER_TEXT_MAX));
     for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
         if (!g_unichar_isprint(g_utf8_get_char(at)))
-            memset(at, ' ', g_utf8_next_char(at) - at);
+            memset(at, ' ', (gsize)(g_utf8_next_char(at) - at));
     }
     length = strlen(valid);
     if (length > SERVER_TEXT_MAX) { /* replaced bytes grow */

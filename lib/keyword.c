@@ -175,9 +175,9 @@ static const char *skip_tag(const char *at, GString *text)
         length++;
     const char *end = name + length;
     for (char quote = 0; *end != '\0' && (quote != 0 || *end != '>'); end++) {
-        if (quote != 0)
-            quote = *end == quote ? 0 : quote;
-        else if (*end == '"' || *end == '\'')
+        if (*end == quote)
+            quote = 0;
+        else if (quote == 0 && (*end == '"' || *end == '\''))
             quote = *end;
     }
     if (*end == '>')

@@ -160,9 +160,11 @@ static bool cell_fits(Field field, const char *cell, bool full)
     g_autoptr(Address) address = NULL;
     switch (field) {
     case FIELD_DOMAIN:
-        return (domain = domain_normalise(cell, NULL)) != NULL;
+        domain = domain_normalise(cell, NULL);
+        return domain != NULL;
     case FIELD_USER:
-        return (address = address_parse(cell, "example.com", NULL)) != NULL;
+        address = address_parse(cell, "example.com", NULL);
+        return address != NULL;
     case FIELD_TYPE:
         return word_fits(cell, types, TYPE_COUNT, later_types, G_N_ELEMENTS(later_types));
     case FIELD_ACTION:

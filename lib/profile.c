@@ -17,9 +17,11 @@ static void append_value(GString *out, const char *value)
     g_string_append(out, escaped);
 }
 
+/* A domain's template has been found to hold no address, and gets none. */
 static char *fill_in(const Profile *profile, const char *text, const char *domain,
                      const Address *address)
 {
+    const char *full = address ? address->full : "", *local = address ? address->local : "";
     GString *out = g_string_new(NULL);
     for (const char *at = text; *at != '\0'; at++) {
         if (*at != '%') {
@@ -34,10 +36,10 @@ static char *fill_in(const Profile *profile, const char *text, const char *domai
             append_value(out, domain);
             break;
         case 'a':
-            append_value(out, address->full);
+            append_value(out, full);
             break;
         case 'l':
-            append_value(out, address->local);
+            append_value(out, local);
             break;
         default:
             g_string_append_c(out, '%');

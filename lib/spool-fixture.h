@@ -46,7 +46,7 @@ unsigned spool_fixture_count(Spool *spool, bool all);
 /* Whether some file below the spool holds these bytes. */
 bool spool_fixture_holds(const SpoolFixture *fixture, const char *bytes);
 /* Files in one folder of the spool. */
-unsigned spool_fixture_files(const SpoolFixture *fixture, const char *folder);
+unsigned spool_fixture_files(const SpoolFixture *fixture, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolFixture, spool_fixture_free)
 

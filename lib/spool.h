@@ -168,7 +168,7 @@ bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *ref
 
 /* WORKING: the slice at slices_done. */
 GStrv spool_head_names(SpoolClaim *claim, GError **error);
-GVariant *spool_slice_rows(SpoolClaim *claim, unsigned slice, GError **error);
+GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error);
 /* The intent: committed before the first write; replaced when rows are planned anew. _load:
  * ANSWER_NO where none is stored. */
 bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""scripts/check: one gcc build with sanitizers and every test, one clang build for its warnings."""
+"""scripts/check: one gcc build with sanitizers and every test, one clang build for its warnings;
+with --all, clang-tidy too, which takes minutes."""
 
 import os
 import re
@@ -95,7 +96,7 @@ def test_build(nursery, top):
         build.release()
 
 
-def clang_build(nursery, top):
+def clang_build(nursery, top, tidy):
     build = Build(nursery, top, "check-clang",
                   ["CC=clang", "--prefix=/usr", "--enable-werror"])
     try:
@@ -104,7 +105,11 @@ def clang_build(nursery, top):
         build.make("-k")
         build.make("-k", "check", "TESTS=")
         say("clang: no warnings")
-        return 1, 0, 0
+        if tidy:
+            say("clang-tidy: looking")
+            build.make("-s", "tidy")
+            say("clang-tidy: no findings")
+        return 1 + tidy, 0, 0
     except HarnessError as error:
         say("FAIL clang:", error)
         return 0, 1, 0
@@ -114,7 +119,8 @@ def clang_build(nursery, top):
 
 def main(top, *words):
     if words not in ((), ("--all",)):
-        say("usage: scripts/check [--all]")
+        sys.stderr.write("usage: scripts/check [--all]
+")
         return 64
     if words:
         os.environ["BATCHLOAD_ALL"] = "1"
@@ -123,7 +129,7 @@ def main(top, *words):
     try:
         # The tests' own users come by here.
         os.chmod(nursery.folder, 0o1777)
-        results = [test_build(nursery, top), clang_build(nursery, top)]
+        results = [test_build(nursery, top), clang_build(nursery, top, bool(words))]
     finally:
         nursery.close()
     passed, failed, skipped = map(sum, zip(*results))
