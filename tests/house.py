@@ -77,6 +77,15 @@ def layout(_world):
     tap.equal(done.returncode, 0, done.stdout.decode(errors="replace")[-3000:])
 
 
+@tap.test("scripts can be read by what runs them")
+def scripts(_world):
+    for path in sources(".py"):
+        compile(read(path), path, "exec")
+    for path in list(sources()):
+        if re.match(r"#!/bin/(ba)?sh\n", read(path)):
+            subprocess.run(["bash", "-n", os.path.join(TOP, path)], check=True)
+
+
 @tap.test("each file names its licence")
 def licence(_world):
     # What lies in test-fixtures/ is data.

@@ -119,8 +119,7 @@ def clang_build(nursery, top, tidy):
 
 def main(top, *words):
     if words not in ((), ("--all",)):
-        sys.stderr.write("usage: scripts/check [--all]
-")
+        sys.stderr.write("usage: scripts/check [--all]\n")
         return 64
     if words:
         os.environ["BATCHLOAD_ALL"] = "1"
