@@ -61,6 +61,7 @@ SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
     entry->job = job;
     entry->slice = slice;
     entry->order = ++queue->order;
+    entry->since = queue->turns;
     entry->client_queue = g_strconcat("client:", client, NULL);
     entry->pair = g_strconcat(requester_of(entry), "\n", client, NULL);
     g_ptr_array_add(queue->entries, entry);
@@ -101,7 +102,7 @@ static void hold(GHashTable *held, char **domains)
 typedef struct {
     gint64 now;
     gint64 due;
-    GHashTable *clients;    /* whose next opening is settled */
+    GHashTable *clients;    /* client → the entry to be opened next; NULL: one is being opened */
     GHashTable *pairs;      /* with an unproven job */
     GHashTable *requesters; /* whose next slice is settled */
     GHashTable *begun;      /* requester → the entry that must be finished first */
@@ -154,14 +155,25 @@ static void note_begun(Look *look, SpoolEntry *entry)
         g_hash_table_insert(look->begun, requester, entry);
 }
 
-static void consider_received(Look *look, SpoolEntry *entry, bool ready)
+/* The turn after which an opening has its own: the last one of its requester at this client, or
+ * that in which it came. So neither many mails of one requester nor many requesters' names keep
+ * another of the same client waiting. */
+static guint64 opening_turn(const SpoolQueue *queue, const SpoolEntry *entry)
 {
-    bool free_to_go = ready && !g_hash_table_contains(look->pairs, entry->pair) &&
-                      !g_hash_table_contains(look->clients, entry->client_queue);
-    if (free_to_go)
-        g_ptr_array_add(look->candidates, entry);
-    if (free_to_go || entry->claimed)
-        g_hash_table_add(look->clients, entry->client_queue);
+    gsize last = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, entry->pair));
+    return MAX(last, entry->since);
+}
+
+static void consider_received(const SpoolQueue *queue, Look *look, SpoolEntry *entry, bool ready)
+{
+    gpointer other = NULL;
+    bool settled = g_hash_table_lookup_extended(look->clients, entry->client_queue, NULL, &other);
+    if (entry->claimed)
+        g_hash_table_insert(look->clients, entry->client_queue, NULL);
+    else if (ready && !g_hash_table_contains(look->pairs, entry->pair) &&
+             (!settled ||
+              (other && opening_turn(queue, entry) < opening_turn(queue, (SpoolEntry *)other))))
+        g_hash_table_insert(look->clients, entry->client_queue, entry);
     g_hash_table_add(look->pairs, entry->pair);
 }
 
@@ -178,7 +190,7 @@ static void consider_working(Look *look, SpoolEntry *entry, bool ready)
         g_ptr_array_add(look->candidates, entry);
 }
 
-static void consider(Look *look, SpoolEntry *entry)
+static void consider(const SpoolQueue *queue, Look *look, SpoolEntry *entry)
 {
     const Job *job = entry->job;
     bool ready = !entry->claimed && is_due(look, job);
@@ -186,7 +198,7 @@ static void consider(Look *look, SpoolEntry *entry)
         look->due = MIN(look->due, job->not_before);
     switch (job->state) {
     case JOB_RECEIVED:
-        consider_received(look, entry, ready);
+        consider_received(queue, look, entry, ready);
         break;
     case JOB_WORKING:
         consider_working(look, entry, ready);
@@ -220,6 +232,12 @@ static gint compare_turns(gconstpointer left, gconstpointer right, gpointer data
 
 static SpoolEntry *choose(SpoolQueue *queue, Look *look)
 {
+    GHashTableIter iter;
+    gpointer opening;
+    g_hash_table_iter_init(&iter, look->clients);
+    while (g_hash_table_iter_next(&iter, NULL, &opening))
+        if (opening)
+            g_ptr_array_add(look->candidates, opening);
     g_ptr_array_sort_with_data(look->candidates, compare_turns, queue);
     for (unsigned i = 0; i < look->candidates->len; i++) {
         SpoolEntry *entry = g_ptr_array_index(look->candidates, i);
@@ -239,13 +257,14 @@ static SpoolEntry *choose(SpoolQueue *queue, Look *look)
 /* Forgets the turns of queues that have no job left. */
 static void trim_served(SpoolQueue *queue)
 {
-    if (g_hash_table_size(queue->served) < 2 * queue->entries->len + SERVED_SPARE)
+    if (g_hash_table_size(queue->served) < 3 * queue->entries->len + SERVED_SPARE)
         return;
     g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
     for (unsigned i = 0; i < queue->entries->len; i++) {
         SpoolEntry *entry = g_ptr_array_index(queue->entries, i);
         g_hash_table_add(present, (char *)requester_of(entry));
         g_hash_table_add(present, entry->client_queue);
+        g_hash_table_add(present, entry->pair);
     }
     GHashTableIter iter;
     gpointer name;
@@ -267,7 +286,7 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
     for (unsigned i = 0; i < queue->entries->len; i++)
         note_begun(&look, g_ptr_array_index(queue->entries, i));
     for (unsigned i = 0; i < queue->entries->len; i++)
-        consider(&look, g_ptr_array_index(queue->entries, i));
+        consider(queue, &look, g_ptr_array_index(queue->entries, i));
     SpoolEntry *entry = choose(queue, &look);
     *due = look.due;
     look_clear(&look);
@@ -277,6 +296,8 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
     entry->turn_of = queue_of(entry);
     queue->opened_last = entry->job->state == JOB_RECEIVED;
     note_turn(queue, entry->turn_of);
+    if (queue->opened_last)
+        note_turn(queue, entry->pair);
     trim_served(queue);
     return entry;
 }

@@ -9,9 +9,10 @@
  * Order. Proven jobs (WORKING) of one requester are applied one after the other, in order of
  * arrival; one that was begun is finished first. Unproven ones (RECEIVED) stand in the queue of
  * their client, out of the requester's, so that forged mail can't delay anyone: each client's are
- * opened in order of arrival, one at a time. One that waits lets its client's others pass, but for
- * those of the same requester: of one requester and client nothing overtakes. A later job may be
- * opened, but not applied, while an earlier one is applied. REPORTING and SENDING hold up nothing.
+ * opened one at a time, requesters taking turns, of each in order of arrival. One that waits lets
+ * its client's others pass, but for those of the same requester: of one requester and client
+ * nothing overtakes. A later job may be opened, but not applied, while an earlier one is applied.
+ * REPORTING and SENDING hold up nothing.
  *
  * Turns. Of the queues with something ready the one served longest ago is next (a turn counts from
  * its end: a slice may take long, and a short report meanwhile is no second turn); an opening comes
@@ -26,6 +27,7 @@ typedef struct {
     bool unsettled;   /* the slice has an intent */
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
+    guint64 since; /* turns that were taken when it came */
     char *client_queue;
     char *pair;          /* requester and client */
     const char *turn_of; /* the queue that the claim is a turn of */

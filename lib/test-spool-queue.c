@@ -19,6 +19,9 @@ typedef struct {
 static const Case cases[] = {
     {"nothing", {NULL}, "-"},
     {"opened in order of arrival, one at a time", {"a c R", "a c R", "a c R"}, "0-<0 0"},
+    {"requesters of one client take turns",
+     {"a c R", "a c R", "a c R", "b c R", "b c R"},
+     "0-x0<0 3x3<3 1x1<1 4x4<4 2"},
     {"two clients are opened side by side", {"a c R", "b d R"}, "01-"},
     {"forged mail in an administrator's name delays none of his",
      {"a evil R!", "a good W x", "a good R"},
@@ -151,6 +154,32 @@ static void test_due(void)
     spool_queue_free(bench.queue);
 }
 
+/* Names that nobody used before do not go before one that is known. */
+static void test_names(void)
+{
+    static const Case test = {"names", {"a c R", "a c R"}, ""};
+    Bench bench = {.queue = spool_queue_new()};
+    gint64 due;
+    fill(&bench, &test);
+    g_assert_true(spool_queue_take(bench.queue, NOW, &due) == bench.entries[0]);
+    act(&bench, 'x', 0);
+    spool_queue_give_back(bench.queue, bench.entries[0]);
+    for (unsigned i = 0; i < 100; i++) {
+        Job *job = g_new0(Job, 1);
+        job->facts.requester = g_strdup_printf("name%u", i);
+        job->facts.client = g_strdup("c");
+        spool_queue_add(bench.queue, job, NULL);
+        SpoolEntry *entry = spool_queue_take(bench.queue, NOW, &due);
+        spool_queue_give_back(bench.queue, entry);
+        if (entry == bench.entries[1]) {
+            g_assert_cmpuint(i, <, 3);
+            spool_queue_free(bench.queue);
+            return;
+        }
+    }
+    g_assert_not_reached();
+}
+
 /* A wait reckoned by a clock that was set back since is over. */
 static void test_clock(void)
 {
@@ -195,6 +224,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &cases[i], test_order);
     }
     g_test_add_func("/spool-queue/due", test_due);
+    g_test_add_func("/spool-queue/names", test_names);
     g_test_add_func("/spool-queue/clock", test_clock);
     g_test_add_func("/spool-queue/cost", test_cost);
     return g_test_run();

@@ -75,9 +75,13 @@ TOO_MUCH_HEADER = "limit header_bytes_max"
 
 # What is refused: the name, the mail, words that the response must have.
 REFUSED = {
-    "groups 60,000 deep in the headers of an attached mail": (
-        lambda w: mail(w, CSV_PART, rfc822(b"To: " + b"g:" * 30000 + b"\r\nCc: " + b"g:" * 30000 +
-                                           b"\r\n")), TOO_MUCH_HEADER),
+    "groups 60,000 deep in an attached mail": (
+        lambda w: mail(w, CSV_PART, rfc822(b"To: " + b"g:" * 60000 + b"\r\n")), TOO_MUCH_HEADER),
+    "a header of 3 MB in a part": (
+        lambda w: mail(w, CSV_PART, b"X-Long: " + b"y" * 3000000 + b"\r\n\r\nx"), TOO_MUCH_HEADER),
+    "10,000 pieces of a file name": (
+        lambda w: mail(w, CSV_PART, named("Content-Disposition: attachment;" + ";".join(
+            "\r\n filename*%d=a" % n for n in range(10000)))), TOO_MUCH_HEADER),
     "3 MB of empty parts": (
         lambda w: own_type(w, "Content-Type: multipart/mixed; boundary=b", b"--b\r\n\r\n" * 400000),
         "limit mime_parts_max"),
@@ -175,17 +179,12 @@ def forward_part(user):
     return attachment(GOOD_CSV.replace(EVIL, user))
 
 
-# What does no harm, and whose request is carried out. Postfix cuts each header at some 60,000 bytes.
+# What does no harm, and whose request is carried out.
 HARMLESS = {
-    "groups 60,000 deep in an attached mail": lambda w, user: mail(
-        w, forward_part(user), rfc822(b"To: " + b"g:" * 60000 + b"\r\n")),
-    "a header of 3 MB in a part": lambda w, user: mail(
-        w, forward_part(user), b"X-Long: " + b"y" * 3000000 + b"\r\n\r\nx"),
-    "10,000 pieces of a file name": lambda w, user: mail(
-        w, forward_part(user), named("Content-Disposition: attachment;" + ";".join(
-            "\r\n filename*%d=a" % n for n in range(10000)))),
-    "comments 30,000 deep in an attached mail": lambda w, user: mail(
-        w, forward_part(user), rfc822(b"To: " + b"(" * 30000 + b"\r\n")),
+    "groups 20,000 deep in an attached mail": lambda w, user: mail(
+        w, forward_part(user), rfc822(b"To: " + b"g:" * 20000 + b"\r\n")),
+    "comments 20,000 deep in an attached mail": lambda w, user: mail(
+        w, forward_part(user), rfc822(b"To: " + b"(" * 20000 + b"\r\n")),
     "encoded words in an attached mail": lambda w, user: mail(
         w, forward_part(user), rfc822(b"Subject: " + b"=?utf-8?q?=00?= " * 3000 + b"\r\n")),
     "a transfer encoding and a character set that do not exist": lambda w, user: mail(
@@ -437,6 +436,26 @@ def job_of(response):
     return next(line.split()[1] for line in response.text.splitlines() if line.startswith("Job: "))
 
 
+@tap.test("R7.1 guessed passwords hold up neither the real administrator nor anybody else")
+def guessed(world):
+    begin = len(finished(world))
+    with held(world):
+        tap.equal(jobs(world), [], "jobs")
+        guesses = [world.request([forward("guess")], password="guess %d" % n) for n in range(30)]
+        burst(world, guesses, world.admin, "127.0.0.2")
+        real = [world.request([forward("real%d" % n)]) for n in range(2)]
+        burst(world, real[:1], world.admin, "127.0.0.3")
+        burst(world, real[1:], world.admin, "127.0.0.2")
+    answered = [job_of(world.response(raw)) for raw in real]
+    tap.wait_for(lambda: len(finished(world)) >= begin + 32, "the guesses' answers", 50)
+    order = finished(world)[begin:]
+    tap.equal([order.index(each) < 2 for each in answered], [True, True],
+              "the real ones among the answers: %r" % [order.index(each) for each in answered])
+    tap.equal(world.entry(at("guess")), None, "entry")
+    words = {re.sub(r"(Job|Time taken): .*", "", world.response(raw).text) for raw in guesses}
+    tap.equal(len(words), 1, "different answers: %r" % words)
+
+
 @tap.test("R5.2 R7.4 a flood of one administrator holds up no other")
 def flood(world):
     begin = len(finished(world))
@@ -449,32 +468,12 @@ def flood(world):
         burst(world, [same], DASH, "127.0.0.2")
     job = job_of(world.response(single))
     same_job = job_of(world.response(same))
-    tap.wait_for(lambda: len(finished(world)) >= begin + 302, "the flood to end", 50)
     order = finished(world)[begin:]
+    tap.equal(len(jobs(world)) > 0, True, "the flood goes on")
     tap.say("of 300 requests %d were answered before the other's, and %d before the one of a third "
             "who sends by the same client" % (order.index(job), order.index(same_job)))
     tap.equal(order.index(job) < 30, True, "requests before the other's: %d" % order.index(job))
-    tap.equal(order.index(same_job) < 300, True, "requests before the third's")
-
-
-@tap.test("R7.1 guessed passwords hold up neither the real administrator nor anybody else")
-def guessed(world):
-    begin = len(finished(world))
-    with held(world):
-        tap.equal(jobs(world), [], "jobs")
-        guesses = [world.request([forward("guess")], password="guess %d" % n) for n in range(30)]
-        burst(world, guesses, world.admin, "127.0.0.2")
-        real = [world.request([forward("real%d" % n)]) for n in range(2)]
-        burst(world, real[:1], world.admin, "127.0.0.3")
-        burst(world, real[1:], world.admin, "127.0.0.2")
-    jobs = [job_of(world.response(raw)) for raw in real]
-    tap.wait_for(lambda: len(finished(world)) >= begin + 32, "the guesses' answers", 50)
-    order = finished(world)[begin:]
-    tap.equal([order.index(each) < 2 for each in jobs], [True, True],
-              "the real ones among the answers: %r" % [order.index(each) for each in jobs])
-    tap.equal(world.entry(at("guess")), None, "entry")
-    words = {re.sub(r"(Job|Time taken): .*", "", world.response(raw).text) for raw in guesses}
-    tap.equal(len(words), 1, "different answers: %r" % words)
+    tap.equal(order.index(same_job) < 30, True, "before the third's: %d" % order.index(same_job))
 
 
 def forward(user, domain=DOMAIN):
