@@ -129,6 +129,11 @@ def from_odd(world):
             ("two headers", "several From headers", "From: " + admin, "From: " + admin),
             ("two, one of another", "several From headers", "From: x@elsewhere.example",
              "From: " + admin),
+            ("two, one with a blank before its colon", "reason=", "From: " + admin,
+             "From : x@elsewhere.example"),
+            ("two, one with a tab before its colon", "reason=", "From\t: x@elsewhere.example",
+             "From: " + admin),
+            ("a lone CR between two", "reason=", "From: %s\rFrom: x@elsewhere.example" % admin),
             ("two addresses", "several addresses", "From: %s, x@elsewhere.example" % admin),
             ("the same one twice", "several addresses", "From: %s, %s" % (admin, admin)),
             ("two angles", "reason=", "From: <%s> <x@elsewhere.example>" % admin),
@@ -239,6 +244,8 @@ def automatic(world):
                       extra=["Auto-Submitted: " + value])
     batch.ignored("automatic=yes, two headers", "utomatic", sender=night, extra=[
         "Auto-Submitted: auto-generated", "Auto-Submitted: auto-replied"])
+    batch.ignored("a blank before the colon", "utomatic", extra=["Auto-Submitted : auto-replied"])
+    batch.ignored("List-Id, a blank before the colon", "List-Id", extra=["List-Id : <x>"])
     batch.ignored("List-Id", "List-Id", extra=["List-Id: <list.elsewhere.example>"])
     batch.ignored("List-Id and automatic=yes", "List-Id", sender=night,
                   extra=["List-ID: x", "Auto-Submitted: auto-generated"])
@@ -271,6 +278,8 @@ def subjects(world):
         batch.ignored("another %r" % value, "the subject is not PROCESS",
                       subjects=["Subject: " + value])
     batch.ignored("missing", "there is no subject", subjects=[])
+    batch.ignored("twice, a blank before the colon", "several Subject",
+                  subjects=["Subject: PROCESS", "Subject : hello"])
     batch.ignored("twice", "several Subject", subjects=["Subject: PROCESS", "Subject: PROCESS"])
     batch.ignored("logged in", "not PROCESS", subjects=["Subject: hello"],
                   login=(world.admin, world.passwords[world.admin]))
@@ -314,6 +323,7 @@ def keywords(world):
             ("blanks", "has no password", "Password:  \t \n"),
             ("nothing", "has no password", ""),
             ("a quoted line", "has no password", "> " + right),
+            ("a password of 60 kB", "too long", "Password: " + "x" * 60000 + "\n"),
             ("two passwords", "Password: stands in the mail twice", right + "Password: other\n"),
             ("two references", "Batchload: stands in the mail twice",
              right + "Batchload: a\nBatchload: b\n"),
