@@ -71,6 +71,32 @@ def recipients(world):
     tap.equal(len(taken), 1, "jobs")
 
 
+@tap.test("R2.2 R7.5 what a postmaster may not write: told by -t, and the daemon goes on")
+def configuration(world):
+    try:
+        for value in (None, [], ["batch_load@"], ["batch_load"], ["@ibpmail.example"],
+                      ["batch_load@*"], ["b@ibpmail.example", ""]):
+            world.milter.configure({**SETTINGS, "batch_addresses": value})
+            code, words = world.milter.check()
+            tap.equal(code != 0, True, "%r: %s" % (value, words))
+            tap.contains(words, "batch_addresses")
+        world.milter.configure(SETTINGS)
+        with open(world.milter.senders, encoding="utf-8") as file:
+            shipped = file.read()
+        for line in ("x@a.example allow auth=sasl", "x@a.example allow client=10.0.0.0/8",
+                     "a.example allow", "x@a.example permit", "x@a.example allow rows=0",
+                     "x@ allow", "x@a.example"):
+            world.milter.write_senders(line + "\n")
+            code, words = world.milter.check()
+            tap.equal(code != 0, True, "%r: %s" % (line, words))
+    finally:
+        world.milter.configure(SETTINGS)
+    with open(world.milter.senders, "w", encoding="utf-8") as file:
+        file.write(shipped)
+    tap.equal(world.milter.check()[0], 0, world.milter.check()[1])
+    world.fence()
+
+
 @tap.test("R2.4 R2.5 others get the mail untouched, nobody by way of the batch address")
 def others(world):
     def delivered(case):
@@ -455,7 +481,7 @@ def limits(world):
         mail.attachment("x", "x%d" % i) for i in range(15)])
     batch.refused("rows", "rows_max",
                   rows=[forward(world, user()) for _ in range(51)])
-    batch.refused("rows of the grant", ("(rows)", " 2 "), sender="few@" + DOMAIN,
+    batch.refused("rows of the grant", ("limit rows", "more than 2 rows"), sender="few@" + DOMAIN,
                   rows=[forward(world, user()) for _ in range(3)])
     batch.ok("as many rows as the grant has", sender="few@" + DOMAIN,
              rows=[forward(world, user()) for _ in range(2)])
