@@ -6,15 +6,14 @@ what came out of the uninterrupted run.
 BATCHLOAD_ROWS sets the size of the request. With BATCHLOAD_ALL=1 (scripts/check --all) each kill
 has a run of 20,000 rows of its own."""
 
-import json
 import os
 import shutil
 import signal
 import time
 
 import tap
-from harness import World, mail, run, wait_for
-from harness.big import BLOCK, Big, Copies, Gate, difference, snapshot
+from harness import World, mail, message_id_of, wait_for
+from harness.big import BLOCK, Big, Copies, Gate, difference, jobs, snapshot
 
 ALL = os.environ.get("BATCHLOAD_ALL") == "1"
 FULL_ROWS = int(os.environ.get("BATCHLOAD_ROWS", "20000"))
@@ -25,17 +24,8 @@ SECONDS = 300 if not ALL else 600
 
 # --- looking ---
 
-def jobs(world, *options):
-    """What `batchload queue -j` tells; [] while there is no spool yet."""
-    done = run([world.milter.tree.command, "-c", world.milter.conf, "queue", "-j", *options],
-               check=False)
-    if done.returncode:
-        return []
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def the_job(world):
-    found = jobs(world, "-a")
+    found = jobs(world)
     return found[0] if found else None
 
 
@@ -89,10 +79,6 @@ class Run:
         self.world.gate.release()
         self.world.milter.start()
 
-    def identifier(self):
-        return next(line[11:].strip() for line in self.raw.decode().split("\r\n")
-                    if line.lower().startswith("message-id:"))
-
     def end(self, copies=1):
         """Waits for the response; then everything that must hold. copies: most there may be."""
         world = self.world
@@ -104,12 +90,12 @@ class Run:
         self.response = response
         world.fence()
         world.wait_queue(lambda queue: not queue, "Postfix's queue to be empty")
-        found = world.mailbox(world.admin).find("In-Reply-To", self.identifier())
+        found = world.mailbox(world.admin).find("In-Reply-To", message_id_of(self.raw))
         if not 1 <= len(found) <= copies:
             raise AssertionError("%d responses" % len(found))
         names = {str(mail.Response(each).mail["Message-ID"]) for each in found}
         tap.equal(len(names), 1, "Message-IDs of copies")
-        tap.equal([job["state"] for job in jobs(world, "-a")], ["done", "done"],
+        tap.equal([job["state"] for job in jobs(world)], ["done", "done"],
                   "the jobs: this one and the fence")
         return self
 
@@ -327,8 +313,8 @@ def slapd_away(world):
                           "ACTION": "DELETE"}], sender=world.other_admin).results,
               ["deleted"], "the other request is taken back")
     wait_for(lambda: the_job(world)["state"] == "done", "the job to be done", SECONDS)
-    tap.equal(sorted(job["state"] for job in jobs(world, "-a")), ["done"] * 3, "jobs")
-    tap.equal(world.mailbox(world.admin).count("HEADER", "In-Reply-To", this.identifier()), 1,
+    tap.equal(sorted(job["state"] for job in jobs(world)), ["done"] * 3, "jobs")
+    tap.equal(world.mailbox(world.admin).count("HEADER", "In-Reply-To", message_id_of(this.raw)), 1,
               "responses")
     this.rows = world.response(this.raw).rows()
     this.response = world.response(this.raw)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """R5.2: whose turn it is while a large request runs; and how much memory one takes."""
 
-import json
 import os
 import shutil
 import time
 
 import tap
-from harness import MemoryPeak, World, mail, run, wait_for
-from harness.big import wide_rows
+from harness import MemoryPeak, World, mail, wait_for
+from harness.big import jobs, wide_rows
 
 ROWS = 20000
 MEMORY_ROWS = (2000, 12000)
@@ -18,11 +17,8 @@ MEMORY_BOUND_KB = 16 * 1024
 COLLEAGUE = "colleague@otherdomain.example"
 
 
-def jobs(world):
-    """{reference: job} of `batchload queue -aj`."""
-    done = run([world.milter.tree.command, "-c", world.milter.conf, "queue", "-a", "-j"])
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    return {job["reference"]: job for job in found}
+def by_reference(world):
+    return {job["reference"]: job for job in jobs(world)}
 
 
 def small(domain, word):
@@ -43,7 +39,7 @@ def send_large(world, rows, reference):
     head, table = wide_rows(world.domain, rows, reference, clear=True)
     raw = world.request(csv=mail.table(table, head), reference=reference)
     tap.equal(world.send(raw).code, 250, "reply")
-    wait_for(lambda: jobs(world).get(reference, {}).get("slices_done", 0) >= 1,
+    wait_for(lambda: by_reference(world).get(reference, {}).get("slices_done", 0) >= 1,
              "the first slice", 60)
     return raw
 
@@ -60,7 +56,7 @@ def in_order(world):
     tap.equal([world.response(raw).results for raw in raws],
               [["changed"], ["deleted"], ["failed"]], "results")
     tap.contains(world.response(large).text, "processed ok")
-    done = sorted(jobs(world).values(), key=lambda job: job["finished"])
+    done = sorted(jobs(world), key=lambda job: job["finished"])
     tap.equal([job["received"] for job in done], sorted(job["received"] for job in done),
               "order of the ends")
 
@@ -73,11 +69,11 @@ def turns(world):
     for n in range(3):
         for sender, domain, name in ((world.other_admin, world.other_domain, "another domain"),
                                      (COLLEAGUE, world.domain, "the same domain")):
-            before = jobs(world)["large"]["slices_done"]
+            before = by_reference(world)["large"]["slices_done"]
             took.setdefault(name, []).append(
                 ask_small(world, sender, domain, "%s%d-" % (name[:4].strip(), n)))
-            passed.setdefault(name, []).append(jobs(world)["large"]["slices_done"] - before)
-    large = jobs(world)["large"]
+            passed.setdefault(name, []).append(by_reference(world)["large"]["slices_done"] - before)
+    large = by_reference(world)["large"]
     tap.equal(large["state"], "working", "state of the large request")
     tap.say("10 rows were answered within %s s, while so many slices of the large request ended: "
             "%s; it has done %d of %d rows then" % (

@@ -24,7 +24,7 @@ dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_sel
 dist_check_SCRIPTS += tests/e2e_hostile.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py
-dist_check_SCRIPTS += tests/e2e_crash.py tests/e2e_turns.py
+dist_check_SCRIPTS += tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sync.py
 
 # For scripts/check: which tests there are.
 print-tests:

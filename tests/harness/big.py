@@ -4,6 +4,7 @@ compared; a gate before Postfix's response port."""
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -155,6 +156,15 @@ class Big:
                   PASSWORD=self._password("x"))
         self.delete("oldlist%d" % n, "LIST")
         self.delete("there%d" % (n - 7))  # on a large list
+
+
+def jobs(world):
+    """What `batchload queue` tells of all jobs, oldest first; [] while there is no spool."""
+    done = run([world.milter.tree.command, "-c", world.milter.conf, "queue", "-a", "-j"],
+               check=False)
+    if done.returncode:
+        return []
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 # --- the directory ---
