@@ -47,3 +47,10 @@ install-data-local: policy/batchload.conf
 		$(INSTALL_DATA) policy/batchload.conf '$(DESTDIR)$(sysconfdir)/batchload/batchload.conf'
 	test -e '$(DESTDIR)$(sysconfdir)/batchload/senders' || \
 		$(INSTALL_DATA) '$(srcdir)/policy/senders' '$(DESTDIR)$(sysconfdir)/batchload/senders'
+
+# What somebody has edited stays.
+uninstall-local:
+	here='$(DESTDIR)$(sysconfdir)/batchload'; \
+	cmp -s policy/batchload.conf "$$here/batchload.conf" && rm -f "$$here/batchload.conf"; \
+	cmp -s '$(srcdir)/policy/senders' "$$here/senders" && rm -f "$$here/senders"; \
+	rmdir "$$here" 2>/dev/null || :
