@@ -89,6 +89,16 @@ Address *mailbox_from_path(const char *argument)
     return colon != NULL && *colon == ':' ? from_spec(colon + 1) : NULL;
 }
 
+char *mailbox_without_route(const char *argument)
+{
+    const char *start = argument + strspn(argument, " \t");
+    bool angle = *start == '<';
+    if (start[angle] != '@')
+        return NULL;
+    const char *colon = find_unquoted(start, ":>");
+    return colon != NULL && *colon == ':' ? g_strconcat(angle ? "<" : "", colon + 1, NULL) : NULL;
+}
+
 bool mailbox_is_null(const char *argument)
 {
     argument += strspn(argument, " \t");

@@ -143,6 +143,20 @@ static bool is_batch_address(const Mail *mail, const Address *address)
            g_strv_contains((const char *const *)mail->world.config->batch_addresses, address->full);
 }
 
+/* Takes text over. */
+static void add_batch_recipient(Mail *mail, char *text)
+{
+    if (g_hash_table_contains(mail->batch_seen, text)) {
+        g_free(text);
+    } else if (mail->batch->len >= SESSION_RECIPIENTS_MAX) {
+        mail->overflow = true;
+        g_free(text);
+    } else {
+        g_ptr_array_add(mail->batch, text);
+        g_hash_table_add(mail->batch_seen, text);
+    }
+}
+
 SessionVerdict session_recipient(Session *session, const char *argument)
 {
     Mail *mail = &session->mail;
@@ -153,15 +167,12 @@ SessionVerdict session_recipient(Session *session, const char *argument)
     }
     if (mail->batch_address == NULL)
         mail->batch_address = g_strdup(address->full);
-    if (g_hash_table_contains(mail->batch_seen, argument))
-        return SESSION_CONTINUE;
-    if (mail->batch->len >= SESSION_RECIPIENTS_MAX) {
-        mail->overflow = true;
-        return SESSION_CONTINUE;
-    }
-    char *exact = g_strdup(argument);
-    g_ptr_array_add(mail->batch, exact);
-    g_hash_table_add(mail->batch_seen, exact);
+    add_batch_recipient(mail, g_strdup(argument));
+    /* Postfix has taken the route off when the recipient is to be deleted; what does not fit does
+     * no harm there. */
+    char *direct = mailbox_without_route(argument);
+    if (direct != NULL)
+        add_batch_recipient(mail, direct);
     return SESSION_CONTINUE;
 }
 

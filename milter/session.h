@@ -51,7 +51,8 @@ SessionVerdict session_body(Session *session, gconstpointer data, gsize size);
 SessionVerdict session_end(Session *session);
 void session_abort(Session *session);
 
-/* Exact RCPT strings of the batch recipients; owned by the session. */
+/* Exact RCPT strings of the batch recipients, those with a route also without it; owned by the
+ * session. */
 GPtrArray *session_batch_recipients(const Session *session);
 bool session_all_ours(const Session *session);
 /* Text of SESSION_REJECT ("5.7.1 …", no CR LF, '%' doubled by the caller); owned by the session. */

@@ -387,14 +387,19 @@ static void test_recipients(Fixture *f, gconstpointer data)
 {
     (void)data;
     const Case row = {.to = "<x@y.org>|<BATCH_load@ibpmail.com>|" US "|" US
-                            "|<\"second\"@IBPMAIL.com>"};
+                            "|<\"second\"@IBPMAIL.com>|<@relay.org:batch_LOAD@ibpmail.com>"
+                            "|@relay.org:second@ibpmail.com"};
     g_autoptr(Session) session = session_new(NULL);
     g_assert_cmpint(send_mail(session, f, &row, "<r@test>"), ==, SESSION_TAKE);
     GPtrArray *exact = session_batch_recipients(session);
-    g_assert_cmpuint(exact->len, ==, 3);
+    g_assert_cmpuint(exact->len, ==, 7);
     g_assert_cmpstr(g_ptr_array_index(exact, 0), ==, "<BATCH_load@ibpmail.com>");
     g_assert_cmpstr(g_ptr_array_index(exact, 1), ==, US);
     g_assert_cmpstr(g_ptr_array_index(exact, 2), ==, "<\"second\"@IBPMAIL.com>");
+    g_assert_cmpstr(g_ptr_array_index(exact, 3), ==, "<@relay.org:batch_LOAD@ibpmail.com>");
+    g_assert_cmpstr(g_ptr_array_index(exact, 4), ==, "<batch_LOAD@ibpmail.com>");
+    g_assert_cmpstr(g_ptr_array_index(exact, 5), ==, "@relay.org:second@ibpmail.com");
+    g_assert_cmpstr(g_ptr_array_index(exact, 6), ==, "second@ibpmail.com");
     g_assert_false(session_all_ours(session));
     const Case next = {.to = "<second@ibpmail.com>"};
     g_assert_cmpint(send_mail(session, f, &next, "<s@test>"), ==, SESSION_TAKE);
