@@ -154,8 +154,12 @@ check_PROGRAMS += test-config
 test_config_SOURCES = lib/test-config.c
 test_config_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-job
-test_job_SOURCES = lib/test-job.c
+test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h
 test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+# Faults are put between lib/job and the rooms that it calls.
+test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=spool_job_done \
+	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
+	-Wl,--wrap=spool_response_stored
 check_PROGRAMS += test-parse
 test_parse_SOURCES = lib/test-parse.c
 test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-fixture.h"
+#include "lib/password.h"
+#include "tests/operations.h"
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* --- the directory --- */
+
+static void apply(SlapdFixture *slapd, GPtrArray *changes)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
+    g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_assert_no_error(error);
+    for (guint i = 0; i < changes->len; i++)
+        g_ptr_array_add(writes, write_new(changes->pdata[i], NULL));
+    g_assert_cmpint(directory_apply(directory, writes, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    for (guint i = 0; i < writes->len; i++)
+        g_assert_cmpint(((Write *)writes->pdata[i])->state, ==, WRITE_DONE);
+}
+
+static void add_account(SlapdFixture *slapd, GPtrArray *changes, const char *address,
+                        const char *clear)
+{
+    g_autoptr(Secret) hash = password_hash(clear);
+    g_autofree char *text = g_strdup_printf("ADD FULL %s PASSWORD=%s", address, hash);
+    g_autofree char *mailbox = g_uuid_string_random();
+    g_autoptr(Operation) operation = test_operation(1, text);
+    g_ptr_array_add(
+        changes, profile_add(slapd->profile, operation, operation->password, mailbox, "before/1"));
+}
+
+SlapdFixture *job_fixture_slapd(void)
+{
+    static const char *const domains[] = {"one.example", "two.example", NULL};
+    SlapdFixture *slapd = slapd_fixture_new(domains);
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    add_account(slapd, changes, "admin@one.example", JOB_FIXTURE_PASSWORD);
+    add_account(slapd, changes, "admin@two.example", JOB_FIXTURE_PASSWORD);
+    apply(slapd, changes);
+    return slapd;
+}
+
+static GPtrArray *find(const SlapdFixture *slapd, const char *filter)
+{
+    static const char *const attributes[] = {"mail", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
+    g_autoptr(GPtrArray) entries = NULL;
+    directory_search(directory, slapd->base, DIRECTORY_SCOPE_SUB, filter, attributes, 5000,
+                     &entries, &error);
+    g_assert_no_error(error);
+    return g_steal_pointer(&entries);
+}
+
+void job_fixture_reset(SlapdFixture *slapd)
+{
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    g_autoptr(GPtrArray) entries =
+        find(slapd, "(&(mail=*)(!(mail=admin@one.example))(!(mail=admin@two.example)))");
+    for (guint i = 0; i < entries->len; i++)
+        g_ptr_array_add(changes, profile_delete(slapd->profile, entries->pdata[i]));
+    add_account(slapd, changes, "ben@one.example", "old");
+    add_account(slapd, changes, "cleo@one.example", "old");
+    apply(slapd, changes);
+}
+
+unsigned job_fixture_entries(const JobFixture *fixture, const char *address)
+{
+    g_autofree char *filter = g_strdup_printf("(mail=%s)", address);
+    g_autoptr(GPtrArray) entries = find(fixture->slapd, filter);
+    return entries->len;
+}
+
+/* --- files --- */
+
+static char *in_folder(const JobFixture *fixture, const char *name)
+{
+    return g_build_filename(fixture->folder, name, NULL);
+}
+
+static void write_file(const JobFixture *fixture, const char *name, const char *text, int mode)
+{
+    g_autofree char *path = in_folder(fixture, name);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_cmpint(g_chmod(path, mode), ==, 0);
+}
+
+static void remove_tree(const char *path)
+{
+    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (folder && (name = g_dir_read_name(folder))) {
+        g_autofree char *inner = g_build_filename(path, name, NULL);
+        if (g_unlink(inner) != 0)
+            remove_tree(inner);
+    }
+    g_rmdir(path);
+}
+
+static Config *make_config(const JobFixture *fixture)
+{
+    g_autofree char *profile =
+        g_test_build_filename(G_TEST_DIST, "policy", "profiles", "default.conf", NULL);
+    g_autofree char *parser = g_test_build_filename(G_TEST_BUILT, "batchload-parse", NULL);
+    g_autofree char *path = in_folder(fixture, "batchload.conf");
+    g_autofree char *text = g_strdup_printf(
+        "profile = \"%s\"\nparser = \"%s\"\nbatch_addresses = { \"batch@service.example\" }\n"
+        "submit = \"sendmail:%s/sendmail\"\nrefusal_pause = 0\nlog = stderr\nworkers = 2\n"
+        "spool {\n directory = \"%s/spool\"\n key_file = \"%s/key\"\n}\n"
+        "directory {\n uri = \"%s\"\n base = \"%s\"\n bind_dn = \"%s\"\n"
+        " bind_password_file = \"%s/password\"\n connect_seconds = 1\n answer_seconds = 5\n}\n",
+        profile, parser, fixture->folder, fixture->folder, fixture->folder, fixture->slapd->uri,
+        fixture->slapd->base, fixture->slapd->root_dn, fixture->folder);
+    g_autoptr(GError) error = NULL;
+    write_file(fixture, "password", fixture->slapd->root_password, 0600);
+    write_file(fixture, "batchload.conf", text, 0600);
+    Config *config = config_load(path, &error);
+    g_assert_no_error(error);
+    return config;
+}
+
+/* --- the whole --- */
+
+void job_fixture_open(JobFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->spool = spool_open(&fixture->config->spool, &error);
+    g_assert_no_error(error);
+    fixture->worker = job_worker_new(fixture->config, fixture->spool, NULL, NULL, &error);
+    g_assert_no_error(error);
+}
+
+void job_fixture_close(JobFixture *fixture)
+{
+    g_clear_pointer(&fixture->worker, job_worker_free);
+    g_clear_pointer(&fixture->spool, spool_close);
+}
+
+JobFixture *job_fixture_new(SlapdFixture *slapd)
+{
+    g_autoptr(GError) error = NULL;
+    JobFixture *fixture = g_new0(JobFixture, 1);
+    fixture->slapd = slapd;
+    fixture->folder = g_dir_make_tmp("bl-job-XXXXXX", NULL);
+    g_assert_nonnull(fixture->folder);
+    g_autofree char *box = in_folder(fixture, "box");
+    g_autofree char *script =
+        g_strdup_printf("#!/bin/sh\ncd '%s' || exit 75\ncode=$(cat code)\n"
+                        "file=$(mktemp taken.XXXXXX)\ncat >\"$file\"\n"
+                        "if [ \"$code\" = 0 ]; then mv \"$file\" box; else rm \"$file\"; fi\n"
+                        "exit \"$code\"\n",
+                        fixture->folder);
+    g_assert_cmpint(g_mkdir(box, 0700), ==, 0);
+    write_file(fixture, "sendmail", script, 0700);
+    job_fixture_mta(fixture, 0);
+    fixture->config = make_config(fixture);
+    seal_key_create(fixture->config->spool.key_file, &error);
+    g_assert_no_error(error);
+    job_fixture_open(fixture);
+    return fixture;
+}
+
+void job_fixture_free(JobFixture *fixture)
+{
+    if (!fixture)
+        return;
+    job_fixture_close(fixture);
+    config_unref(fixture->config);
+    remove_tree(fixture->folder);
+    g_free(fixture->folder);
+    g_free(fixture);
+}
+
+void job_fixture_mta(JobFixture *fixture, int code)
+{
+    g_autofree char *text = g_strdup_printf("%d\n", code);
+    write_file(fixture, "code", text, 0600);
+}
+
+unsigned job_fixture_responses(const JobFixture *fixture)
+{
+    g_autofree char *box = in_folder(fixture, "box");
+    g_autoptr(GDir) folder = g_dir_open(box, 0, NULL);
+    unsigned count = 0;
+    while (g_dir_read_name(folder))
+        count++;
+    return count;
+}
+
+char *job_fixture_response(const JobFixture *fixture)
+{
+    g_autofree char *box = in_folder(fixture, "box");
+    g_autoptr(GDir) folder = g_dir_open(box, 0, NULL);
+    const char *name = g_dir_read_name(folder);
+    char *text = NULL;
+    if (name) {
+        g_autofree char *path = g_build_filename(box, name, NULL);
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    }
+    return text;
+}
+
+/* --- jobs --- */
+
+char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
+                       const char *password, const char *csv)
+{
+    g_autofree char *message_id = g_uuid_string_random();
+    g_autofree char *id_header = g_strdup_printf("<%s@x>", message_id);
+    JobFacts facts = {
+        .requester = (char *)requester,
+        .batch_address = (char *)"batch@service.example",
+        .grant = (char *)grant,
+        .own_key = true,
+        .client = (char *)"192.0.2.1",
+        .queue_id = (char *)"4Xyz",
+        .message_id = id_header,
+        .subject = (char *)"PROCESS",
+    };
+    g_autofree char *head = g_strdup_printf("From: %s\r\nSubject: PROCESS\r\nMIME-Version: 1.0\r\n"
+                                            "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+                                            requester);
+    g_autoptr(GString) body = g_string_new(NULL);
+    g_string_printf(body, "--b\r\n\r\nPassword: %s\r\nBatchload: ref-1\r\n", password);
+    if (csv)
+        g_string_append_printf(
+            body, "--b\r\nContent-Type: text/csv; name=batchload.csv\r\n\r\n%s\r\n", csv);
+    g_string_append(body, "--b--\r\n");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolIntake) intake = spool_intake_new(fixture->spool, &error);
+    char *id = NULL;
+    g_assert_no_error(error);
+    g_assert_true(spool_intake_header(intake, head, strlen(head), &error));
+    g_assert_true(spool_intake_body(intake, body->str, body->len, &error));
+    g_assert_cmpint(spool_intake_commit(intake, &facts, &id, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    return id;
+}
+
+static bool step(JobFixture *fixture, JobState *state)
+{
+    g_autoptr(SpoolClaim) claim = NULL;
+    g_autoptr(GError) error = NULL;
+    gint64 due;
+    Answer answer = spool_claim(fixture->spool, &claim, &due, &error);
+    g_assert_no_error(error);
+    if (answer != ANSWER_YES)
+        return false;
+    job_step(fixture->worker, claim);
+    *state = spool_claim_job(claim)->state;
+    return true;
+}
+
+JobState job_fixture_step(JobFixture *fixture)
+{
+    JobState state = JOB_STATE_COUNT;
+    g_assert_true(step(fixture, &state));
+    return state;
+}
+
+void job_fixture_run(JobFixture *fixture)
+{
+    JobState state;
+    while (step(fixture, &state))
+        ;
+}
+
+Job *job_fixture_job(JobFixture *fixture, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    Job *job = NULL;
+    g_assert_cmpint(spool_find(fixture->spool, id, &job, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    return job;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_JOB_FIXTURE_H
+#define BATCHLOAD_JOB_FIXTURE_H
+
+#include "lib/job.h"
+#include "tests/slapd-fixture.h"
+
+/* For tests: a configuration, a spool, a worker and an MTA that keeps what it is given, around a
+ * slapd in which admin@one.example and admin@two.example have JOB_FIXTURE_PASSWORD. */
+#define JOB_FIXTURE_PASSWORD "Canary-3f9Qz-Admin"
+#define JOB_FIXTURE_SECRET "Canary-7tRw2-User"
+#define JOB_FIXTURE_HEAD "DOMAIN;USER;TYPE;ACTION;PASSWORD;MAILFORWARD;LIST MEMBER;DESCRIPTION\n"
+
+typedef struct {
+    char *folder; /* removed at the end */
+    SlapdFixture *slapd;
+    Config *config;
+    Spool *spool;
+    JobWorker *worker;
+} JobFixture;
+
+/* The slapd for job_fixture_new(), with domains one.example and two.example. */
+SlapdFixture *job_fixture_slapd(void);
+/* Every other entry than the administrators' goes; ben@ and cleo@one.example come. */
+void job_fixture_reset(SlapdFixture *slapd);
+
+JobFixture *job_fixture_new(SlapdFixture *slapd);
+void job_fixture_free(JobFixture *fixture);
+/* Spool and worker only. */
+void job_fixture_close(JobFixture *fixture);
+void job_fixture_open(JobFixture *fixture);
+
+/* Takes in a mail of a requester under a grant; csv NULL: without attachment. The id, owned by the
+ * caller. */
+char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
+                       const char *password, const char *csv);
+
+/* The next step; asserts that there is one. The state after it. */
+JobState job_fixture_step(JobFixture *fixture);
+/* Until nothing is ready. */
+void job_fixture_run(JobFixture *fixture);
+Job *job_fixture_job(JobFixture *fixture, const char *id);
+
+/* How the MTA ends from now on (sysexits). */
+void job_fixture_mta(JobFixture *fixture, int code);
+/* What it has taken: number, and the text of one of them (NULL: none), owned by the caller. */
+unsigned job_fixture_responses(const JobFixture *fixture);
+char *job_fixture_response(const JobFixture *fixture);
+
+/* Entries that bear an address below the base. */
+unsigned job_fixture_entries(const JobFixture *fixture, const char *address);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobFixture, job_fixture_free)
+
+#endif
