@@ -463,6 +463,26 @@ def proof(world):
     world.fence()
 
 
+@tap.test("R7.2 an empty or missing password never reaches the directory: refused while it is away")
+def never_tried(world):
+    raws = []
+    world.slapd.kill()
+    try:
+        for password in ("", "  ", None):
+            raw = world.request([forward(world, user())], password=password)
+            sent = world.send(raw)
+            tap.equal(sent.code, 250, repr(sent))
+            raws.append(raw)
+            tap.wait_for(lambda q=sent.queue_id: [
+                line for line in lines_of(world, q) if "action=refuse" in line], "the refusal")
+            tap.equal([line for line in lines_of(world, sent.queue_id) if "action=wait" in line
+                       and "received" in line], [], "waits")
+    finally:
+        world.slapd.start()
+    for raw in raws:
+        tap.contains(world.response(raw).text, "The mail has no password.")
+
+
 # --- handing over ---
 
 @tap.test("R4.10 the MTA refuses the response for good: answer failed, kept, told to the operator")
