@@ -132,7 +132,9 @@ def main(top, *words):
     finally:
         nursery.close()
     passed, failed, skipped = map(sum, zip(*results))
-    say("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
+    if skipped:
+        say("%d skipped" % skipped)
+    say("%d passed, %d failed" % (passed, failed))
     return 1 if failed or not passed else 0
 
 
