@@ -124,6 +124,8 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
     unsigned count = 0;
     for (;;) {
         TableRow *row = NULL;
+        if (!job_goes_on(worker, error))
+            return false;
         Answer answer = table_reader_next(reader, &row, error);
         if (answer == ANSWER_UNKNOWN)
             return false;

@@ -14,13 +14,15 @@ struct JobWorker {
     Directory *directory;
     PlanHasGrantFunc has_grant;
     gpointer has_grant_data;
+    int stopping; /* atomic */
 };
 
 /* Most bytes of cells in one slice: a slice of wide rows ends before slice_rows. */
 #define JOB_SLICE_BYTES_MAX (4u * 1024 * 1024)
 
 typedef enum {
-    JOB_ERROR_BROKEN, /* what the spool gave back has a shape that was never stored */
+    JOB_ERROR_BROKEN,  /* what the spool gave back has a shape that was never stored */
+    JOB_ERROR_STOPPED, /* the worker is to stop: nothing is wrong with the job */
 } JobError;
 #define JOB_ERROR (job_error_quark())
 GQuark job_error_quark(void);
@@ -29,6 +31,9 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error);   /* RECEIV
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKING */
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error);   /* SENDING */
+
+/* Asked now and then by long steps: false with JOB_ERROR_STOPPED. */
+bool job_goes_on(JobWorker *worker, GError **error);
 
 /* The grant the job was accepted under. NULL with GRANT_ERROR. Caller owns it. */
 Grant *job_grant(const Job *job, GError **error);

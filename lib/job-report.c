@@ -6,6 +6,7 @@
 
 /* Rows and outcomes of a job, slice by slice. */
 typedef struct {
+    JobWorker *worker;
     SpoolClaim *claim;
     TableHead *head;
     unsigned slice;     /* the next to be loaded */
@@ -40,6 +41,8 @@ static bool reader_rewind(gpointer data, GError **error)
 static bool reader_load(Reader *reader, GError **error)
 {
     reader_drop(reader);
+    if (!job_goes_on(reader->worker, error))
+        return false;
     g_autoptr(GVariant) rows = spool_slice_rows(reader->claim, reader->slice, error);
     if (!rows)
         return false;
@@ -95,8 +98,7 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
 
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    (void)worker;
-    g_auto(Reader) reader = {0};
+    g_auto(Reader) reader = {.worker = worker};
     if (!reader_init(&reader, claim, error))
         return false;
     ResponseSource source = {reader.head, reader_rewind, reader_next, &reader};

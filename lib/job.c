@@ -29,6 +29,19 @@ void job_worker_free(JobWorker *worker)
     g_free(worker);
 }
 
+void job_worker_stop(JobWorker *worker)
+{
+    g_atomic_int_set(&worker->stopping, 1);
+}
+
+bool job_goes_on(JobWorker *worker, GError **error)
+{
+    if (!g_atomic_int_get(&worker->stopping))
+        return true;
+    g_set_error_literal(error, JOB_ERROR, JOB_ERROR_STOPPED, "the daemon stops");
+    return false;
+}
+
 unsigned job_pause(unsigned attempts)
 {
     return attempts >= 9 ? PAUSE_MAX : MIN(1u << attempts, PAUSE_MAX);
@@ -74,6 +87,7 @@ void job_step(JobWorker *worker, SpoolClaim *claim)
     JobState state = spool_claim_job(claim)->state;
     g_autoptr(GError) error = NULL;
     g_return_if_fail(state < JOB_STATE_COUNT && stages[state]);
-    if (!stages[state](worker, claim, &error))
+    if (!stages[state](worker, claim, &error) &&
+        !g_error_matches(error, JOB_ERROR, JOB_ERROR_STOPPED))
         job_wait(claim, error);
 }

@@ -22,6 +22,10 @@ void job_worker_free(JobWorker *worker);
  * Never fails as a whole: what goes wrong is logged with the job's queue id and kept in the job. */
 void job_step(JobWorker *worker, SpoolClaim *claim);
 
+/* Long steps (opening a job, building its response) end without a result, and are done again after
+ * the next start; a slice is finished. Any thread; for good. */
+void job_worker_stop(JobWorker *worker);
+
 /* Pause before attempt n + 1, in seconds: 1, 2, 4, … 300. */
 unsigned job_pause(unsigned attempts);
 

@@ -407,6 +407,32 @@ static void test_half_applied(void)
     g_assert_cmpuint(job_fixture_responses(fixture), ==, 2);
 }
 
+/* A stop does not wait for 300,000 rows to be read or told, and is no fault of the job. */
+static void test_stopped(void)
+{
+    static const JobState states[] = {JOB_RECEIVED, JOB_REPORTING};
+    g_autoptr(JobFixture) fixture = begin();
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
+        g_autoptr(Job) before = job_fixture_job(fixture, id);
+        while (before->state != states[i]) {
+            job_fixture_step(fixture);
+            job_free(before);
+            before = job_fixture_job(fixture, id);
+        }
+        job_worker_stop(fixture->worker);
+        g_assert_cmpint(job_fixture_step(fixture), ==, states[i]);
+        g_autoptr(Job) after = job_fixture_job(fixture, id);
+        g_assert_cmpuint(after->attempts, ==, 0);
+        g_assert_null(after->waiting);
+        job_fixture_close(fixture);
+        job_fixture_open(fixture);
+    }
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    assert_rows(fixture, id);
+}
+
 /* --- the response --- */
 
 /* R4.1: what the MTA has taken is not sent again because its mark can't be written. */
@@ -477,6 +503,7 @@ int main(int argc, char **argv)
     g_test_add_func("/job/slices", test_slices);
     g_test_add_func("/job/killed", test_killed);
     g_test_add_func("/job/half-applied", test_half_applied);
+    g_test_add_func("/job/stopped", test_stopped);
     g_test_add_func("/job/R4.1/mark-fails", test_mark_fails);
     g_test_add_func("/job/mta-away", test_mta_away);
     g_test_add_func("/job/R4.10/mta-refuses", test_mta_refuses);

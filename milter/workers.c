@@ -22,7 +22,7 @@ typedef struct {
 /* One of the workers tidies up once an hour. */
 static void expire_sometimes(Workers *workers)
 {
-    gint64 now = g_get_real_time();
+    gint64 now = g_get_monotonic_time();
     g_mutex_lock(&workers->lock);
     bool due = now >= workers->expire_after;
     if (due)
@@ -92,6 +92,8 @@ void workers_stop(Workers *workers)
     if (!workers)
         return;
     g_atomic_int_set(&workers->stopping, 1);
+    for (unsigned i = 0; i < workers->hands->len; i++)
+        job_worker_stop(g_ptr_array_index(workers->hands, i));
     spool_wake(workers->spool);
     for (unsigned i = 0; i < workers->threads->len; i++)
         g_thread_join(g_ptr_array_index(workers->threads, i));

@@ -11,7 +11,7 @@ typedef struct Workers Workers;
 Workers *workers_start(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
                        GError **error);
 
-/* Lets running steps finish, then returns; main thread. Frees. */
+/* Lets running slices and hand-overs finish, then returns; main thread. Frees. */
 void workers_stop(Workers *workers);
 
 #endif
