@@ -38,16 +38,10 @@ static char *domain_of(const char *address)
 }
 
 /* Without the angle brackets, as GMime wants it. */
-static char *bare_message_id(const Job *job)
+static char *message_id_of(const Job *job)
 {
     g_autofree char *domain = domain_of(job->facts.batch_address);
     return g_strdup_printf("%s.batchload@%s", job->id, domain);
-}
-
-char *response_message_id(const Job *job)
-{
-    g_autofree char *bare = bare_message_id(job);
-    return g_strdup_printf("<%s>", bare);
 }
 
 /* --- the text --- */
@@ -269,7 +263,7 @@ static GMimeMessage *make_message(const Report *report)
 {
     const Job *job = report->job;
     GMimeMessage *message = g_mime_message_new(FALSE);
-    g_autofree char *subject = make_subject(report), *id = bare_message_id(job);
+    g_autofree char *subject = make_subject(report), *id = message_id_of(job);
     g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(report->now / G_USEC_PER_SEC);
     g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_FROM, NULL, job->facts.batch_address);
     g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_TO, NULL, job->facts.requester);

@@ -25,12 +25,9 @@ typedef struct {
 } ResponseSource;
 
 /* Writes the whole message (RFC 5322, CRLF, 7 bit) for a job in REPORTING to out, which stays
- * open. Message-ID is derived from the job. now: g_get_real_time(), for Date and how long it
- * took. false with the error of source or out. One thread. */
+ * open. Message-ID is <JOB.batchload@domain of the batch address>. now: g_get_real_time(), for Date
+ * and how long it took. false with the error of source or out. One thread. */
 bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
                     GError **error);
-
-/* <job.batchload@domain of the batch address>; owned by the caller. */
-char *response_message_id(const Job *job);
 
 #endif

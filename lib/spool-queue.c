@@ -68,11 +68,6 @@ SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
     return entry;
 }
 
-unsigned spool_queue_length(const SpoolQueue *queue)
-{
-    return queue->entries->len;
-}
-
 /* --- domains --- */
 
 static bool has_all(char **domains)

@@ -48,8 +48,6 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);
 /* Ends a claim. A finished job's entry is freed. */
 void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry);
 
-unsigned spool_queue_length(const SpoolQueue *queue);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolQueue, spool_queue_free)
 
 #endif

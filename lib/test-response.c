@@ -484,13 +484,6 @@ static void test_flat(void)
 #endif
 }
 
-static void test_message_id(void)
-{
-    Job job = make_job(NULL, NULL);
-    g_autofree char *id = response_message_id(&job);
-    g_assert_cmpstr(id, ==, "<20261120-K7M2QP.batchload@ibpmail.com>");
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -504,6 +497,5 @@ int main(int argc, char **argv)
     g_test_add_func("/response/references (R4.2)", test_references);
     g_test_add_func("/response/failures", test_failures);
     g_test_add_func("/response/300,000 rows", test_flat);
-    g_test_add_func("/response/message-id (R4.1)", test_message_id);
     return g_test_run();
 }

@@ -49,11 +49,6 @@ void world_unref(World *world)
     g_free(world);
 }
 
-SenderTable *world_senders(const World *world)
-{
-    return world->senders;
-}
-
 void callbacks_set_world(World *world)
 {
     World *next = world != NULL ? world_ref(world) : NULL;

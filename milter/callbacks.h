@@ -15,7 +15,6 @@ typedef struct World World;
 World *world_new(Config *config, SenderTable *senders, Spool *spool);
 World *world_ref(World *world);
 void world_unref(World *world);
-SenderTable *world_senders(const World *world);
 
 /* The snapshot for mails that begin from now on; keeps a reference of its own. NULL: none, mails
  * are deferred. Any thread. libmilter hands no data to its callbacks, so this one pointer is
