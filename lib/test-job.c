@@ -407,6 +407,26 @@ static void test_half_applied(void)
     g_assert_cmpuint(job_fixture_responses(fixture), ==, 2);
 }
 
+/* A row that was planned under other rules, and would have to be planned anew, ends in its words.
+ */
+static void test_rules_changed(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    fixture->config->rules.modify_requires_password = false;
+    g_autofree char *id =
+        job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD,
+                         JOB_FIXTURE_HEAD "one.example;ben;FULL;MODIFY;;;;text\n");
+    g_assert_true(work_and_die(fixture, KILL_INTENT, 0));
+    slapd_fixture_ldif(slapd,
+                       "dn: mail=ben@one.example,ou=one.example,ou=domains,dc=example,dc=org\n"
+                       "changetype: modify\nreplace: title\ntitle: other\n\n");
+    fixture->config->rules.modify_requires_password = true;
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autofree char *mail = job_fixture_response(fixture);
+    assert_holds(mail, "rules changed while the row was worked on");
+}
+
 /* A stop does not wait for 300,000 rows to be read or told, and is no fault of the job. */
 static void test_stopped(void)
 {
@@ -503,6 +523,7 @@ int main(int argc, char **argv)
     g_test_add_func("/job/slices", test_slices);
     g_test_add_func("/job/killed", test_killed);
     g_test_add_func("/job/half-applied", test_half_applied);
+    g_test_add_func("/job/rules-changed", test_rules_changed);
     g_test_add_func("/job/stopped", test_stopped);
     g_test_add_func("/job/R4.1/mark-fails", test_mark_fails);
     g_test_add_func("/job/mta-away", test_mta_away);
