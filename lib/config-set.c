@@ -311,30 +311,56 @@ static bool take_locals(const ConfigSetting *setting, ConfigDraft *draft, const 
     return true;
 }
 
+/* A scheme in the words of the configuration. */
+typedef struct {
+    const char *name;
+    unsigned bit; /* in a file */
+    PasswordScheme scheme;
+} SchemeName;
+
+static const SchemeName scheme_names[] = {
+    {"{CRYPT}$6$", PASSWORD_CRYPT_SHA512, PASSWORD_SCHEME_SHA512},
+    {"{CRYPT}$y$", PASSWORD_CRYPT_YESCRYPT, PASSWORD_SCHEME_YESCRYPT},
+    {"{ARGON2}", PASSWORD_ARGON2, PASSWORD_SCHEME_ARGON2},
+    {"{SSHA512}", PASSWORD_SSHA512, PASSWORD_SCHEME_SSHA512},
+};
+
+static const SchemeName *find_scheme(const char *name, GError **error)
+{
+    g_autofree char *shown = text_printable(name, -1, SHOWN_MAX);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(scheme_names); i++)
+        if (g_ascii_strcasecmp(name, scheme_names[i].name) == 0)
+            return &scheme_names[i];
+    wrong(error, "\"%s\" is not one of {CRYPT}$6$, {CRYPT}$y$, {ARGON2}, {SSHA512}", shown);
+    return NULL;
+}
+
+static bool take_scheme(const ConfigSetting *setting, ConfigDraft *draft, const char *const *values,
+                        GError **error)
+{
+    const SchemeName *found;
+
+    /* the directory would have to be told the password in clear after the entry is made */
+    if (g_ascii_strcasecmp(values[0], "server") == 0)
+        return wrong(error, "\"server\" is not available yet");
+    found = find_scheme(values[0], error);
+    if (found == NULL)
+        return false;
+    *(PasswordScheme *)place(setting, draft) = found->scheme;
+    return true;
+}
+
 static bool take_schemes(const ConfigSetting *setting, ConfigDraft *draft,
                          const char *const *values, GError **error)
 {
-    static const struct {
-        const char *name;
-        unsigned bits;
-    } names[] = {
-        {"{CRYPT}$6$", PASSWORD_CRYPT_SHA512},
-        {"{CRYPT}$y$", PASSWORD_CRYPT_YESCRYPT},
-        {"{ARGON2}", PASSWORD_ARGON2},
-        {"{SSHA512}", PASSWORD_SSHA512},
-    };
     unsigned accepted = 0;
 
     for (gsize i = 0; values[i] != NULL; i++) {
-        gsize j = 0;
-        while (j < G_N_ELEMENTS(names) && g_ascii_strcasecmp(values[i], names[j].name) != 0)
-            j++;
-        if (j == G_N_ELEMENTS(names)) {
-            g_autofree char *shown = text_printable(values[i], -1, SHOWN_MAX);
-            return wrong(error, "\"%s\" is not one of {CRYPT}$6$, {CRYPT}$y$, {ARGON2}, {SSHA512}",
-                         shown);
-        }
-        accepted |= names[j].bits;
+        const SchemeName *found = find_scheme(values[i], error);
+        if (found == NULL)
+            return false;
+        accepted |= found->bit;
     }
     *(unsigned *)place(setting, draft) = accepted;
     return true;
@@ -377,6 +403,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     LIST("reserved_addresses", take_locals, reserved_addresses,
          "postmaster abuse root hostmaster mailer-daemon"),
     TOP("modify_requires_password", take_bool, rules.modify_requires_password, "yes"),
+    TOP("password_scheme", take_scheme, password_scheme, "{CRYPT}$6$"),
     LIST("hash_schemes", take_schemes, rules.hash_schemes,
          "{CRYPT}$6$ {CRYPT}$y$ {ARGON2} {SSHA512}"),
     NUMBER("", "slice_rows", take_count, slice_rows, 1, 5000, "500"),

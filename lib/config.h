@@ -6,6 +6,7 @@
 #include "lib/directory.h"
 #include "lib/log.h"
 #include "lib/operation.h"
+#include "lib/password.h"
 #include "lib/profile.h"
 #include "lib/request.h"
 #include "lib/spool.h"
@@ -36,6 +37,7 @@ typedef struct {
     RequestLimits request;
     TableLimits table;
     OperationRules rules;
+    PasswordScheme password_scheme;
     unsigned slice_rows;
     unsigned list_members_max;
     unsigned proof_wait;    /* seconds a job may wait unproven for the directory */

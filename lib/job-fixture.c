@@ -24,7 +24,7 @@ static void apply(SlapdFixture *slapd, GPtrArray *changes)
 static void add_account(SlapdFixture *slapd, GPtrArray *changes, const char *address,
                         const char *clear)
 {
-    g_autoptr(Secret) hash = password_hash(clear);
+    g_autoptr(Secret) hash = password_hash(clear, PASSWORD_SCHEME_SHA512);
     g_autofree char *text = g_strdup_printf("ADD FULL %s PASSWORD=%s", address, hash);
     g_autofree char *mailbox = g_uuid_string_random();
     g_autoptr(Operation) operation = test_operation(1, text);

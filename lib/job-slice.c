@@ -169,6 +169,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
         .batch_addresses = (const char *const *)config->batch_addresses,
         .reserved_locals = (const char *const *)config->reserved_addresses,
         .list_members_max = config->list_members_max,
+        .password_scheme = config->password_scheme,
     };
     bool again = false;
     g_autoptr(GPtrArray) planned = slice_intent(&context, claim, &slice, &again, error);

@@ -26,6 +26,7 @@
 #define SHA512_BYTES 64
 #define SSHA512_SALT_MIN 4
 #define SSHA512_SALT_MAX 64
+#define SSHA512_SALT 16 /* of our own */
 
 typedef enum { CHECK_FITS, CHECK_BROKEN, CHECK_COSTLY, CHECK_NOT_ACCEPTED } Check;
 
@@ -250,14 +251,15 @@ PasswordForm password_form(const char *cell, unsigned accepted, const char **rea
     return PASSWORD_FORM_CLEAR;
 }
 
-Secret *password_hash(const Secret *clear)
+/* prefix: a method of crypt(5) */
+static Secret *hash_crypt(const Secret *clear, const char *prefix)
 {
     struct crypt_data *data = g_new0(struct crypt_data, 1);
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     g_autoptr(Secret) value = NULL;
 
-    /* count 0: the method's default, 5,000 rounds; no bytes given: the system's random ones */
-    if (crypt_gensalt_rn("$6$", 0, NULL, 0, setting, sizeof setting) != NULL) {
+    /* count 0: the method's default cost; no bytes given: the system's random ones */
+    if (crypt_gensalt_rn(prefix, 0, NULL, 0, setting, sizeof setting) != NULL) {
         const char *hash = crypt_r(clear, setting, data);
         if (hash != NULL && hash[0] == '$')
             value = g_strconcat("{CRYPT}", hash, NULL);
@@ -265,4 +267,51 @@ Secret *password_hash(const Secret *clear)
     sodium_memzero(data, sizeof *data);
     g_free(data);
     return g_steal_pointer(&value);
+}
+
+static Secret *hash_argon2(const Secret *clear)
+{
+    char hash[crypto_pwhash_STRBYTES];
+    Secret *value = NULL;
+
+    if (crypto_pwhash_str_alg(hash, clear, strlen(clear), PASSWORD_ARGON2_PASSES,
+                              (gsize)PASSWORD_ARGON2_KIB * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0)
+        value = g_strconcat("{ARGON2}", hash, NULL);
+    sodium_memzero(hash, sizeof hash);
+    return value;
+}
+
+static Secret *hash_ssha512(const Secret *clear)
+{
+    unsigned char bytes[SHA512_BYTES + SSHA512_SALT];
+    char text[sodium_base64_ENCODED_LEN(sizeof bytes, sodium_base64_VARIANT_ORIGINAL)];
+    crypto_hash_sha512_state state;
+    Secret *value;
+
+    randombytes_buf(bytes + SHA512_BYTES, SSHA512_SALT);
+    crypto_hash_sha512_init(&state);
+    crypto_hash_sha512_update(&state, (const unsigned char *)clear, strlen(clear));
+    crypto_hash_sha512_update(&state, bytes + SHA512_BYTES, SSHA512_SALT);
+    crypto_hash_sha512_final(&state, bytes);
+    sodium_bin2base64(text, sizeof text, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
+    value = g_strconcat("{SSHA512}", text, NULL);
+    sodium_memzero(&state, sizeof state);
+    sodium_memzero(bytes, sizeof bytes);
+    sodium_memzero(text, sizeof text);
+    return value;
+}
+
+Secret *password_hash(const Secret *clear, PasswordScheme scheme)
+{
+    switch (scheme) {
+    case PASSWORD_SCHEME_SHA512:
+        return hash_crypt(clear, "$6$");
+    case PASSWORD_SCHEME_YESCRYPT:
+        return hash_crypt(clear, "$y$");
+    case PASSWORD_SCHEME_ARGON2:
+        return hash_argon2(clear);
+    case PASSWORD_SCHEME_SSHA512:
+        return hash_ssha512(clear);
+    }
+    return NULL;
 }

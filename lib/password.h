@@ -18,6 +18,17 @@ enum {
     PASSWORD_SSHA512 = 8,        /* {SSHA512}base64 */
 };
 
+/* How clear passwords are hashed. The times are of one core, at each login too. */
+typedef enum {
+    PASSWORD_SCHEME_SHA512,   /* {CRYPT}$6$, 5,000 rounds, about 1.5 ms */
+    PASSWORD_SCHEME_YESCRYPT, /* {CRYPT}$y$ at the system's default cost, about 12 ms */
+    PASSWORD_SCHEME_ARGON2,   /* {ARGON2}$argon2id$, 19 MiB, 2 passes, about 20 ms */
+    PASSWORD_SCHEME_SSHA512,  /* {SSHA512}: fast to try for whoever steals it */
+} PasswordScheme;
+
+#define PASSWORD_ARGON2_KIB 19456u
+#define PASSWORD_ARGON2_PASSES 2u
+
 /* Costs above these are refused: the server pays them at each login. */
 #define PASSWORD_SHA512_ROUNDS_MAX 100000
 #define PASSWORD_YESCRYPT_COST_MAX 11 /* the cost parameter of crypt(5) */
@@ -37,8 +48,8 @@ typedef enum {
 PasswordForm password_form(const char *cell, unsigned accepted, const char **reason,
                            const char **advice);
 
-/* The userPassword value of a clear password: "{CRYPT}$6$…" (crypt_r, 5,000 rounds, random salt).
- * NULL only when the system has no such method. Any thread. Takes about 1.5 ms of CPU. */
-Secret *password_hash(const Secret *clear);
+/* The userPassword value of a clear password, with a random salt. NULL only when the system has no
+ * such method, or no memory for it. Any thread. */
+Secret *password_hash(const Secret *clear, PasswordScheme scheme);
 
 #endif

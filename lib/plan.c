@@ -424,7 +424,7 @@ static Answer step_hash(Step *step, const char **hash, GError **error)
     *hash = operation->password;
     if (!operation->password || operation->password_hashed)
         return ANSWER_YES;
-    step->row->hash = password_hash(operation->password);
+    step->row->hash = password_hash(operation->password, step->context->password_scheme);
     *hash = step->row->hash;
     if (*hash)
         return ANSWER_YES;

@@ -4,6 +4,7 @@
 
 #include "lib/directory.h"
 #include "lib/grant.h"
+#include "lib/password.h"
 #include "lib/profile.h"
 
 /* Operations × grant × what is there → what will change. Reads the directory, never writes. */
@@ -23,6 +24,7 @@ typedef struct {
     const char *const *batch_addresses; /* normal form */
     const char *const *reserved_locals; /* postmaster, abuse, …: local parts, lower case */
     unsigned list_members_max;
+    PasswordScheme password_scheme; /* of clear passwords */
 } PlanContext;
 
 /* Most addresses behind a row's own targets or members that are looked at while loops are

@@ -51,6 +51,7 @@ static void test_defaults(void)
     g_assert_cmpuint(config->rules.hash_schemes, ==,
                      PASSWORD_CRYPT_SHA512 | PASSWORD_CRYPT_YESCRYPT | PASSWORD_ARGON2 |
                          PASSWORD_SSHA512);
+    g_assert_cmpint(config->password_scheme, ==, PASSWORD_SCHEME_SHA512);
     g_assert_cmpuint(config->request.message_bytes_max, ==, 64 << 20);
     g_assert_cmpuint(config->request.attachment_bytes_max, ==, 48 << 20);
     g_assert_cmpuint(config->table.bytes_max, ==, 48 << 20);
@@ -76,6 +77,7 @@ static const char everything[] =
     "socket = \"inet:8899@127.0.0.1\"\nsocket_mode = 0600\nsocket_group = \"mail\"\n"
     "user = \"nobody\"\nlog = \"file:/var/log/batchload\"\nworkers = 2\nparser = \"/x/parse\"\n"
     "modify_requires_password = no\nhash_schemes = { \"{ssha512}\" }\nslice_rows = 5000\n"
+    "password_scheme = \"{argon2}\"\n"
     "proof_wait = 2w\nrefusal_pause = 0\n"
     "submit = \"sendmail:/usr/sbin/sendmail\"\nsubmit_helo = \"mx.example.com\"\n"
     "submit_seconds = 2m\n"
@@ -107,6 +109,7 @@ static void test_everything(void)
     g_assert_cmpstr(config->parser, ==, "/x/parse");
     g_assert_false(config->rules.modify_requires_password);
     g_assert_cmpuint(config->rules.hash_schemes, ==, PASSWORD_SSHA512);
+    g_assert_cmpint(config->password_scheme, ==, PASSWORD_SCHEME_ARGON2);
     g_assert_cmpuint(config->slice_rows, ==, 5000);
     g_assert_cmpuint(config->proof_wait, ==, 14 * 86400);
     g_assert_cmpuint(config->refusal_pause, ==, 0);
@@ -163,6 +166,9 @@ static const struct {
     {"modify_requires_password = maybe\n" LEAST, 1, "yes or no"},
     {"hash_schemes = { \"{SASL}\" }\n" LEAST, 1, "{SASL}"},
     {"hash_schemes = { \"{CLEARTEXT}\" }\n" LEAST, 1, "{CLEARTEXT}"},
+    {"password_scheme = \"server\"\n" LEAST, 1, "not available yet"},
+    {"password_scheme = \"{SSHA}\"\n" LEAST, 1, "not one of {CRYPT}$6$"},
+    {"password_scheme = \"{CRYPT}\"\n" LEAST, 1, "not one of {CRYPT}$6$"},
     {"proof_wait = 5y\n" LEAST, 1, "units"},
     {"proof_wait = 1s\n" LEAST, 1, "range"},
     {"proof_wait = 99999999999999999999d\n" LEAST, 1, "not a number"},

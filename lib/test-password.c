@@ -3,6 +3,7 @@
 
 #include <crypt.h>
 #include <glib.h>
+#include <sodium.h>
 #include <string.h>
 
 #define ALL (PASSWORD_CRYPT_SHA512 | PASSWORD_CRYPT_YESCRYPT | PASSWORD_ARGON2 | PASSWORD_SSHA512)
@@ -180,28 +181,82 @@ static void test_length(void)
 {
     g_autofree char *longest = g_strnfill(PASSWORD_MAX, 'x');
     g_autofree char *longer = g_strnfill(PASSWORD_MAX + 1, 'x');
-    g_autoptr(Secret) hash = NULL;
     const char *reason, *advice;
 
     g_assert_cmpint(password_form(longest, ALL, &reason, &advice), ==, PASSWORD_FORM_CLEAR);
     g_assert_cmpint(password_form(longer, ALL, &reason, &advice), ==, PASSWORD_FORM_REFUSED);
-    hash = password_hash(longest); /* what is taken can be hashed */
-    g_assert_nonnull(hash);
+    for (int scheme = PASSWORD_SCHEME_SHA512; scheme <= PASSWORD_SCHEME_SSHA512; scheme++) {
+        /* what is taken can be hashed */
+        g_autoptr(Secret) hash = password_hash(longest, (PasswordScheme)scheme);
+        g_assert_nonnull(hash);
+    }
 }
 
-/* Our own value, and those of the system's yescrypt at its costs, have the form we ask for. */
+#define CLEAR_PASSWORD "p\xc3\xa4ss"
+
+static bool verify_crypt(const char *hash, const char *clear)
+{
+    struct crypt_data data = {0};
+    return g_strcmp0(crypt_r(clear, hash, &data), hash) == 0;
+}
+
+static bool verify_argon2(const char *hash, const char *clear)
+{
+    return crypto_pwhash_str_verify(hash, clear, strlen(clear)) == 0;
+}
+
+static bool verify_ssha512(const char *hash, const char *clear)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA512);
+    gsize size = 0, length = 64;
+    g_autofree guchar *bytes = g_base64_decode(hash, &size);
+    guint8 digest[64];
+
+    g_assert_cmpuint(size, ==, 64 + 16);
+    g_checksum_update(sum, (const guchar *)clear, -1);
+    g_checksum_update(sum, bytes + 64, 16);
+    g_checksum_get_digest(sum, digest, &length);
+    return memcmp(digest, bytes, 64) == 0;
+}
+
+static const struct {
+    PasswordScheme scheme;
+    unsigned bit;
+    const char *begins;
+    const char *name; /* what stands before the library's own value */
+    bool (*verify)(const char *hash, const char *clear);
+} schemes[] = {
+    {PASSWORD_SCHEME_SHA512, PASSWORD_CRYPT_SHA512, "{CRYPT}$6$", "{CRYPT}", verify_crypt},
+    {PASSWORD_SCHEME_YESCRYPT, PASSWORD_CRYPT_YESCRYPT, "{CRYPT}$y$", "{CRYPT}", verify_crypt},
+    {PASSWORD_SCHEME_ARGON2, PASSWORD_ARGON2, "{ARGON2}$argon2id$v=19$m=19456,t=2,p=1$", "{ARGON2}",
+     verify_argon2},
+    {PASSWORD_SCHEME_SSHA512, PASSWORD_SSHA512, "{SSHA512}", "{SSHA512}", verify_ssha512},
+};
+
+/* R3.50: each scheme's value has the form that we ask of others, a salt of its own, and is of this
+ * password alone. */
 static void test_hash(void)
 {
-    g_autoptr(Secret) one = password_hash("p\xc3\xa4ss"), two = password_hash("p\xc3\xa4ss");
-    const char *reason, *advice;
-    struct crypt_data data = {0};
+    for (gsize i = 0; i < G_N_ELEMENTS(schemes); i++) {
+        g_autoptr(Secret) one = password_hash(CLEAR_PASSWORD, schemes[i].scheme);
+        g_autoptr(Secret) two = password_hash(CLEAR_PASSWORD, schemes[i].scheme);
+        const char *reason, *advice, *value;
 
-    g_assert_true(g_str_has_prefix(one, "{CRYPT}$6$"));
-    g_assert_cmpstr(one, !=, two);
-    g_assert_cmpint(password_form(one, PASSWORD_CRYPT_SHA512, &reason, &advice), ==,
-                    PASSWORD_FORM_HASHED);
-    g_assert_cmpstr(crypt_r("p\xc3\xa4ss", one + strlen("{CRYPT}"), &data), ==,
-                    one + strlen("{CRYPT}"));
+        g_assert_true(g_str_has_prefix(one, schemes[i].begins));
+        g_assert_cmpstr(one, !=, two);
+        g_assert_cmpint(password_form(one, schemes[i].bit, &reason, &advice), ==,
+                        PASSWORD_FORM_HASHED);
+        value = one + strlen(schemes[i].name);
+        g_assert_true(schemes[i].verify(value, CLEAR_PASSWORD));
+        g_assert_false(schemes[i].verify(value, "another"));
+    }
+}
+
+/* The system's yescrypt at its costs. */
+static void test_yescrypt(void)
+{
+    const char *reason, *advice;
+
     for (unsigned long cost = 1; cost <= PASSWORD_YESCRYPT_COST_MAX; cost++) {
         char setting[CRYPT_GENSALT_OUTPUT_SIZE];
         g_autofree char *cell = NULL;
@@ -215,9 +270,11 @@ static void test_hash(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_assert_cmpint(sodium_init(), >=, 0);
     g_test_add_func("/password/form", test_form);
     g_test_add_func("/password/accepted", test_accepted);
     g_test_add_func("/password/length", test_length);
     g_test_add_func("/password/hash", test_hash);
+    g_test_add_func("/password/yescrypt", test_yescrypt);
     return g_test_run();
 }
