@@ -2,16 +2,18 @@
 #ifndef BATCHLOAD_CLI_H
 #define BATCHLOAD_CLI_H
 
+#include "lib/config.h"
 #include "lib/spool.h"
 
 /* The command's exit codes, those of sysexits.h and one more:
  *    0  done
- *    1  the question was answered with no: there is no such job
+ *    1  the question was answered with no: no such job, no such key
  *   64  EX_USAGE        the command line can't be understood
+ *   65  EX_DATAERR      what was given on standard input can't be used
  *   66  EX_NOINPUT      there is no spool at that place
  *   69  EX_UNAVAILABLE  this version can't do that yet
  *   74  EX_IOERR        the output could not be written
- *   75  EX_TEMPFAIL     the spool could not be read just now
+ *   75  EX_TEMPFAIL     the spool, or a table, could not be read just now
  *   77  EX_NOPERM       the spool is not ours to read
  *   78  EX_CONFIG       the configuration or the spool is not fit to be used */
 #define CLI_NO 1
@@ -26,6 +28,10 @@ typedef struct {
  * what to end (0 after --help). entries may be NULL; argv is left with what is no option. */
 bool cli_options(int *argc, char ***argv, const char *usage, const char *summary,
                  const GOptionEntry *entries, int *code);
+
+/* The configuration's file alone (config_load_file), or NULL: the reason was printed and *code is
+ * set. */
+Config *cli_config(const CliPlace *place, int *code);
 
 /* The spool, opened read-only, or NULL: the reason was printed and *code is set. */
 Spool *cli_spool(const CliPlace *place, int *code);
@@ -43,5 +49,7 @@ unsigned cli_rows_done(const Job *job);
 /* The commands: argv[0] is the command's name. They return the exit code. */
 int cli_queue(const CliPlace *place, int argc, char **argv);
 int cli_show(const CliPlace *place, int argc, char **argv);
+int cli_policy(const CliPlace *place, int argc, char **argv);
+int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-#include "lib/config.h"
-
 #include <errno.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -57,20 +55,26 @@ static int fault(const GError *error)
     return cli_fault(settings ? EX_CONFIG : EX_TEMPFAIL, "%s", error->message);
 }
 
+Config *cli_config(const CliPlace *place, int *code)
+{
+    g_autoptr(GError) error = NULL;
+    Config *config = config_load_file(
+        place->config != NULL ? place->config : SYSCONFDIR "/batchload/batchload.conf", &error);
+
+    if (config == NULL)
+        *code = fault(error);
+    return config;
+}
+
 Spool *cli_spool(const CliPlace *place, int *code)
 {
-    const char *config =
-        place->config != NULL ? place->config : SYSCONFDIR "/batchload/batchload.conf";
+    g_autoptr(Config) config = place->spool == NULL ? cli_config(place, code) : NULL;
+    const char *directory = config != NULL ? config->spool.directory : place->spool;
     g_autoptr(GError) error = NULL;
-    g_autofree char *directory = g_strdup(place->spool);
     Spool *spool;
 
     if (directory == NULL)
-        directory = config_load_spool(config, &error);
-    if (directory == NULL) {
-        *code = fault(error);
         return NULL;
-    }
     if (access(directory, R_OK | X_OK) != 0) {
         *code = cli_fault(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
                           "the spool %s can't be read: %s", directory, g_strerror(errno));

@@ -2,7 +2,8 @@
 # The command.
 
 bin_PROGRAMS += batchload
-batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c
+batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c \
+	cli/policy.c cli/sample.c
 batchload_LDADD = $(POLICY_LIBS)
 
 check_PROGRAMS += test-cli

@@ -13,11 +13,12 @@ static const struct {
 } commands[] = {
     {"queue", cli_queue, "what waits and runs, and how far it is"},
     {"show", cli_show, "all about one job"},
+    {"policy", cli_policy, "what the sender table, or another table, says of a key"},
+    {"sample", cli_sample, "a sample of the file that is attached to a request"},
     {"apply", NULL, NULL},
     {"check", NULL, NULL},
     {"retry", NULL, NULL},
     {"cancel", NULL, NULL},
-    {"policy", NULL, NULL},
     {"doctor", NULL, NULL},
     {"export", NULL, NULL},
     {"import", NULL, NULL},

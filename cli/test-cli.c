@@ -72,7 +72,15 @@ static void test_command_line(void)
         {"apply", EX_UNAVAILABLE, "not available yet"},
         {"retry x", EX_UNAVAILABLE, "not available yet"},
         {"cancel x", EX_UNAVAILABLE, "not available yet"},
-        {"policy -q x", EX_UNAVAILABLE, "not available yet"},
+        {"policy", EX_USAGE, "policy takes -q"},
+        {"policy -q a b c", EX_USAGE, "policy takes -q"},
+        {"policy -q a /no/type", EX_CONFIG, "has no type"},
+        {"policy -q a texthash:/nonexistent/x", EX_TEMPFAIL, "/nonexistent/x"},
+        {"-c /nonexistent/x policy -q a", EX_CONFIG, "/nonexistent/x"},
+        {"sample", 0, "DOMAIN;USER;TYPE;ACTION;"},
+        {"sample Example.ORG", 0, "\nexample.org;info;FORWARD;ADD;;;;;erika.muster@example.org;\n"},
+        {"sample nowhere", EX_USAGE, "domain"},
+        {"sample a.example b", EX_USAGE, "one domain"},
         {"doctor", EX_UNAVAILABLE, "not available yet"},
         {"export", EX_UNAVAILABLE, "not available yet"},
         {"import", EX_UNAVAILABLE, "not available yet"},
@@ -203,6 +211,87 @@ static void test_show(void)
     g_unlink(conf);
 }
 
+static Ended batchload_input(const char *words, const char *input)
+{
+    g_autofree char *program = g_test_build_filename(G_TEST_BUILT, "batchload", NULL);
+    g_autofree char *line = g_strdup_printf("printf '%%b' '%s' | '%s' %s", input, program, words);
+    const char *argv[] = {"/bin/sh", "-c", line, NULL};
+    Ended ended = {0};
+    int status = 0;
+
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &ended.out,
+                               &ended.err, &status, NULL));
+    ended.code = WEXITSTATUS(status);
+    return ended;
+}
+
+/* As postmap -q: 0 found, 1 not found, 75 could not tell. */
+static void test_policy(void)
+{
+    static const struct {
+        const char *key;
+        const char *value; /* NULL: not found */
+    } rows[] = {
+        {"admin@one.example", "allow actions=ADD"},
+        {"Admin@ONE.example", "allow actions=ADD"},
+        {"admin+x@one.example", "discard"}, /* the domain's, as for any other of it */
+        {"one.example", "discard"},
+        {"admin@two.example", NULL},
+        {"a@sub.one.example", NULL},
+        {"admin@m\xc3\xbcller.example", "allow rows=7"},
+        {"admin@", NULL},
+        {"@one.example", NULL},
+        {"not an address", NULL},
+    };
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autofree char *conf = g_build_filename(fixture->top, "batchload.conf", NULL);
+    g_autofree char *table = g_build_filename(fixture->top, "senders", NULL);
+    g_autofree char *settings = g_strdup_printf("sender_table = \"texthash:%s\"\n", table);
+
+    g_assert_true(g_file_set_contents(conf, settings, -1, NULL));
+    g_assert_true(g_file_set_contents(table,
+                                      "admin@one.example allow actions=ADD\none.example discard\n"
+                                      "admin@xn--mller-kva.example allow rows=7\n",
+                                      -1, NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *quoted = g_shell_quote(rows[i].key);
+        g_autofree char *words = g_strdup_printf("-c %s policy -q %s", conf, quoted);
+        g_autofree char *line = g_strdup_printf("%s\n", rows[i].value);
+        g_auto(Ended) ended = batchload_input(words, "");
+        g_test_message("%s: %d %s%s", rows[i].key, ended.code, ended.out, ended.err);
+        g_assert_cmpstr(ended.err, ==, "");
+        g_assert_cmpint(ended.code, ==, rows[i].value != NULL ? 0 : 1);
+        g_assert_cmpstr(ended.out, ==, rows[i].value != NULL ? line : "");
+    }
+    {
+        g_autofree char *words = g_strdup_printf("-c %s policy -q -", conf);
+        g_auto(Ended) some = batchload_input(words, "x@two.example\\n\\nadmin@one.example\\n");
+        g_auto(Ended) none = batchload_input(words, "x@two.example\\n");
+        g_assert_cmpstr(some.out, ==, "admin@one.example\tallow actions=ADD\n");
+        g_assert_cmpint(some.code, ==, 0);
+        g_assert_cmpint(none.code, ==, 1);
+    }
+    {
+        /* a table as it stands: no domain is asked for an address */
+        g_autofree char *words = g_strdup_printf("policy -q x@one.example texthash:%s", table);
+        g_autofree char *own = g_strdup_printf("policy -q ADMIN@one.example texthash:%s", table);
+        g_auto(Ended) none = batchload_input(words, ""), found = batchload_input(own, "");
+        g_assert_cmpint(none.code, ==, 1);
+        g_assert_cmpstr(found.out, ==, "allow actions=ADD\n");
+    }
+    {
+        g_autofree char *words = g_strdup_printf("-c %s policy -q a@b.example", conf);
+        g_assert_true(g_file_set_contents(table, "a@b.example alow\n", -1, NULL));
+        g_auto(Ended) bad = batchload_input(words, "");
+        g_unlink(table);
+        g_auto(Ended) away = batchload_input(words, "");
+        g_assert_cmpint(bad.code, ==, EX_CONFIG);
+        g_assert_nonnull(strstr(bad.err, "Line 1"));
+        g_assert_cmpint(away.code, ==, EX_TEMPFAIL);
+    }
+    g_unlink(conf);
+}
+
 /* Output that can't be written is a failure. */
 static void test_output(void)
 {
@@ -221,6 +310,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/command-line", test_command_line);
     g_test_add_func("/cli/queue", test_queue);
     g_test_add_func("/cli/show", test_show);
+    g_test_add_func("/cli/policy", test_policy);
     g_test_add_func("/cli/output", test_output);
     return g_test_run();
 }

@@ -310,12 +310,11 @@ Config *config_load(const char *path, GError **error)
     return g_steal_pointer(&config);
 }
 
-char *config_load_spool(const char *path, GError **error)
+Config *config_load_file(const char *path, GError **error)
 {
     g_autofree char *profile = NULL, *password_file = NULL;
-    g_autoptr(Config) config = load_values(path, &profile, &password_file, error);
 
-    return config != NULL ? g_strdup(config->spool.directory) : NULL;
+    return load_values(path, &profile, &password_file, error);
 }
 
 Config *config_ref(Config *config)

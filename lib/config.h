@@ -57,10 +57,10 @@ GQuark config_error_quark(void);
  * CONFIG_ERROR, file and line in the message where libconfuse knows them. The caller owns one
  * reference. Any thread, but not two at once (libconfuse). */
 Config *config_load(const char *path, GError **error);
-/* The spool's folder alone, for those who look at the spool and may not read the directory's
- * password: the file is checked as above, no other file is opened, and what belongs to other rooms
- * may be missing. Caller owns the result. NULL with CONFIG_ERROR. */
-char *config_load_spool(const char *path, GError **error);
+/* For those who may not read the directory's password: the file is checked as above, no other file
+ * is opened, what belongs to other rooms may be missing, and profile and bind_password are NULL.
+ * NULL with CONFIG_ERROR. */
+Config *config_load_file(const char *path, GError **error);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config);

@@ -276,26 +276,29 @@ static void test_clear_directory(void)
     g_unlink(path);
 }
 
-/* Looking at the spool needs neither password nor profile. */
-static void test_spool_only(void)
+/* Who reads the file alone needs neither password nor profile. */
+static void test_file_alone(void)
 {
     g_autofree char *path = in_folder("batchload.conf");
-    g_autofree char *directory = NULL;
+    g_autoptr(Config) config = NULL;
     g_autoptr(GError) error = NULL;
 
     g_assert_true(g_file_set_contents(path,
                                       "profile = \"/none\"\nspool {\n directory = \"/s\"\n}\n"
                                       "directory {\n bind_password_file = \"/none\"\n}\n",
                                       -1, NULL));
-    directory = config_load_spool(path, &error);
+    config = config_load_file(path, &error);
     g_assert_no_error(error);
-    g_assert_cmpstr(directory, ==, "/s");
+    g_assert_cmpstr(config->spool.directory, ==, "/s");
+    g_assert_cmpuint(config->workers, ==, 4);
+    g_assert_null(config->profile);
+    g_assert_null(config->directory.bind_password);
     g_assert_true(g_file_set_contents(path, "spol {\n}\n", -1, NULL));
-    g_assert_null(config_load_spool(path, &error));
+    g_assert_null(config_load_file(path, &error));
     g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX);
     g_clear_error(&error);
     g_unlink(path);
-    g_assert_null(config_load_spool(path, &error));
+    g_assert_null(config_load_file(path, &error));
     g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE);
 }
 
@@ -388,7 +391,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/bad", test_bad);
     g_test_add_func("/config/password-file", test_password_file);
     g_test_add_func("/config/clear-directory", test_clear_directory);
-    g_test_add_func("/config/spool-only", test_spool_only);
+    g_test_add_func("/config/file-alone", test_file_alone);
     g_test_add_func("/config/sample", test_sample);
     g_test_add_func("/config/references", test_references);
     g_test_add_func("/config/empty-list", test_empty_list);

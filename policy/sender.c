@@ -111,6 +111,18 @@ Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **gra
     return ANSWER_YES;
 }
 
+Answer sender_table_value(SenderTable *table, const char *key, char **value, GError **error)
+{
+    g_autoptr(Address) sender = NULL;
+    g_autofree char *normal = normal_key(key, &sender, NULL);
+    if (normal == NULL)
+        return ANSWER_NO;
+    Answer answer = look_up(table, normal, value, error);
+    if (answer == ANSWER_NO && sender != NULL)
+        answer = look_up(table, sender->domain, value, error);
+    return answer;
+}
+
 Answer sender_table_has_own(gpointer table, const Address *address, GError **error)
 {
     g_autofree char *value = NULL;

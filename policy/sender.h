@@ -19,6 +19,10 @@ void sender_table_free(SenderTable *table);
 Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **grant, bool *own_key,
                           GError **error);
 
+/* The right-hand side that decides for key: an address as a sender, else as a domain key. What can
+ * be neither is ANSWER_NO. ANSWER_YES: *value, owned by the caller. */
+Answer sender_table_value(SenderTable *table, const char *key, char **value, GError **error);
+
 /* Whether the full address is a key: a PlanHasGrantFunc with the table as data. */
 Answer sender_table_has_own(gpointer table, const Address *address, GError **error);
 
