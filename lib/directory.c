@@ -2,8 +2,12 @@
 #include "lib/directory-private.h"
 
 #include <gio/gio.h>
+#include <lber.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -90,8 +94,38 @@ static char *diagnostic(LDAP *ld)
 
 /* --- settings --- */
 
+/* The library's own memory holds passwords while they are on their way: it is wiped when freed. */
+static void wiping_free(void *memory, void *context G_GNUC_UNUSED)
+{
+    if (memory != NULL)
+        sodium_memzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void *plain_malloc(ber_len_t size, void *context G_GNUC_UNUSED)
+{
+    return malloc(size);
+}
+
+static void *plain_calloc(ber_len_t count, ber_len_t size, void *context G_GNUC_UNUSED)
+{
+    return calloc(count, size);
+}
+
+static void *wiping_realloc(void *memory, ber_len_t size, void *context)
+{
+    void *larger = size > 0 ? malloc(size) : NULL;
+    if (memory != NULL && larger != NULL)
+        memcpy(larger, memory, MIN(size, malloc_usable_size(memory)));
+    if (larger != NULL || size == 0)
+        wiping_free(memory, context);
+    return larger;
+}
+
 void directory_init(void)
 {
+    BerMemoryFunctions memory = {plain_malloc, plain_calloc, wiping_realloc, wiping_free};
+    ber_set_option(NULL, LBER_OPT_MEMORY_FNS, &memory);
     LDAPAPIInfo info = {.ldapai_info_version = LDAP_API_INFO_VERSION};
     /* A server that goes away must be an error, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);

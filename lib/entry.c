@@ -199,7 +199,8 @@ GVariant *change_to_variant(const Change *change)
         g_variant_builder_add(&mods, "s", mod->attribute);
         g_variant_builder_open(&mods, G_VARIANT_TYPE("as"));
         for (guint j = 0; j < mod->values->len; j++)
-            g_variant_builder_add(&mods, "s", (char *)g_ptr_array_index(mod->values, j));
+            g_variant_builder_add_value(&mods,
+                                        secret_to_variant(g_ptr_array_index(mod->values, j)));
         g_variant_builder_close(&mods);
         g_variant_builder_close(&mods);
     }

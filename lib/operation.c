@@ -192,9 +192,28 @@ static Field find_shifted(const TableRow *row, const TableHead *head)
     return FIELD_COUNT;
 }
 
-bool operation_row_is_shifted(const TableRow *row, const TableHead *head)
+/* The first column from which on, up to the password's, cells may be a password that stands too far
+ * to the left: one whose TYPE or ACTION is like no known word. The number of columns for none. */
+static unsigned find_left(const TableRow *row, const TableHead *head)
 {
-    return find_shifted(row, head) != FIELD_COUNT;
+    int password = head->column_of[FIELD_PASSWORD];
+    if (row->found != row->columns)
+        return row->columns;
+    for (int i = 0; i < password; i++) {
+        Field field = head->field[i];
+        if ((field == FIELD_TYPE || field == FIELD_ACTION) && *row->cell[i] &&
+            !cell_fits(field, row->cell[i], false))
+            return (unsigned)i;
+    }
+    return row->columns;
+}
+
+bool operation_cell_is_doubtful(const TableRow *row, const TableHead *head, unsigned column)
+{
+    int password = head->column_of[FIELD_PASSWORD];
+    if ((int)column > password)
+        return find_shifted(row, head) != FIELD_COUNT;
+    return column >= find_left(row, head);
 }
 
 static bool check_shift(Check *check)
@@ -228,7 +247,9 @@ static bool check_word(Check *check, Field field, const char *const *words, unsi
     const char *nearest = nearest_word(cell, words, count);
     if (nearest)
         return refuse(check, field, cell, advice, "Unknown %s; did you mean %s?", name, nearest);
-    return refuse(check, field, cell, advice, "Unknown %s.", name);
+    unsigned column = (unsigned)check->head->column_of[field];
+    bool doubtful = operation_cell_is_doubtful(check->row, check->head, column);
+    return refuse(check, field, doubtful ? NULL : cell, advice, "Unknown %s.", name);
 }
 
 static bool check_type(Check *check)

@@ -48,9 +48,11 @@ Operation *operation_from_row(const TableRow *row, const TableHead *head,
                               const OperationRules *rules, Outcome **outcome);
 void operation_free(Operation *operation);
 
-/* Whether a row with a password looks shifted by a separator inside it: a cell after the PASSWORD
- * column is nothing that may stand there. What is after the password must then not be repeated. */
-bool operation_row_is_shifted(const TableRow *row, const TableHead *head);
+/* Whether a cell may be (a part of) a password that does not stand in its column, so that it must
+ * not be repeated: one after the PASSWORD column, where one of those can't stand there (a separator
+ * inside the password shifted them); and one from a TYPE or ACTION like no known word up to the
+ * PASSWORD column (a cell before it is missing). */
+bool operation_cell_is_doubtful(const TableRow *row, const TableHead *head, unsigned column);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_free)
 

@@ -90,12 +90,10 @@ static void add_row(TableStream *stream, const TableRow *row, const Outcome *out
     const TableHead *head = stream->source->head;
     g_autofree const char **cells = g_new(const char *, head->columns);
     g_autofree char *reason = reason_of(outcome);
-    bool failed = outcome->result == RESULT_FAILED, secret = false;
-    bool shifted = failed && operation_row_is_shifted(row, head);
+    bool failed = outcome->result == RESULT_FAILED;
     for (unsigned i = 0; i < head->columns; i++) {
-        if (!shifted)
-            secret = false;
-        secret = secret || field_is_secret(head->field[i]);
+        bool secret =
+            field_is_secret(head->field[i]) || (failed && operation_cell_is_doubtful(row, head, i));
         cells[i] = secret ? "" : row->cell[i];
     }
     add_line(stream, cells, result_name(outcome->result), reason);

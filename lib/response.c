@@ -60,11 +60,9 @@ static void add_address(GString *out, const TableRow *row, const TableHead *head
 {
     const Field fields[] = {FIELD_USER, FIELD_DOMAIN};
     const char *parts[] = {"", ""};
-    int password = head->column_of[FIELD_PASSWORD];
-    bool shifted = operation_row_is_shifted(row, head);
     for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
         const char *cell = table_row_cell(row, head, fields[i]);
-        if (cell && !(shifted && head->column_of[fields[i]] > password))
+        if (cell && !operation_cell_is_doubtful(row, head, (unsigned)head->column_of[fields[i]]))
             parts[i] = cell;
     }
     if (!*parts[0] && !*parts[1])

@@ -28,6 +28,13 @@ void secret_free(Secret *secret)
     g_free(secret);
 }
 
+GVariant *secret_to_variant(const char *text)
+{
+    Secret *copy = secret_dup(text);
+    return g_variant_new_from_data(G_VARIANT_TYPE_STRING, copy, strlen(copy) + 1, TRUE,
+                                   (GDestroyNotify)secret_free, copy);
+}
+
 void secret_init(void)
 {
     const struct rlimit none = {0, 0};

@@ -18,6 +18,10 @@ Secret *secret_ndup(const char *text, gsize length);
 /* Wipes and frees; NULL is allowed. */
 void secret_free(Secret *secret);
 
+/* A string value (floating) whose own copy of text is wiped with it. One that holds it serialised
+ * has another copy: store such a one where you can wipe it (g_variant_store). */
+GVariant *secret_to_variant(const char *text);
+
 /* Core dumps off (RLIMIT_CORE 0, PR_SET_DUMPABLE 0) and libsodium started: called once, first
  * thing in main() of every program that sees a secret. */
 void secret_init(void);

@@ -26,8 +26,11 @@ GVariant *table_rows_to_variant(GPtrArray *rows)
     g_variant_builder_init(&builder, G_VARIANT_TYPE(TABLE_ROWS_TYPE));
     for (unsigned i = 0; i < rows->len; i++) {
         const TableRow *row = g_ptr_array_index(rows, i);
-        g_variant_builder_add(&builder, "(uu@as)", row->line, row->found,
-                              g_variant_new_strv((const char *const *)row->cell, row->columns));
+        GVariantBuilder cells;
+        g_variant_builder_init(&cells, G_VARIANT_TYPE_STRING_ARRAY);
+        for (unsigned k = 0; k < row->columns; k++)
+            g_variant_builder_add_value(&cells, secret_to_variant(row->cell[k]));
+        g_variant_builder_add(&builder, "(uuas)", row->line, row->found, &cells);
     }
     return g_variant_builder_end(&builder);
 }

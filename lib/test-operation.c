@@ -240,6 +240,8 @@ static const struct {
      "DOMAIN||DOMAIN" SHIFTED, 0},
     {"shifted MAILFORWARD", P ";MAILFORWARD;TITLE", "a.de;u;FULL;ADD;pa;s3cret;",
      "MAILFORWARD||MAILFORWARD" SHIFTED, 0},
+    {"shifted to the left, TYPE missing", P ";TITLE", "a.de;u;ADD;s3cret;x;y",
+     "TYPE||Unknown TYPE.", 0},
     {"mistyped, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULLL;ADD",
      "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
     {"of later, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULL;SUSPEND",

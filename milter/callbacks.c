@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
+#include <sodium.h>
 #include <string.h>
 
 G_DEFINE_QUARK(batchload_callbacks_error, callbacks_error)
@@ -288,6 +289,8 @@ static sfsistat on_body(SMFICTX *context, unsigned char *data, size_t size)
     Connection *connection = mail_enter(context);
     if (connection != NULL) {
         session_body(connection->session, data, size);
+        /* The library's buffer, read no more: it may hold the password. */
+        sodium_memzero(data, size);
         gate_leave();
     }
     return go_on(smfi_getpriv(context), SMFIP_NR_BODY);
