@@ -176,8 +176,8 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
         grant->rows ? MIN(grant->rows, config->table.rows_max) : config->table.rows_max;
     if (!slice_table(worker, reader, &slicer, rows_max, error))
         return false;
-    return spool_job_proved(claim, request->reference, (const char *const *)head->name,
-                            g_steal_pointer(&rows), error);
+    return spool_job_proved(claim, request->reference, request->mode,
+                            (const char *const *)head->name, g_steal_pointer(&rows), error);
 }
 
 bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
@@ -215,6 +215,7 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    job_log(job, LOG_LEVEL_INFO, "action=begin from=%s rows=%u", job->facts.requester, job->rows);
+    job_log(job, LOG_LEVEL_INFO, "action=begin from=%s mode=%s rows=%u", job->facts.requester,
+            mode_name(job->mode), job->rows);
     return true;
 }

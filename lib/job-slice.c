@@ -72,9 +72,8 @@ static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GErro
 }
 
 /* Plans every row of a fresh slice. NULL with an error: could not tell. */
-static GPtrArray *slice_plan(const PlanContext *context, const Slice *slice, GError **error)
+static GPtrArray *slice_plan(Plan *plan, const Slice *slice, GError **error)
 {
-    g_autoptr(Plan) plan = plan_new(context);
     if (plan_prefetch(plan, slice->operations, error) != ANSWER_YES)
         return NULL;
     g_autoptr(GPtrArray) planned = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
@@ -125,13 +124,16 @@ static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, co
         }
         return g_steal_pointer(&planned);
     }
-    planned = slice_plan(context, slice, error);
+    g_autoptr(Plan) plan = plan_new(context);
+    planned = slice_plan(plan, slice, error);
     if (!planned || (writes_anything(planned) && !commit_intent(claim, planned, error)))
         return NULL;
     return g_steal_pointer(&planned);
 }
 
-static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, GError **error)
+/* effects: NULL unless the job is only checked. */
+static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, const SpoolEffects *effects,
+                            GError **error)
 {
     unsigned counts[RESULT_COUNT] = {0};
     GVariantBuilder builder;
@@ -143,7 +145,60 @@ static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, GError **erro
                               outcome_to_variant(row->outcome));
     }
     g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
-    return spool_slice_done(claim, outcomes, counts, error);
+    return effects ? spool_slice_checked(claim, outcomes, counts, effects, error)
+                   : spool_slice_done(claim, outcomes, counts, error);
+}
+
+/* --- Mode: apply --- */
+
+static bool slice_apply(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
+{
+    bool again = false;
+    g_autoptr(GPtrArray) planned = slice_intent(context, claim, slice, &again, error);
+    if (!planned)
+        return false;
+    Settle settle = {context, slice->operations, commit_intent, claim, again};
+    if (settle_rows(&settle, planned, error) != ANSWER_YES)
+        return false;
+    return commit_outcomes(claim, planned, NULL, error);
+}
+
+/* --- Mode: check --- */
+
+static Answer find_effect(gpointer claim, const char *name, GVariant **effect, GError **error)
+{
+    return spool_effect_load(claim, name, PLAN_EFFECT_TYPE, effect, error);
+}
+
+static GPtrArray *effects_with(gpointer claim, const char *member, GError **error)
+{
+    return spool_effects_with(claim, member, PLAN_EFFECT_TYPE, error);
+}
+
+static void keep_effect(gpointer effects, const char *name, GVariant *effect)
+{
+    spool_effects_add(effects, name, effect);
+}
+
+static void keep_joined(gpointer effects, const char *member, const char *name)
+{
+    spool_effects_join(effects, member, name);
+}
+
+/* Plans the slice over what the slices before would have made, and keeps what it would make. */
+static bool slice_check(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
+{
+    const PlanOverlay overlay = {find_effect, effects_with, claim};
+    context->overlay = &overlay;
+    context->unwritten = true;
+    g_autoptr(Plan) plan = plan_new(context);
+    g_autoptr(GPtrArray) planned = slice_plan(plan, slice, error);
+    if (!planned)
+        return false;
+    g_autoptr(SpoolEffects) effects = spool_effects_new(claim);
+    const PlanEffects keep = {keep_effect, keep_joined, effects};
+    plan_effects(plan, &keep);
+    return commit_outcomes(claim, planned, effects, error);
 }
 
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
@@ -171,12 +226,6 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
         .list_members_max = config->list_members_max,
         .password_scheme = config->password_scheme,
     };
-    bool again = false;
-    g_autoptr(GPtrArray) planned = slice_intent(&context, claim, &slice, &again, error);
-    if (!planned)
-        return false;
-    Settle settle = {&context, slice.operations, commit_intent, claim, again};
-    if (settle_rows(&settle, planned, error) != ANSWER_YES)
-        return false;
-    return commit_outcomes(claim, planned, error);
+    return job->mode == MODE_CHECK ? slice_check(&context, claim, &slice, error)
+                                   : slice_apply(&context, claim, &slice, error);
 }

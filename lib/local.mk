@@ -13,6 +13,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/field.c lib/field.h \
 	lib/table.c lib/table-head.c lib/table-row.c lib/table.h \
 	lib/outcome.c lib/outcome.h \
+	lib/mode.c lib/mode.h \
 	lib/password.c lib/password.h \
 	lib/operation.c lib/operation.h \
 	lib/request.c lib/request.h \
@@ -20,7 +21,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
-	lib/plan.c lib/plan.h lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
+	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/response.c lib/response-stream.c lib/response-stream.h lib/response.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
@@ -28,6 +29,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/job.c lib/job.h \
 	lib/job-open.c lib/job-slice.c lib/job-report.c lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
+	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
 	lib/spool-intake.c lib/spool-work.c
 

@@ -354,7 +354,7 @@ static void judge_mode(Parse *parse, const Keywords *keywords)
         record->mode = MODE_ATOMIC;
     else
         find(parse, PARSE_MODE_UNKNOWN);
-    if (record->mode != MODE_APPLY)
+    if (record->mode == MODE_ATOMIC)
         find(parse, PARSE_MODE_UNAVAILABLE);
 }
 

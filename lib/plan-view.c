@@ -133,6 +133,19 @@ static Seen *view_put_read(View *view, const char *key, Entry *entry)
     return view_put(view, key, seen);
 }
 
+/* What an earlier slice made of key. */
+static Answer view_put_effect(View *view, const char *key, GVariant *effect, GError **error)
+{
+    Seen *seen = seen_from_variant(effect);
+    if (seen) {
+        view_put(view, key, seen);
+        return ANSWER_YES;
+    }
+    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
+                        "what was kept of the rows before has a wrong shape");
+    return ANSWER_UNKNOWN;
+}
+
 bool view_has_room(const View *view)
 {
     return view->values < PLAN_VALUES_MAX / 2;
@@ -189,6 +202,33 @@ static bool check_readable(const View *view, const Entry *entry, GError **error)
     return false;
 }
 
+/* Lays down what an earlier slice made of key, which is not known yet. ANSWER_NO: nothing. */
+static Answer view_recall(View *view, const char *key, GError **error)
+{
+    const PlanOverlay *overlay = view->context->overlay;
+    if (!overlay)
+        return ANSWER_NO;
+    g_autoptr(GVariant) effect = NULL;
+    Answer answer = overlay->find(overlay->data, key, &effect, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    return view_put_effect(view, key, effect, error);
+}
+
+/* What stands at key, which is not known yet: what an earlier slice made of it, else entry (taken
+ * over). *seen belongs to the view. */
+static Answer view_settle(View *view, const char *key, Entry *entry, Seen **seen, GError **error)
+{
+    Answer answer = view_recall(view, key, error);
+    if (answer == ANSWER_NO) {
+        *seen = view_put_read(view, key, entry);
+        return ANSWER_YES;
+    }
+    entry_free(entry);
+    *seen = g_hash_table_lookup(view->seen, key);
+    return answer;
+}
+
 /* Every address that an entry bears: by hand it may have got several. */
 static void add_borne(const View *view, const Entry *entry, GHashTable *borne)
 {
@@ -220,16 +260,22 @@ static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, 
         if (!check_readable(view, entry, error))
             return ANSWER_UNKNOWN;
         g_autofree char *key = entry_settle_dn(view, entry, &address);
-        add_borne(view, entry, borne);
-        if (!g_hash_table_contains(view->seen, key))
-            view_put_read(view, key, entry_copy(entry));
+        Seen *seen = g_hash_table_lookup(view->seen, key);
+        if (!seen && view_settle(view, key, entry_copy(entry), &seen, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        if (seen->entry || seen->line)
+            add_borne(view, entry, borne);
     }
     for (guint i = 0; i < addresses->len; i++) {
         const Address *address = addresses->pdata[i];
         g_autofree char *dn = profile_entry_dn(context->profile, address);
         g_autofree char *key = dn_key(dn);
-        if (!g_hash_table_contains(view->seen, key))
-            view_put_read(view, key, NULL)->elsewhere = g_hash_table_contains(borne, address->full);
+        if (g_hash_table_contains(view->seen, key))
+            continue;
+        Seen *seen = NULL;
+        if (view_settle(view, key, NULL, &seen, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        seen->elsewhere = !seen->entry && g_hash_table_contains(borne, address->full);
     }
     return ANSWER_YES;
 }
@@ -314,6 +360,28 @@ Answer view_domain(View *view, const char *domain, DomainState *state, GError **
 
 /* --- lists --- */
 
+/* The lists that got any of the addresses in earlier slices. */
+static Answer recall_lists(View *view, GPtrArray *addresses, GError **error)
+{
+    const PlanOverlay *overlay = view->context->overlay;
+    for (guint i = 0; overlay && i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        g_autoptr(GPtrArray) effects = overlay->with_member(overlay->data, address->full, error);
+        if (!effects)
+            return ANSWER_UNKNOWN;
+        for (guint j = 0; j < effects->len; j++) {
+            const char *dn = "";
+            g_variant_get_child(effects->pdata[j], 1, "&s", &dn);
+            g_autofree char *key = dn_key(dn);
+            /* One that was deleted since has no DN, and is met by its name only. */
+            if (*dn && !g_hash_table_contains(view->seen, key) &&
+                view_put_effect(view, key, effects->pdata[j], error) != ANSWER_YES)
+                return ANSWER_UNKNOWN;
+        }
+    }
+    return ANSWER_YES;
+}
+
 /* One search for the lists with any of the addresses. ANSWER_NO: too many of them. */
 static Answer fetch_lists_chunk(View *view, GPtrArray *addresses, GError **error)
 {
@@ -342,8 +410,12 @@ static Answer fetch_lists_chunk(View *view, GPtrArray *addresses, GError **error
             continue;
         if (!check_readable(view, entry, error))
             return ANSWER_UNKNOWN;
-        view_put_read(view, key, entry_copy(entry));
+        Seen *seen = NULL;
+        if (view_settle(view, key, entry_copy(entry), &seen, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
     }
+    if (recall_lists(view, addresses, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
     for (guint i = 0; i < addresses->len; i++)
         g_hash_table_add(view->lists_known, g_strdup(((Address *)addresses->pdata[i])->full));
     return ANSWER_YES;
@@ -426,6 +498,22 @@ void view_lay(View *view, const Change *change, unsigned line)
             seen->uuid = g_strdup(before->uuid);
     }
     view_put(view, key, seen);
+}
+
+void view_effects(const View *view,
+                  void (*found)(gpointer data, const char *name, GVariant *effect), gpointer data)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, view->seen);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        if (((Seen *)value)->line)
+            found(data, key, seen_to_variant(view->context->profile, value));
+}
+
+char *view_name(const char *dn)
+{
+    return dn_key(dn);
 }
 
 void view_observe(View *view, const char *dn, const Entry *entry)

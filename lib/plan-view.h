@@ -50,6 +50,16 @@ PlannedWrite *view_expect(View *view, Change *change);
 void view_lay(View *view, const Change *change, unsigned line);
 void view_observe(View *view, const char *dn, const Entry *entry);
 
+/* Calls found for everything that rows of this plan made otherwise. */
+void view_effects(const View *view,
+                  void (*found)(gpointer data, const char *name, GVariant *effect), gpointer data);
+/* The name of a DN in effects; owned by the caller. */
+char *view_name(const char *dn);
+
+/* PLAN_EFFECT_TYPE; floating. _from_variant NULL on other shapes. */
+GVariant *seen_to_variant(const Profile *profile, const Seen *seen);
+Seen *seen_from_variant(GVariant *value);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(View, view_free)
 
 #endif

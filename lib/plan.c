@@ -8,6 +8,7 @@ struct Plan {
     View *view;
     GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
                             may be planned anew since they need others */
+    GPtrArray *joined;   /* of char *: member and name of its list in turn */
 };
 
 /* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
@@ -27,6 +28,7 @@ Plan *plan_new(const PlanContext *context)
     Plan *plan = g_new0(Plan, 1);
     plan->context = context;
     plan->view = view_new(context);
+    plan->joined = g_ptr_array_new_with_free_func(g_free);
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     return plan;
@@ -38,6 +40,7 @@ void plan_free(Plan *plan)
         return;
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
+    g_ptr_array_unref(plan->joined);
     g_free(plan);
 }
 
@@ -424,6 +427,11 @@ static Answer step_hash(Step *step, const char **hash, GError **error)
     *hash = operation->password;
     if (!operation->password || operation->password_hashed)
         return ANSWER_YES;
+    /* The mark is like no other row's, as a salted hash is. */
+    if (step->context->unwritten) {
+        *hash = step->mark;
+        return ANSWER_YES;
+    }
     step->row->hash = password_hash(operation->password, step->context->password_scheme);
     *hash = step->row->hash;
     if (*hash)
@@ -667,6 +675,26 @@ static void step_note_reads(Step *step, GHashTable *readers)
         note_reader(readers, address, step->operation->line);
 }
 
+/* A later slice looks for the lists of a member, and asks the directory in vain for these. */
+static void note_joined(Plan *plan, const Operation *operation, const PlannedRow *row)
+{
+    if (!plan->context->overlay || operation->type != TYPE_LIST ||
+        operation->action != ACTION_ADD || row->writes->len == 0)
+        return;
+    const PlannedWrite *write = row->writes->pdata[0];
+    for (guint i = 0; operation->members && i < operation->members->len; i++) {
+        g_ptr_array_add(plan->joined, g_strdup(((Address *)operation->members->pdata[i])->full));
+        g_ptr_array_add(plan->joined, view_name(write->change->dn));
+    }
+}
+
+void plan_effects(const Plan *plan, const PlanEffects *effects)
+{
+    view_effects(plan->view, effects->found, effects->data);
+    for (guint i = 0; i + 1 < plan->joined->len; i += 2)
+        effects->joined(effects->data, plan->joined->pdata[i], plan->joined->pdata[i + 1]);
+}
+
 Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error)
 {
     static Answer (*const checks[])(Step *, GError **) = {
@@ -692,6 +720,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     step_heed_readers(&step, plan->readers);
     step_note_reads(&step, plan->readers);
     plan_assume(plan, planned);
+    note_joined(plan, operation, planned);
     *row = g_steal_pointer(&planned);
     return ANSWER_YES;
 }

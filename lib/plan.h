@@ -12,6 +12,17 @@
 /* Whether an address has a grant of its own in the sender table (its full address is a key). */
 typedef Answer (*PlanHasGrantFunc)(gpointer data, const Address *address, GError **error);
 
+/* What rows of the job's earlier slices would have made of the directory and have not (a job that
+ * is only checked), kept elsewhere. Names are DNs in one spelling. */
+typedef struct {
+    /* ANSWER_NO: nothing was made of it. */
+    Answer (*find)(gpointer data, const char *name, GVariant **effect, GError **error);
+    /* Every list that got the member; of GVariant, owned by the caller. NULL with an error. */
+    GPtrArray *(*with_member)(gpointer data, const char *member, GError **error);
+    gpointer data;
+} PlanOverlay;
+#define PLAN_EFFECT_TYPE "(bsmsmsa(sas))"
+
 /* Everything a plan depends on; all borrowed. */
 typedef struct {
     const char *job; /* for the marks "JOB/LINE" */
@@ -25,6 +36,8 @@ typedef struct {
     const char *const *reserved_locals; /* postmaster, abuse, …: local parts, lower case */
     unsigned list_members_max;
     PasswordScheme password_scheme; /* of clear passwords */
+    const PlanOverlay *overlay;     /* NULL: every effect of earlier slices is in the directory */
+    bool unwritten;                 /* nothing of the plan will be written: no password is hashed */
 } PlanContext;
 
 /* Most addresses behind a row's own targets or members that are looked at while loops are
@@ -86,6 +99,15 @@ void plan_observe(Plan *plan, const char *dn, const Entry *entry);
 /* Lays the effect of a row that was planned before (a stored one) over what the next rows see.
  * The DNs of its writes have been observed or looked at before. */
 void plan_assume(Plan *plan, const PlannedRow *row);
+
+/* What the rows planned so far make of each entry, for PlanOverlay: found is called for each name
+ * (effect is floating or not to be kept), and joined for each member that a list got. */
+typedef struct {
+    void (*found)(gpointer data, const char *name, GVariant *effect);
+    void (*joined)(gpointer data, const char *member, const char *name);
+    gpointer data;
+} PlanEffects;
+void plan_effects(const Plan *plan, const PlanEffects *effects);
 
 /* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes: to be sealed.
  * Floating; _from_variant NULL on other shapes. */

@@ -69,19 +69,6 @@ static RequestError reason_code(ParseReason reason)
     return reason == PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
 }
 
-static const char *mode_name(Mode mode)
-{
-    switch (mode) {
-    case MODE_APPLY:
-        return "apply";
-    case MODE_CHECK:
-        return "check";
-    case MODE_ATOMIC:
-        return "atomic";
-    }
-    return "";
-}
-
 static char *limit_words(ParseReason reason, const RequestLimits *limits)
 {
     switch (reason) {
@@ -434,13 +421,13 @@ static bool next_frame(RequestReader *reader, GError **error)
 static bool record_is_good(ParseReason reason, const char *reference, Mode mode,
                            const char *password)
 {
-    if (reason >= PARSE_REASON_COUNT || mode > MODE_ATOMIC ||
+    if (reason >= PARSE_REASON_COUNT || mode >= MODE_COUNT ||
         strlen(reference) > REQUEST_REFERENCE_MAX || strlen(password) > REQUEST_PASSWORD_MAX)
         return false;
     g_autofree char *clean = text_printable(reference, -1, REQUEST_REFERENCE_MAX);
     if (strcmp(clean, reference) != 0)
         return false;
-    return reason == PARSE_OK ? mode == MODE_APPLY && *password != '\0' : *password == '\0';
+    return reason == PARSE_OK ? mode != MODE_ATOMIC && *password != '\0' : *password == '\0';
 }
 
 /* Believes nothing of what a child says that was taken over by its mail. */

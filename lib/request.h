@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_REQUEST_H
 #define BATCHLOAD_REQUEST_H
 
+#include "lib/mode.h"
 #include "lib/secret.h"
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -34,8 +35,6 @@ enum {
 #define REQUEST_REFERENCE_MAX 200
 #define REQUEST_PASSWORD_MAX 1024
 #define REQUEST_TEXT_MAX 65536 /* of the first text part that is looked at for keywords */
-
-typedef enum { MODE_APPLY, MODE_CHECK, MODE_ATOMIC } Mode;
 
 typedef struct {
     guint64 message_bytes_max;

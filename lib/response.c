@@ -152,7 +152,14 @@ static char *text_of_refusal(const Report *report)
 static char *text_of_rows(const Report *report)
 {
     unsigned failed = report->counts[RESULT_FAILED];
-    GString *out = g_string_new(failed ? NULL : "processed ok\n\n");
+    bool checked = report->job->mode == MODE_CHECK;
+    GString *out = g_string_new(NULL);
+    if (checked)
+        g_string_append(out, "Checked only (Mode: check): nothing was changed.\n"
+                             "Below stands what would happen without that line.\n\n");
+    if (!failed)
+        g_string_append(out, checked ? "processed ok: every row can be carried out.\n\n"
+                                     : "processed ok\n\n");
     if (failed) {
         g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
         g_string_append(out, report->failures->str);
@@ -160,7 +167,10 @@ static char *text_of_rows(const Report *report)
     if (failed > RESPONSE_FAILURES_LISTED)
         g_string_append_printf(out, "%u more failed rows are told in the attached result.csv.\n\n",
                                failed - RESPONSE_FAILURES_LISTED);
-    if (failed)
+    if (failed && checked)
+        g_string_append(out, "Correct these rows in your file, and send the whole file again. "
+                             "(The attached\nbatchload.csv holds only the failed rows.)\n\n");
+    else if (failed)
         g_string_append(out, "The attached batchload.csv holds only the failed rows. Correct them "
                              "there, fill in the\npasswords again (they are never mailed back), "
                              "and send it as a new request.\n\n");
@@ -178,11 +188,13 @@ static char *make_subject(const Report *report)
     g_autofree char *start =
         *shown ? g_strdup_printf("Batchload %s", shown) : g_strdup("Batchload");
     unsigned failed = report->counts[RESULT_FAILED];
+    const char *end = report->job->mode == MODE_CHECK ? " (checked only, nothing was changed)" : "";
     if (!report->head)
         return g_strdup_printf("%s: not processed", start);
     if (failed)
-        return g_strdup_printf("%s: processed, %u of %u rows failed", start, failed, report->rows);
-    return g_strdup_printf("%s: processed ok", start);
+        return g_strdup_printf("%s: processed, %u of %u rows failed%s", start, failed, report->rows,
+                               end);
+    return g_strdup_printf("%s: processed ok%s", start, end);
 }
 
 /* A text as encoded words whatever is in it (RFC 2047), folded by the blanks between them. */

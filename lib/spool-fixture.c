@@ -135,7 +135,7 @@ bool spool_fixture_prove(SpoolClaim *claim, unsigned slices, const char *const *
         if (!spool_rows_add(rows, slice, FIXTURE_SLICE_ROWS, domains, error))
             return false;
     }
-    return rows && spool_job_proved(claim, "ref", names, g_steal_pointer(&rows), error);
+    return rows && spool_job_proved(claim, "ref", MODE_APPLY, names, g_steal_pointer(&rows), error);
 }
 
 bool spool_fixture_slice(SpoolClaim *claim, GError **error)

@@ -33,6 +33,8 @@ void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
 /* Wakes the waiting; the caller holds the lock. */
 void spool_changed(Spool *spool);
 
+Spool *spool_claim_spool(const SpoolClaim *claim);
+
 /* "ID/purpose" or, for a slice, "ID/purpose/N"; owned by the caller. */
 char *spool_label(const char *id, const char *purpose);
 char *spool_slice_label(const char *id, const char *purpose, unsigned slice);

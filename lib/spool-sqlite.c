@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/spool-store.h"
-#include <sqlite3.h>
+#include "lib/spool-sqlite-private.h"
 #include <string.h>
 
 /* The store in SQLite: one connection, one mutex, WAL with synchronous=FULL, so that a commit is
@@ -31,6 +30,12 @@ typedef enum {
     SQL_OUTCOMES_DELETE,
     SQL_SLICES_DELETE,
     SQL_HEAD_DELETE,
+    SQL_OVERLAY_DELETE,
+    SQL_MEMBERS_DELETE,
+    SQL_EFFECT_STORE,
+    SQL_EFFECT_LOAD,
+    SQL_MEMBER_STORE,
+    SQL_MEMBER_LOAD,
     SQL_LIST,
     SQL_FIND,
     SQL_KEYS_EXPIRE,
@@ -42,8 +47,8 @@ typedef enum {
 /* What can change of a job comes first, in the order of bind_changing(). */
 #define CHANGING                                                                                   \
     "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
-    "slices, slices_done, created, changed, deleted, unchanged, failed"
-#define CHANGING_COUNT 16
+    "slices, slices_done, created, changed, deleted, unchanged, failed, mode"
+#define CHANGING_COUNT 17
 #define FIXED                                                                                      \
     "id, requester, batch_address, sender_grant, own_key, client, queue_id, message_id, refs, "    \
     "subject, sent, received, bytes"
@@ -58,10 +63,11 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_FIRST] = "SELECT id FROM job WHERE key=?1",
     [SQL_ADD] = "INSERT INTO job(" CHANGING ", " FIXED ", key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
-                "?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-    [SQL_SAVE] = "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
-                 "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
-                 "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16 WHERE id=?17",
+                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
+    [SQL_SAVE] =
+        "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
+        "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
+        "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17 WHERE id=?18",
     [SQL_HEAD_STORE] = "INSERT OR REPLACE INTO head(job, sealed) VALUES(?1, ?2)",
     [SQL_HEAD_LOAD] = "SELECT sealed FROM head WHERE job=?1",
     [SQL_SLICE_STORE] = "INSERT OR REPLACE INTO slice(job, number, offset, size, first_line, "
@@ -76,6 +82,14 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_OUTCOMES_DELETE] = "DELETE FROM outcomes WHERE job=?1",
     [SQL_SLICES_DELETE] = "DELETE FROM slice WHERE job=?1",
     [SQL_HEAD_DELETE] = "DELETE FROM head WHERE job=?1",
+    [SQL_OVERLAY_DELETE] = "DELETE FROM overlay WHERE job=?1",
+    [SQL_MEMBERS_DELETE] = "DELETE FROM overlay_member WHERE job=?1",
+    [SQL_EFFECT_STORE] = "INSERT OR REPLACE INTO overlay(job, name, sealed) VALUES(?1, ?2, ?3)",
+    [SQL_EFFECT_LOAD] = "SELECT sealed FROM overlay WHERE job=?1 AND name=?2",
+    [SQL_MEMBER_STORE] = "INSERT OR IGNORE INTO overlay_member(job, member, name) "
+                         "VALUES(?1, ?2, ?3)",
+    [SQL_MEMBER_LOAD] = "SELECT name, sealed FROM overlay_member JOIN overlay USING(job, name) "
+                        "WHERE job=?1 AND member=?2",
     [SQL_LIST] = "SELECT " CHANGING ", " FIXED " FROM job WHERE state<?1 ORDER BY seq",
     [SQL_FIND] = "SELECT " CHANGING ", " FIXED " FROM job WHERE id=?1",
     [SQL_KEYS_EXPIRE] = "UPDATE job SET key=NULL WHERE key IS NOT NULL AND state>=?1 AND "
@@ -83,32 +97,6 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_EXPIRED] = "SELECT id FROM job WHERE state>=?1 AND finished<?2",
     [SQL_EXPIRE] = "DELETE FROM job WHERE state>=?1 AND finished<?2",
 };
-
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE job(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-    " key TEXT UNIQUE, state INTEGER NOT NULL, requester TEXT, batch_address TEXT,"
-    " sender_grant TEXT, own_key INTEGER NOT NULL, client TEXT, queue_id TEXT, message_id TEXT,"
-    " refs TEXT, subject TEXT, sent TEXT, reference TEXT, received INTEGER NOT NULL,"
-    " started INTEGER NOT NULL, finished INTEGER NOT NULL, not_before INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, waiting TEXT, refusal TEXT, bytes INTEGER NOT NULL,"
-    " row_count INTEGER NOT NULL, slices INTEGER NOT NULL, slices_done INTEGER NOT NULL,"
-    " created INTEGER NOT NULL, changed INTEGER NOT NULL, deleted INTEGER NOT NULL,"
-    " unchanged INTEGER NOT NULL, failed INTEGER NOT NULL);"
-    "CREATE INDEX job_state ON job(state, finished);"
-    "CREATE TABLE head(job TEXT PRIMARY KEY REFERENCES job(id) ON DELETE CASCADE,"
-    " sealed BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE slice(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
-    " number INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,"
-    " first_line INTEGER NOT NULL, row_count INTEGER NOT NULL, domains TEXT NOT NULL,"
-    " PRIMARY KEY(job, number)) WITHOUT ROWID;"
-    "CREATE TABLE intent(job TEXT PRIMARY KEY REFERENCES job(id) ON DELETE CASCADE,"
-    " number INTEGER NOT NULL, sealed BLOB NOT NULL);"
-    "CREATE TABLE outcomes(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
-    " number INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, number));"
-    "PRAGMA user_version=" G_STRINGIFY(SPOOL_VERSION) ";"
-                                                      "COMMIT;";
 
 struct SpoolStore {
     GMutex lock;
@@ -279,9 +267,10 @@ static void bind_changing(sqlite3_stmt *statement, const Job *job)
     sqlite3_bind_int64(statement, 11, job->slices_done);
     for (int i = 0; i < RESULT_COUNT; i++)
         sqlite3_bind_int64(statement, 12 + i, job->counts[i]);
+    sqlite3_bind_int(statement, 12 + RESULT_COUNT, job->mode);
 }
 
-G_STATIC_ASSERT(12 + RESULT_COUNT == CHANGING_COUNT + 1);
+G_STATIC_ASSERT(12 + RESULT_COUNT == CHANGING_COUNT);
 
 static void bind_fixed(sqlite3_stmt *statement, const Job *job)
 {
@@ -325,6 +314,8 @@ static Job *column_job(sqlite3_stmt *statement)
     job->slices_done = (unsigned)sqlite3_column_int64(statement, 10);
     for (int i = 0; i < RESULT_COUNT; i++)
         job->counts[i] = (unsigned)sqlite3_column_int64(statement, 11 + i);
+    int mode = sqlite3_column_int(statement, 11 + RESULT_COUNT);
+    job->mode = mode >= 0 && mode < MODE_COUNT ? (Mode)mode : MODE_APPLY;
     int at = CHANGING_COUNT;
     job->id = column_text(statement, at++);
     facts->requester = column_text(statement, at++);
@@ -407,7 +398,9 @@ static bool sqlite_save(SpoolStore *store, const Job *job, bool contents, GError
         well = well && run_for(store, SQL_INTENT_DELETE, job->id, error) &&
                run_for(store, SQL_OUTCOMES_DELETE, job->id, error) &&
                run_for(store, SQL_SLICES_DELETE, job->id, error) &&
-               run_for(store, SQL_HEAD_DELETE, job->id, error);
+               run_for(store, SQL_HEAD_DELETE, job->id, error) &&
+               run_for(store, SQL_MEMBERS_DELETE, job->id, error) &&
+               run_for(store, SQL_OVERLAY_DELETE, job->id, error);
     return transaction_end(store, well, error);
 }
 
@@ -468,13 +461,43 @@ static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slic
     return transaction_end(store, well, error);
 }
 
+/* Three texts, or two and a blob, into a row. */
+static bool put_three(SpoolStore *store, Sql sql, const char *id, const char *second,
+                      const char *text, GBytes *blob, GError **error)
+{
+    sqlite3_stmt *statement = prepare(store, sql, error);
+    if (!statement)
+        return false;
+    bind_text(statement, 1, id);
+    bind_text(statement, 2, second);
+    if (blob)
+        bind_bytes(statement, 3, blob);
+    else
+        bind_text(statement, 3, text);
+    return run(store, statement, error);
+}
+
+static bool put_effects(SpoolStore *store, const char *id, const SpoolEffects *effects,
+                        GError **error)
+{
+    bool well = true;
+    for (unsigned i = 0; well && i < effects->names->len; i++)
+        well = put_three(store, SQL_EFFECT_STORE, id, effects->names->pdata[i], NULL,
+                         effects->sealed->pdata[i], error);
+    for (unsigned i = 0; well && i < effects->members->len; i++)
+        well = put_three(store, SQL_MEMBER_STORE, id, effects->members->pdata[i],
+                         effects->joined->pdata[i], NULL, error);
+    return well;
+}
+
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                              GError **error)
+                              const SpoolEffects *effects, GError **error)
 {
     if (!transaction_begin(store, error))
         return false;
     bool well = save(store, job, error) &&
                 put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error) &&
+                (!effects || put_effects(store, job->id, effects, error)) &&
                 run_for(store, SQL_INTENT_DELETE, job->id, error);
     return transaction_end(store, well, error);
 }
@@ -529,6 +552,40 @@ static Answer sqlite_outcomes_load(SpoolStore *store, const char *id, unsigned s
                                    GBytes **outcomes, GError **error)
 {
     return load_blob(store, SQL_OUTCOMES_LOAD, id, slice, outcomes, error);
+}
+
+static Answer sqlite_effect_load(SpoolStore *store, const char *id, const char *name,
+                                 GBytes **effect, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, SQL_EFFECT_LOAD, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    bind_text(statement, 1, id);
+    bind_text(statement, 2, name);
+    Answer answer = step_one(store, statement, error);
+    if (answer == ANSWER_YES)
+        *effect = column_bytes(statement, 0);
+    finish(store, statement);
+    return answer;
+}
+
+static bool sqlite_effects_with(SpoolStore *store, const char *id, const char *member,
+                                GPtrArray *names, GPtrArray *effects, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = prepare(store, SQL_MEMBER_LOAD, error);
+    if (!statement)
+        return false;
+    bind_text(statement, 1, id);
+    bind_text(statement, 2, member);
+    Answer answer;
+    while ((answer = step_one(store, statement, error)) == ANSWER_YES) {
+        g_ptr_array_add(names, column_text(statement, 0));
+        g_ptr_array_add(effects, column_bytes(statement, 1));
+    }
+    finish(store, statement);
+    return answer == ANSWER_NO;
 }
 
 static Answer sqlite_canary_load(SpoolStore *store, GBytes **value, GError **error)
@@ -643,79 +700,6 @@ static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_
 
 /* --- opening --- */
 
-static bool read_version(SpoolStore *store, int *version, GError **error)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW) {
-        store_error(store, error);
-        sqlite3_finalize(statement);
-        return false;
-    }
-    *version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return true;
-}
-
-static bool run_script(SpoolStore *store, const char *script, GError **error)
-{
-    return sqlite3_exec(store->db, script, NULL, NULL, NULL) == SQLITE_OK ||
-           store_error(store, error);
-}
-
-static bool check_version(const char *path, int version, bool readonly, GError **error)
-{
-    if (version > SPOOL_VERSION || version < 0) {
-        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE,
-                    "%s has version %d, this program knows versions up to %d", path, version,
-                    SPOOL_VERSION);
-        return false;
-    }
-    if (version == 0 && readonly) {
-        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "%s is not set up yet", path);
-        return false;
-    }
-    return true;
-}
-
-static int note_mode(void *wal, int columns, char **values, char **names)
-{
-    (void)names;
-    *(bool *)wal = columns == 1 && g_strcmp0(values[0], "wal") == 0;
-    return 0;
-}
-
-/* The file system may refuse the log quietly; without it no commit is what is promised. */
-static bool set_wal(SpoolStore *store, GError **error)
-{
-    bool wal = false;
-    if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", note_mode, &wal, NULL) != SQLITE_OK)
-        return store_error(store, error);
-    if (wal)
-        return true;
-    g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
-                        "the spool's file system can't hold a write-ahead log");
-    return false;
-}
-
-/* The log stays when the last connection closes, so that a reader never has to make it. */
-static bool set_up(SpoolStore *store, int version, bool readonly, GError **error)
-{
-    int on = 1;
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-    if (readonly) {
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        return true;
-    }
-    return set_wal(store, error) &&
-           run_script(store,
-                      "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
-                      "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4000;",
-                      error) &&
-           (version > 0 || run_script(store, schema, error));
-}
-
 static void sqlite_close(SpoolStore *store)
 {
     if (!store)
@@ -731,7 +715,6 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
     SpoolStore *store = g_new0(SpoolStore, 1);
     g_mutex_init(&store->lock);
     int flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int version = 0;
     if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
                         NULL) != SQLITE_OK) {
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "%s can't be opened: %s", path,
@@ -741,8 +724,8 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
     }
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
-    if (!read_version(store, &version, error) || !check_version(path, version, readonly, error) ||
-        !set_up(store, version, readonly, error)) {
+    if (!spool_sqlite_set_up(store->db, path, readonly, error)) {
+        store_fail(store);
         sqlite_close(store);
         return NULL;
     }
@@ -777,6 +760,8 @@ const SpoolStoreType spool_store_sqlite = {
     .slice_load = sqlite_slice_load,
     .intent_load = sqlite_intent_load,
     .outcomes_load = sqlite_outcomes_load,
+    .effect_load = sqlite_effect_load,
+    .effects_with = sqlite_effects_with,
     .list = sqlite_list,
     .find = sqlite_find,
     .expire = sqlite_expire,

@@ -20,6 +20,16 @@ typedef struct {
 } SpoolSlice;
 void spool_slice_free(SpoolSlice *slice);
 
+/* What is added to the overlay of a job. */
+struct SpoolEffects {
+    Spool *spool;
+    char *job;
+    GPtrArray *names;   /* of char *: keyed hashes */
+    GPtrArray *sealed;  /* of GBytes: one for each name */
+    GPtrArray *members; /* of char *: keyed hashes */
+    GPtrArray *joined;  /* of char *: the name for each member */
+};
+
 typedef void (*SpoolFoundFunc)(gpointer data, const Job *job);
 
 typedef struct {
@@ -41,17 +51,17 @@ typedef struct {
 
     /* A new job. ANSWER_NO: the key is another job's, *first names it, owned by the caller. */
     Answer (*add)(SpoolStore *store, const Job *job, const char *key, char **first, GError **error);
-    /* Everything of the job that can change. contents: intent, outcomes, slices and headline are
-     * deleted in the same transaction. */
+    /* Everything of the job that can change. contents: intent, outcomes, slices, headline and
+     * overlay are deleted in the same transaction. */
     bool (*save)(SpoolStore *store, const Job *job, bool contents, GError **error);
     /* save() with the headline and the index of all slices (of SpoolSlice). */
     bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
                   GError **error);
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
                          GError **error);
-    /* save() with the slice's outcomes; the intent is deleted. */
+    /* save() with the slice's outcomes and effects (or NULL); the intent is deleted. */
     bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                       GError **error);
+                       const SpoolEffects *effects, GError **error);
 
     /* ANSWER_NO: none stored. Results are owned by the caller. */
     Answer (*head_load)(SpoolStore *store, const char *id, GBytes **head, GError **error);
@@ -61,6 +71,12 @@ typedef struct {
                           GError **error);
     Answer (*outcomes_load)(SpoolStore *store, const char *id, unsigned slice, GBytes **outcomes,
                             GError **error);
+
+    Answer (*effect_load)(SpoolStore *store, const char *id, const char *name, GBytes **effect,
+                          GError **error);
+    /* Appends names (of char *) and their effects (of GBytes); both arrays own what they get. */
+    bool (*effects_with)(SpoolStore *store, const char *id, const char *member, GPtrArray *names,
+                         GPtrArray *effects, GError **error);
 
     bool (*list)(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data, GError **error);
     Answer (*find)(SpoolStore *store, const char *id, Job **job, GError **error);

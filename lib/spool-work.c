@@ -71,6 +71,11 @@ Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error
     return ANSWER_YES;
 }
 
+Spool *spool_claim_spool(const SpoolClaim *claim)
+{
+    return claim->spool;
+}
+
 const Job *spool_claim_job(const SpoolClaim *claim)
 {
     return claim->entry->job;
@@ -158,6 +163,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     replace_text(&job->waiting, next->waiting);
     replace_text(&job->refusal, next->refusal);
     job->state = next->state;
+    job->mode = next->mode;
     job->started = next->started;
     job->finished = next->finished;
     job->not_before = next->not_before;
@@ -332,8 +338,8 @@ static bool sync_file(Spool *spool, SpoolFolder folder, int fd, GError **error)
     return false;
 }
 
-bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *head_names,
-                      SpoolRows *rows, GError **error)
+bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
+                      const char *const *head_names, SpoolRows *rows, GError **error)
 {
     g_autoptr(SpoolRows) owned G_GNUC_UNUSED = rows;
     Spool *spool = claim->spool;
@@ -345,6 +351,7 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *cons
         return false;
     Job next = job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
     next.reference = (char *)reference;
+    next.mode = mode;
     next.slices = slices;
     next.rows = rows ? (unsigned)rows->rows : 0;
     g_autoptr(GVariant) names = g_variant_ref_sink(g_variant_new_strv(head_names, -1));
@@ -470,8 +477,8 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
     return *intent ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
-bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
-                      GError **error)
+bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                         const SpoolEffects *effects, GError **error)
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(outcomes);
     Spool *spool = claim->spool;
@@ -490,10 +497,16 @@ bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned coun
         return false;
     g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    if (!spool->type->slice_done(spool->store, &next, done, sealed, error))
+    if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, error))
         return false;
     adopt(claim, &next, g_steal_pointer(&slice));
     return true;
+}
+
+bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                      GError **error)
+{
+    return spool_slice_checked(claim, outcomes, counts, NULL, error);
 }
 
 /* --- REPORTING --- */

@@ -3,6 +3,7 @@
 #define BATCHLOAD_SPOOL_H
 
 #include "lib/answer.h"
+#include "lib/mode.h"
 #include "lib/outcome.h"
 #include "lib/seal.h"
 #include "lib/table.h"
@@ -42,7 +43,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 1
+#define SPOOL_VERSION 2
 
 typedef struct {
     char *directory;
@@ -73,6 +74,7 @@ typedef struct {
     JobState state;
     JobFacts facts;
     char *reference;   /* known from WORKING or a refusal on */
+    Mode mode;         /* likewise */
     gint64 received;   /* times are microseconds since 1970 (g_get_real_time) */
     gint64 started;    /* 0: not yet */
     gint64 finished;   /* 0: not yet */
@@ -159,8 +161,8 @@ void spool_rows_free(SpoolRows *rows);
 /* … and made the job's in the commit of the verdict: RECEIVED → WORKING (no rows: → REPORTING).
  * The mail, and with it the administrator's password, is deleted by this commit. head_names: the
  * headline. Takes rows over in any case. */
-bool spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *head_names,
-                      SpoolRows *rows, GError **error);
+bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
+                      const char *const *head_names, SpoolRows *rows, GError **error);
 /* RECEIVED → REPORTING with a whole-request error. The response is not built before pause
  * seconds from now. Deletes the mail. */
 bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *refusal,
@@ -179,6 +181,24 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
 #define SPOOL_OUTCOMES_TYPE "a(u" OUTCOME_TYPE ")"
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                       GError **error);
+
+/* What a job that is only checked would have changed so far, kept until it ends: effects by name (a
+ * later one replaces an earlier one), and which of them may have a member. Names and members are
+ * stored as keyed hashes, effects sealed. */
+typedef struct SpoolEffects SpoolEffects;
+SpoolEffects *spool_effects_new(SpoolClaim *claim);
+void spool_effects_add(SpoolEffects *effects, const char *name, GVariant *effect);
+void spool_effects_join(SpoolEffects *effects, const char *member, const char *name);
+void spool_effects_free(SpoolEffects *effects);
+/* spool_slice_done() with the effects of the slice in the same commit. */
+bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                         const SpoolEffects *effects, GError **error);
+/* ANSWER_NO: there is none of that name. */
+Answer spool_effect_load(SpoolClaim *claim, const char *name, const char *type, GVariant **effect,
+                         GError **error);
+/* All effects that were joined with the member (of GVariant); owned by the caller. */
+GPtrArray *spool_effects_with(SpoolClaim *claim, const char *member, const char *type,
+                              GError **error);
 
 /* REPORTING: what is told. */
 GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error);
@@ -217,6 +237,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spool, spool_close)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolIntake, spool_intake_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolClaim, spool_claim_release)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolRows, spool_rows_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolEffects, spool_effects_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JobFacts, job_facts_clear)
 
 #endif

@@ -39,10 +39,10 @@ Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **
 Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 bool __real_spool_job_done(SpoolClaim *claim, GError **error);
 bool __wrap_spool_job_done(SpoolClaim *claim, GError **error);
-bool __real_spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *names,
-                             SpoolRows *rows, GError **error);
-bool __wrap_spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *names,
-                             SpoolRows *rows, GError **error);
+bool __real_spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
+                             const char *const *names, SpoolRows *rows, GError **error);
+bool __wrap_spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
+                             const char *const *names, SpoolRows *rows, GError **error);
 bool __real_spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error);
 bool __wrap_spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error);
 bool __real_spool_slice_done(SpoolClaim *claim, GVariant *outcomes,
@@ -75,10 +75,10 @@ bool __wrap_spool_job_done(SpoolClaim *claim, GError **error)
     return false;
 }
 
-bool __wrap_spool_job_proved(SpoolClaim *claim, const char *reference, const char *const *names,
-                             SpoolRows *rows, GError **error)
+bool __wrap_spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
+                             const char *const *names, SpoolRows *rows, GError **error)
 {
-    bool well = __real_spool_job_proved(claim, reference, names, rows, error);
+    bool well = __real_spool_job_proved(claim, reference, mode, names, rows, error);
     die_at(KILL_PROVED);
     return well;
 }
@@ -185,6 +185,27 @@ static void test_whole(void)
         g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, job_state_name(states[i]));
     assert_done(fixture, id);
     assert_rows(fixture, id);
+}
+
+/* R2.17 */
+static void test_check(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autofree char *id =
+        job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: check", ROWS);
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->mode, ==, MODE_CHECK);
+    g_assert_cmpuint(job->counts[RESULT_CREATED], ==, 3);
+    g_assert_cmpuint(job->counts[RESULT_CHANGED], ==, 1);
+    g_assert_cmpuint(job->counts[RESULT_DELETED], ==, 1);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 1);
+    g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
+    g_assert_cmpuint(job_fixture_entries(fixture, "cleo@one.example"), ==, 1);
+    g_autofree char *mail = job_fixture_response(fixture);
+    assert_holds(mail, "Checked only (Mode: check): nothing was changed.");
+    g_assert_null(strstr(mail, JOB_FIXTURE_SECRET));
 }
 
 /* --- refusals --- */
@@ -512,6 +533,7 @@ int main(int argc, char **argv)
     g_mime_init();
     slapd = job_fixture_slapd();
     g_test_add_func("/job/whole", test_whole);
+    g_test_add_func("/job/R2.17 check", test_check);
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         g_autofree char *path = g_strconcat("/job/refused/", refusals[i].name, NULL);
         g_test_add_data_func(path, &refusals[i], test_refusal);

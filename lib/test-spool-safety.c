@@ -153,7 +153,7 @@ static void test_newer(void)
     g_autofree char *path = inside(fixture, "spool.db");
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_cmpint(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "PRAGMA user_version=3", NULL, NULL, NULL), ==, SQLITE_OK);
     sqlite3_close(db);
     g_assert_null(spool_open(&fixture->settings, &error));
     g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
@@ -161,6 +161,29 @@ static void test_newer(void)
     g_assert_null(spool_open_readonly(fixture->settings.directory, &error));
     g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE);
     g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 1);
+}
+
+/* A spool of version 1 keeps its jobs; a reader does not look at it before the daemon did. */
+static void test_older(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_clear_pointer(&fixture->spool, spool_close);
+    g_autofree char *path = inside(fixture, "spool.db");
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db,
+                                 "ALTER TABLE job DROP COLUMN mode; DROP TABLE overlay;"
+                                 "DROP TABLE overlay_member; PRAGMA user_version=1",
+                                 NULL, NULL, NULL),
+                    ==, SQLITE_OK);
+    sqlite3_close(db);
+    g_assert_null(spool_open_readonly(fixture->settings.directory, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE);
+    spool_fixture_reopen(fixture);
+    g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_assert_cmpint(spool_claim_job(claim)->mode, ==, MODE_APPLY);
 }
 
 /* --- keys and damage --- */
@@ -470,6 +493,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spool-safety/leftovers", test_leftovers);
     g_test_add_func("/spool-safety/locked", test_locked);
     g_test_add_func("/spool-safety/newer version", test_newer);
+    g_test_add_func("/spool/older version", test_older);
     g_test_add_func("/spool-safety/other key", test_other_key);
     g_test_add_data_func("/spool-safety/cut off", GINT_TO_POINTER(true), test_damage);
     g_test_add_data_func("/spool-safety/changed", GINT_TO_POINTER(false), test_damage);

@@ -78,6 +78,81 @@ static void test_states(void)
     g_assert_cmpuint(spool_fixture_count(fixture->spool, true), ==, 1);
 }
 
+/* --- overlay --- */
+
+static GVariant *new_effect(const char *text)
+{
+    return g_variant_new("(s)", text);
+}
+
+static void assert_effect(SpoolClaim *claim, const char *name, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) effect = NULL;
+    Answer answer = spool_effect_load(claim, name, "(s)", &effect, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(answer, ==, text ? ANSWER_YES : ANSWER_NO);
+    if (text) {
+        g_autoptr(GVariant) expected = g_variant_ref_sink(new_effect(text));
+        g_assert_true(g_variant_equal(effect, expected));
+    }
+}
+
+static bool check_slice(SpoolClaim *claim, const SpoolEffects *effects)
+{
+    static const unsigned counts[RESULT_COUNT] = {0};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) none =
+        g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("(u" OUTCOME_TYPE ")"), NULL, 0));
+    bool well = spool_slice_checked(claim, none, counts, effects, &error);
+    g_assert_no_error(error);
+    return well;
+}
+
+/* R2.17: what slices of a checked job would have made is kept, sealed, as long as the job works. */
+static void test_overlay(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@example.org", "192.0.2.1", "<1@x>");
+    {
+        g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+        g_assert_true(spool_fixture_step(claim, &error));
+    }
+    {
+        g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_WORKING);
+        g_autoptr(SpoolEffects) effects = spool_effects_new(claim);
+        spool_effects_add(effects, "one", new_effect(FIXTURE_PASSWORD));
+        spool_effects_add(effects, "two", new_effect("old"));
+        spool_effects_join(effects, "member@canary.example", "one");
+        spool_effects_join(effects, "member@canary.example", "two");
+        spool_effects_join(effects, "member@canary.example", "three");
+        assert_effect(claim, "one", NULL);
+        g_assert_true(check_slice(claim, effects));
+    }
+    g_assert_false(spool_fixture_holds(fixture, FIXTURE_PASSWORD));
+    g_assert_false(spool_fixture_holds(fixture, "member@canary.example"));
+    spool_fixture_reopen(fixture);
+    g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_WORKING);
+    g_autoptr(SpoolEffects) effects = spool_effects_new(claim);
+    assert_effect(claim, "one", FIXTURE_PASSWORD);
+    spool_effects_add(effects, "two", new_effect("new"));
+    spool_effects_join(effects, "member@canary.example", "two");
+    g_assert_true(check_slice(claim, effects));
+    assert_effect(claim, "two", "new");
+    assert_effect(claim, "three", NULL);
+    g_autoptr(GPtrArray) with = spool_effects_with(claim, "member@canary.example", "(s)", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(with->len, ==, 2);
+    g_autoptr(GPtrArray) without = spool_effects_with(claim, "one", "(s)", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(without->len, ==, 0);
+
+    g_autofree char *other = spool_fixture_new_mail(fixture, "b@example.org", "192.0.2.2", "<2@x>");
+    g_autoptr(SpoolClaim) second = spool_fixture_claim(fixture, other, JOB_RECEIVED);
+    assert_effect(second, "one", NULL);
+}
+
 static void test_mail_again(void)
 {
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
@@ -520,6 +595,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/spool/states", test_states);
+    g_test_add_func("/spool/overlay", test_overlay);
     g_test_add_func("/spool/mail", test_mail_again);
     g_test_add_func("/spool/R6 the same mail again is no second job", test_duplicates);
     g_test_add_func("/spool/records and keys expire", test_expire);

@@ -30,7 +30,7 @@ DOORS = {
     "libmilter/mfapi.h": r"milter/callbacks\.c",
     "gmime/gmime.h": r"(lib/(parse|keyword|response|fuzz-parse)[a-z-]*|"
                      r"milter/(header|mailbox|main|fuzz-header))\.[ch]",
-    "sqlite3.h": r"lib/spool-sqlite\.c",
+    "sqlite3.h": r"lib/spool-sqlite[a-z-]*\.[ch]",
     "csv.h": r"lib/(table|response)[a-z-]*\.c",
     "confuse.h": r"lib/(conf-file\.h|config\.c|profile-load\.c)",
     "curl/curl.h": r"(lib/submit|milter/main)\.c",
