@@ -139,6 +139,7 @@ static const struct {
     {"\n\nbatch_adresses = { \"a@b.c\" }\n" LEAST, 3, "batch_adresses"},
     {"limits {\n rows = 5\n}\n" LEAST, 2, "rows"},
     {"database {\n}\n" LEAST, 1, "database"},
+    {"refusals_per_hour = 20\n" LEAST, 1, "refusals_per_hour"}, /* R7.6 (not yet) */
     {PROFILE DIRECTORY, 0, "batch_addresses is not set"},
     {PROFILE DIRECTORY "batch_addresses = { }\n", 0, "at least one"},
     {LEAST "batch_addresses = { \"c@example.com\" }\n", 6, "twice"},

@@ -322,6 +322,33 @@ static void test_broken(void)
     g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
 }
 
+/* R7.3: the proof is checked once, and what it was is forgotten: neither a new password in the
+ * directory nor a new start is a reason to ask again. */
+static void test_proved_once(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    fixture->config->slice_rows = 2;
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    g_autofree char *mail = g_build_filename(fixture->config->spool.directory, "mail", id, NULL);
+    g_assert_true(g_file_test(mail, G_FILE_TEST_EXISTS));
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "working");
+    g_assert_false(g_file_test(mail, G_FILE_TEST_EXISTS));
+    slapd_fixture_ldif(slapd, "dn: mail=" ADMIN ",ou=one.example,ou=domains,dc=example,dc=org\n"
+                              "changetype: modify\nreplace: userPassword\nuserPassword: new\n\n");
+    job_fixture_close(fixture);
+    job_fixture_open(fixture);
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    assert_rows(fixture, id);
+    g_autofree char *late = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "reporting");
+    g_autoptr(Job) job = job_fixture_job(fixture, late);
+    assert_holds(job->refusal, "The password is not the right one");
+    slapd_fixture_ldif(slapd, "dn: mail=" ADMIN ",ou=one.example,ou=domains,dc=example,dc=org\n"
+                              "changetype: modify\nreplace: userPassword\n"
+                              "userPassword: " JOB_FIXTURE_PASSWORD "\n\n");
+}
+
 /* --- slices --- */
 
 static char *many_rows(guint count, gsize bytes)
@@ -539,6 +566,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &refusals[i], test_refusal);
     }
     g_test_add_func("/job/R3.41/directory-away", test_directory_away);
+    g_test_add_func("/job/R7.3/proved-once", test_proved_once);
     g_test_add_func("/job/proof-wait", test_proof_wait);
     g_test_add_func("/job/base-missing", test_base_missing);
     g_test_add_func("/job/broken", test_broken);

@@ -13,6 +13,7 @@ batchload_milter_LDADD = milter/libmilterd.a $(POLICY_LIBS) $(MILTER_LIBS) -lpth
 
 check_PROGRAMS += test-session
 test_session_SOURCES = milter/test-session.c
+test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sender_table_grant
 test_session_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 check_PROGRAMS += test-workers
 test_workers_SOURCES = milter/test-workers.c lib/job-fixture.c lib/job-fixture.h

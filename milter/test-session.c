@@ -16,6 +16,22 @@ static const char senders[] = "admin@somedomain.com allow\n"
                               "xn--bcher-kva.example allow domains=xn--bcher-kva.example\n"
                               "batch_load@ibpmail.com allow\n";
 
+/* A table of the types to come that can't be asked just now. */
+static bool table_away;
+Answer __real_sender_table_grant(SenderTable *table, const Address *sender, Grant **grant,
+                                 bool *own_key, GError **error);
+Answer __wrap_sender_table_grant(SenderTable *table, const Address *sender, Grant **grant,
+                                 bool *own_key, GError **error);
+
+Answer __wrap_sender_table_grant(SenderTable *table, const Address *sender, Grant **grant,
+                                 bool *own_key, GError **error)
+{
+    if (!table_away)
+        return __real_sender_table_grant(table, sender, grant, own_key, error);
+    g_set_error_literal(error, MAP_ERROR, MAP_ERROR_FAILED, "nobody answers");
+    return ANSWER_UNKNOWN;
+}
+
 /* A spool, a sender table and a log of its own. */
 typedef struct {
     char *folder, *log;
@@ -555,6 +571,25 @@ static void test_deferred(Fixture *f, gconstpointer data)
     g_assert_cmpuint(session_batch_recipients(session)->len, ==, SESSION_RECIPIENTS_MAX);
 }
 
+/* R2.12: "could not tell" is never "no grant", nor a refusal. */
+static void test_table_away(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const Case rows[] = {{0}, {.from = " nobody@nowhere.example"}};
+    g_autoptr(Session) session = session_new("192.0.2.1");
+    table_away = true;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_cmpint(send_mail(session, f, &rows[i], "<1@test>"), ==, SESSION_DEFER);
+        g_autofree char *log = new_log(f);
+        g_assert_nonnull(strstr(log, "job=- action=defer from="));
+        g_assert_nonnull(strstr(log, "nobody answers"));
+        g_assert_cmpuint(count_jobs(f), ==, 0);
+    }
+    table_away = false;
+    g_assert_cmpint(send_mail(session, f, &rows[0], "<1@test>"), ==, SESSION_TAKE);
+    g_assert_cmpuint(count_jobs(f), ==, 1);
+}
+
 static unsigned count_files(const char *path)
 {
     unsigned count = 0;
@@ -705,6 +740,7 @@ int main(int argc, char **argv)
         {"/session/R2.25-limits", test_limits},
         {"/session/R2.25-header-limit", test_header_limit},
         {"/session/R2.26-deferred", test_deferred},
+        {"/session/R2.12-table-away", test_table_away},
         {"/session/aborted", test_aborted},
         {"/session/log-values", test_log_values},
         {"/session/R2.10-own-response", test_own_response},

@@ -263,7 +263,7 @@ def killed(world, wait, states, copies):
     this.end(copies).same_as(whole.reference)
 
 
-@tap.test("killed -9 at all these points of one run of %d rows" % FULL_ROWS, SECONDS)
+@tap.test("R4.14 killed -9 at all these points of one run of %d rows" % FULL_ROWS, SECONDS)
 def killed_often(world):
     whole = size(world, FULL_ROWS)
     this = Run(world, whole).begin()

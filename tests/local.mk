@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # End-to-end tests against real servers.
 
-EXTRA_DIST += tests/lsan.supp
+EXTRA_DIST += tests/lsan.supp tests/README.md
 
 # Rules of the sources.
-dist_check_SCRIPTS += tests/house.py
+dist_check_SCRIPTS += tests/house.py tests/rules.py
 
 noinst_LIBRARIES += tests/libfixture.a
 tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \

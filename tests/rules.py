@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Each rule of doc/requests.md has a test that names it, and tests name no other rules. A rule that
+is marked "(not yet)" has a test that the program refuses. tests/README.md has the table; with
+--write it is written anew."""
+
+import ast
+import os
+import re
+import sys
+
+import tap
+
+TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOMS = ("lib", "policy", "milter", "cli", "man", "tests")
+NO_TESTS = {"tests/tap.py", "tests/rules.py"}
+RULE = re.compile(r"\bR\d+\.\d+\b")
+# What a test of a rule that is still refused says, no further behind the rule's number than this.
+REFUSED = re.compile(r"not yet|not available|UNAVAILABLE")
+NEAR = 300
+BEGIN, END = "<!-- rules: written by tests/rules.py --write -->\n", "<!-- end of rules -->\n"
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def number(rule):
+    return [int(part) for part in rule[1:].split(".")]
+
+
+def rules():
+    """{rule: its text} as the contract has them."""
+    text = re.split(r"(?m)^- \*\*(R\d+\.\d+)\*\* ", read("doc/requests.md"))
+    return {rule: re.split(r"\n(?!  )", words)[0] for rule, words in zip(text[1::2], text[2::2])}
+
+
+def tests():
+    """(path, text) of all that holds tests; the words above a module are no test."""
+    for room in ROOMS:
+        for name in sorted(os.listdir(os.path.join(TOP, room))):
+            path = room + "/" + name
+            if path in NO_TESTS or not re.fullmatch(r"(test-.*\.c|.*\.py)", name):
+                continue
+            text = read(path)
+            if name.endswith(".py"):
+                words = ast.get_docstring(ast.parse(text), clean=False)
+                text = text.replace(words, "", 1) if words else text
+            yield path, text
+
+
+def cited():
+    """{rule: paths of the tests that name it}"""
+    found = {}
+    for path, text in tests():
+        for rule in set(RULE.findall(text)):
+            found.setdefault(rule, []).append(path)
+    return found
+
+
+def table():
+    lines = ["| rule | tests |", "|---|---|"]
+    found = cited()
+    for rule in sorted(rules(), key=number):
+        lines.append("| %s | %s |" % (rule, ", ".join(found.get(rule, []))))
+    return "\n".join(lines) + "\n"
+
+
+def shown():
+    """{rule: paths} as the table has them."""
+    text = read("tests/README.md")
+    rows = re.findall(r"(?m)^\| (R\d+\.\d+) \| (.*) \|$", text[text.index(BEGIN):text.index(END)])
+    return {rule: paths.split(", ") for rule, paths in rows}
+
+
+def write():
+    text = read("tests/README.md")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    with open(os.path.join(TOP, "tests/README.md"), "w", encoding="utf-8") as file:
+        file.write(text[:begin] + table() + text[end:])
+
+
+@tap.test("the contract is found, and tests of it are")
+def found(_world):
+    tap.equal(len(rules()) > 90, True, "%d rules" % len(rules()))
+    tap.equal(len(list(tests())) > 30, True, "%d files" % len(list(tests())))
+
+
+@tap.test("each rule has a test of its own")
+def tested(_world):
+    by_rule = cited()
+    tap.equal([rule for rule in rules() if rule not in by_rule], [], "rules without a test")
+
+
+@tap.test("tests name no rules that are not there")
+def known(_world):
+    contract = rules()
+    tap.equal({rule: paths for rule, paths in cited().items() if rule not in contract}, {},
+              "no rules")
+
+
+@tap.test("what is marked (not yet) has a test that it is refused")
+def refused(_world):
+    texts = [text for _, text in tests()]
+    missing = [rule for rule, words in rules().items() if "(not yet)" in words and not any(
+        REFUSED.search(text, match.start(), match.start() + NEAR)
+        for text in texts for match in re.finditer(r"\b%s\b" % re.escape(rule), text))]
+    tap.equal(missing, [], "rules that no test shows to be refused")
+
+
+@tap.test("tests/README.md names for each rule tests that hold it")
+def kept(_world):
+    by_rule = cited()
+    rows = shown()
+    tap.equal(sorted(rows, key=number), sorted(rules(), key=number), "rules in the table")
+    tap.equal([(rule, path) for rule, paths in rows.items() for path in paths
+               if path not in by_rule.get(rule, [])], [], "tests that do not name the rule")
+    # More tests of a rule are no fault.
+    new = {rule: sorted(set(by_rule.get(rule, [])) - set(paths)) for rule, paths in rows.items()}
+    for rule, paths in new.items():
+        if paths:
+            tap.say("the table lacks %s: %s; python3 tests/rules.py --write" % (
+                rule, ", ".join(paths)))
+
+
+class Nothing:
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        write()
+    else:
+        tap.main(Nothing)
