@@ -6,6 +6,7 @@ import re
 
 import tap
 from harness import World
+from rows import alike
 
 TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -16,12 +17,6 @@ def blocks():
         text = file.read()
     text = text[text.index("\n## An example"):text.index("\n## Installation")]
     return re.findall(r"^```\n(.*?)^```", text, re.S | re.M)
-
-
-def alike(text):
-    """Without what differs from run to run."""
-    text = re.sub(r"(?m)^Time taken: .*$", "Time taken", text)
-    return re.sub(r"\b\d{8}-[0-9A-Z]{6}\b", "JOB", text).strip()
 
 
 @tap.test("R4.2 R4.3 R4.4 R4.5 README's example is what comes back")

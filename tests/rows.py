@@ -147,6 +147,12 @@ def files(world, wanted, **options):
     return {name: world.response(raw) for name, raw in requests.items()}
 
 
+def alike(text):
+    """Without what differs from run to run."""
+    text = re.sub(r"(?m)^Time taken: .*$", "Time taken", text)
+    return re.sub(r"\b\d{8}-[0-9A-Z]{6}\b", "JOB", text).strip()
+
+
 def print_sentences():
     if os.environ.get("BATCHLOAD_SENTENCES"):
         tap.say("\n".join(sorted(SENTENCES)))

@@ -110,17 +110,17 @@ def refused(_world):
 
 @tap.test("tests/README.md names for each rule tests that hold it")
 def kept(_world):
-    by_rule = cited()
-    rows = shown()
-    tap.equal(sorted(rows, key=number), sorted(rules(), key=number), "rules in the table")
+    by_rule, contract, rows = cited(), rules(), shown()
+    tap.equal(sorted(set(rows) - set(contract), key=number), [], "no rules")
     tap.equal([(rule, path) for rule, paths in rows.items() for path in paths
                if path not in by_rule.get(rule, [])], [], "tests that do not name the rule")
-    # More tests of a rule are no fault.
-    new = {rule: sorted(set(by_rule.get(rule, [])) - set(paths)) for rule, paths in rows.items()}
-    for rule, paths in new.items():
-        if paths:
-            tap.say("the table lacks %s: %s; python3 tests/rules.py --write" % (
-                rule, ", ".join(paths)))
+    new = ["%s %s" % (rule, path) for rule in contract for path in by_rule.get(rule, [])
+           if path not in rows.get(rule, [])]
+    # Several may be at work on tests: what is new is told, and asked for by scripts/check --all.
+    if os.environ.get("BATCHLOAD_ALL"):
+        tap.equal(new, [], "not in the table (python3 tests/rules.py --write)")
+    elif new:
+        tap.say("not in the table (python3 tests/rules.py --write): " + ", ".join(new))
 
 
 class Nothing:
