@@ -10,6 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* How often, and with which pause in microseconds, a socket that answers is asked again. */
+#define PROBE_TRIES 10
+#define PROBE_PAUSE 100000
+
 G_DEFINE_QUARK(batchload_start_error, start_error)
 
 static bool fail(GError **error, StartError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -71,6 +75,31 @@ static const char *unix_path(const char *socket)
 }
 
 /* Removes what a daemon that was killed has left. */
+/* Why connecting fails, as an errno; 0: somebody listens. */
+static int probe_socket(const struct sockaddr_un *address)
+{
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int failed = probe < 0 ? errno : 0;
+    if (probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) != 0)
+        failed = errno;
+    if (probe >= 0)
+        close(probe);
+    /* Its queue is full, but it is there. */
+    return failed == EAGAIN ? 0 : failed;
+}
+
+/* A helper that a killed daemon was just starting has the socket open for a moment more: only who
+ * goes on listening is another daemon. */
+static int probe_patiently(const struct sockaddr_un *address)
+{
+    int failed = probe_socket(address);
+    for (unsigned tries = 1; failed == 0 && tries < PROBE_TRIES; tries++) {
+        g_usleep(PROBE_PAUSE);
+        failed = probe_socket(address);
+    }
+    return failed;
+}
+
 static bool remove_stale(const char *path, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -85,12 +114,7 @@ static bool remove_stale(const char *path, GError **error)
     }
     if (!S_ISSOCK(status.st_mode))
         return fail(error, START_ERROR_SOCKET, "%s is in the way: it is not a socket.", path);
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int failed = probe < 0 ? errno : 0;
-    if (probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof(address)) != 0)
-        failed = errno;
-    if (probe >= 0)
-        close(probe);
+    int failed = probe_patiently(&address);
     if (failed == 0)
         return fail(error, START_ERROR_SOCKET, "Another daemon answers at the socket %s.", path);
     if (failed != ECONNREFUSED || g_unlink(path) != 0)

@@ -103,7 +103,11 @@ class Milter(Server):
         return result.returncode, (result.stdout + result.stderr).decode(errors="replace")
 
     def up(self):
+        """This daemon, and not what a killed one left, listens and takes mail."""
         try:
+            with open(self.log, encoding="utf-8", errors="replace") as file:
+                if "batchload-milter[%d]: started" % self.pid not in file.read():
+                    return False
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.connect(self.socket)
             return True
