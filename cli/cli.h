@@ -7,13 +7,13 @@
 
 /* The command's exit codes, those of sysexits.h and one more:
  *    0  done
- *    1  the question was answered with no: no such job, no such key
+ *    1  the question was answered with no: no such job, no such key, or rows failed
  *   64  EX_USAGE        the command line can't be understood
  *   65  EX_DATAERR      what was given on standard input can't be used
  *   66  EX_NOINPUT      there is no spool at that place
  *   69  EX_UNAVAILABLE  this version can't do that yet
  *   74  EX_IOERR        the output could not be written
- *   75  EX_TEMPFAIL     the spool, or a table, could not be read just now
+ *   75  EX_TEMPFAIL     the spool, or a table, could not be read just now, or the daemon is away
  *   77  EX_NOPERM       the spool is not ours to read
  *   78  EX_CONFIG       the configuration or the spool is not fit to be used */
 #define CLI_NO 1
@@ -46,10 +46,21 @@ char *cli_time(gint64 microseconds);
 /* Rows that have an outcome. */
 unsigned cli_rows_done(const Job *job);
 
+/* The daemon, by its socket (lib/command.h). _open: connected, or -1: the reason was
+ * printed and *code is set. _answer: the exit code; *text, owned by the caller, with 0 only, else
+ * the reason was printed. _ask: both for a request of one line. */
+int cli_control_open(const CliPlace *place, int *code);
+bool cli_control_send(int fd, const void *data, gsize size);
+int cli_control_answer(int fd, char **text);
+int cli_control_ask(const CliPlace *place, const char *request, char **text);
+
 /* The commands: argv[0] is the command's name. They return the exit code. */
 int cli_queue(const CliPlace *place, int argc, char **argv);
 int cli_show(const CliPlace *place, int argc, char **argv);
 int cli_policy(const CliPlace *place, int argc, char **argv);
+int cli_retry(const CliPlace *place, int argc, char **argv);
+int cli_cancel(const CliPlace *place, int argc, char **argv);
+int cli_apply(const CliPlace *place, int argc, char **argv);
 int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

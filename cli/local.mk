@@ -3,7 +3,8 @@
 
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c \
-	cli/policy.c cli/sample.c
+	cli/policy.c cli/sample.c \
+	cli/control.c cli/apply.c
 batchload_LDADD = $(POLICY_LIBS)
 
 check_PROGRAMS += test-cli

@@ -20,13 +20,6 @@ struct JobWorker {
 /* Most bytes of cells in one slice: a slice of wide rows ends before slice_rows. */
 #define JOB_SLICE_BYTES_MAX (4u * 1024 * 1024)
 
-typedef enum {
-    JOB_ERROR_BROKEN,  /* what the spool gave back has a shape that was never stored */
-    JOB_ERROR_STOPPED, /* the worker is to stop: nothing is wrong with the job */
-} JobError;
-#define JOB_ERROR (job_error_quark())
-GQuark job_error_quark(void);
-
 bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error);   /* RECEIVED */
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKING */
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */

@@ -26,6 +26,19 @@ void job_step(JobWorker *worker, SpoolClaim *claim);
  * the next start; a slice is finished. Any thread; for good. */
 void job_worker_stop(JobWorker *worker);
 
+/* The claimed job is ended by hand: its rows that have no outcome yet are reported as not done, or
+ * the whole request where it was not opened. false with JOB_ERROR_LATE where it can't be ended any
+ * more, or not now; with another error where that could not be written (the job then goes on). */
+bool job_cancel(SpoolClaim *claim, GError **error);
+
+typedef enum {
+    JOB_ERROR_BROKEN,  /* what the spool gave back has a shape that was never stored */
+    JOB_ERROR_STOPPED, /* the worker is to stop: nothing is wrong with the job */
+    JOB_ERROR_LATE,    /* the job is past that, or not so far; the message is for people */
+} JobError;
+#define JOB_ERROR (job_error_quark())
+GQuark job_error_quark(void);
+
 /* Pause before attempt n + 1, in seconds: 1, 2, 4, … 300. */
 unsigned job_pause(unsigned attempts);
 

@@ -27,11 +27,11 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
-	lib/job-open.c lib/job-slice.c lib/job-report.c lib/job-private.h \
+	lib/job-open.c lib/job-cancel.c lib/job-slice.c lib/job-report.c lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
-	lib/spool-intake.c lib/spool-work.c
+	lib/spool-intake.c lib/spool-work.c lib/spool-hand.c lib/command.c lib/command.h
 
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a

@@ -26,6 +26,19 @@ struct Spool {
     GHashTable *seen;   /* GThread → generation of its last look, owned */
 };
 
+struct SpoolClaim {
+    Spool *spool;
+    SpoolEntry *entry;
+    int rows_fd;             /* for reading; -1: not yet */
+    int response_fd;         /* for the sync; -1: none */
+    GOutputStream *response; /* being written */
+};
+
+/* A claim on an entry that was taken; the caller holds the lock. */
+SpoolClaim *spool_claim_new(Spool *spool, SpoolEntry *entry);
+/* Whether the spool has not failed, else SPOOL_ERROR_STORE. */
+bool spool_usable(Spool *spool, GError **error);
+
 /* Nothing is known of the disk any more: the database is closed. */
 void spool_fail(Spool *spool);
 /* Removes a file, unless the spool failed: then the row decides at the next start. */

@@ -188,8 +188,8 @@ static void consider_working(Look *look, SpoolEntry *entry, bool ready)
 static void consider(const SpoolQueue *queue, Look *look, SpoolEntry *entry)
 {
     const Job *job = entry->job;
-    bool ready = !entry->claimed && is_due(look, job);
-    if (!entry->claimed && !ready)
+    bool ready = !entry->claimed && !entry->wanted && is_due(look, job);
+    if (!entry->claimed && !entry->wanted && !ready)
         look->due = MIN(look->due, job->not_before);
     switch (job->state) {
     case JOB_RECEIVED:
@@ -274,6 +274,23 @@ static void note_turn(SpoolQueue *queue, const char *name)
     g_hash_table_replace(queue->served, g_strdup(name), GSIZE_TO_POINTER((gsize)++queue->turns));
 }
 
+SpoolEntry *spool_queue_find(const SpoolQueue *queue, const char *id)
+{
+    for (unsigned i = 0; i < queue->entries->len; i++) {
+        SpoolEntry *entry = g_ptr_array_index(queue->entries, i);
+        if (strcmp(entry->job->id, id) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+void spool_queue_take_this(SpoolEntry *entry)
+{
+    entry->claimed = true;
+    entry->wanted = false;
+    entry->turn_of = queue_of(entry);
+}
+
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
 {
     Look look;
@@ -287,8 +304,7 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
     look_clear(&look);
     if (!entry)
         return NULL;
-    entry->claimed = true;
-    entry->turn_of = queue_of(entry);
+    spool_queue_take_this(entry);
     queue->opened_last = entry->job->state == JOB_RECEIVED;
     note_turn(queue, entry->turn_of);
     if (queue->opened_last)

@@ -24,6 +24,7 @@ typedef struct {
     Job *job;
     SpoolSlice *slice; /* WORKING: the next one */
     bool claimed;
+    bool wanted;      /* somebody waits for it by hand: it is not taken */
     bool unsettled;   /* the slice has an intent */
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
@@ -44,6 +45,11 @@ SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice);
 /* The next entry to be worked on, marked as claimed, or NULL; then *due is when the next wait
  * ends. */
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);
+
+/* The entry of a job, or NULL. */
+SpoolEntry *spool_queue_find(const SpoolQueue *queue, const char *id);
+/* Claims an entry that is not claimed, out of turn. */
+void spool_queue_take_this(SpoolEntry *entry);
 
 /* Ends a claim. A finished job's entry is freed. */
 void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry);

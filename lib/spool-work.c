@@ -10,14 +10,6 @@
 /* Claims, and the steps of a job from state to state. Only the claim's holder changes its job;
  * what the queue looks at changes under the spool's lock, after the commit. */
 
-struct SpoolClaim {
-    Spool *spool;
-    SpoolEntry *entry;
-    int rows_fd;             /* for reading; -1: not yet */
-    int response_fd;         /* for the sync; -1: none */
-    GOutputStream *response; /* being written */
-};
-
 struct SpoolRows {
     Spool *spool;
     char *id;
@@ -50,24 +42,35 @@ void spool_changed(Spool *spool)
     g_cond_broadcast(&spool->changed);
 }
 
+SpoolClaim *spool_claim_new(Spool *spool, SpoolEntry *entry)
+{
+    SpoolClaim *claim = g_new0(SpoolClaim, 1);
+    claim->spool = spool;
+    claim->entry = entry;
+    claim->rows_fd = -1;
+    claim->response_fd = -1;
+    return claim;
+}
+
+bool spool_usable(Spool *spool, GError **error)
+{
+    if (!spool_failed(spool))
+        return true;
+    g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                        "the spool was closed after a failed write");
+    return false;
+}
+
 Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error)
 {
-    if (spool_failed(spool)) {
-        g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
-                            "the spool was closed after a failed write");
+    if (!spool_usable(spool, error))
         return ANSWER_UNKNOWN;
-    }
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     *seen_by_me(spool) = spool->generation;
     SpoolEntry *entry = spool_queue_take(spool->queue, g_get_real_time(), due);
     if (!entry)
         return ANSWER_NO;
-    SpoolClaim *made = g_new0(SpoolClaim, 1);
-    made->spool = spool;
-    made->entry = entry;
-    made->rows_fd = -1;
-    made->response_fd = -1;
-    *claim = made;
+    *claim = spool_claim_new(spool, entry);
     return ANSWER_YES;
 }
 

@@ -38,6 +38,7 @@ typedef enum {
     SPOOL_ERROR_KEY,    /* sealed with another key or broken: the job is held and says so */
     SPOOL_ERROR_FULL,   /* a limit on queued jobs or bytes: 4xx */
     SPOOL_ERROR_GONE,   /* no such job */
+    SPOOL_ERROR_BUSY,   /* a worker has the job */
 } SpoolError;
 #define SPOOL_ERROR (spool_error_quark())
 GQuark spool_error_quark(void);
@@ -54,13 +55,17 @@ typedef struct {
     unsigned keep_days; /* records of finished jobs; at least duplicate_days */
 } SpoolSettings;
 
+/* The client of a request that was handed in by the command line: who may do so needs no other
+ * proof. No mail has it. */
+#define SPOOL_CLIENT_COMMAND "command"
+
 /* What the session knows of a mail. All strings; NULL where unknown. */
 typedef struct {
     char *requester;     /* normal form */
     char *batch_address; /* normal form; the response's From */
     char *grant;         /* right-hand side of the sender table at acceptance */
     bool own_key;        /* found by the full address, not by the domain */
-    char *client;        /* client address, "local" for sendmail(1) */
+    char *client;        /* client address, "local" for sendmail(1), or SPOOL_CLIENT_COMMAND */
     char *queue_id;
     char *message_id; /* with <>, at most 998 bytes */
     char *references; /* at most 2,000 bytes */
@@ -148,6 +153,19 @@ void spool_wake(Spool *spool);
 /* The job waits for seconds, state unchanged; why is for people (no secrets). It waits even where
  * that can't be written. */
 bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError **error);
+
+/* By hand. One job out of turn, whatever it waits for; no worker takes it meanwhile. A worker that
+ * has it is waited for, at most seconds (then SPOOL_ERROR_BUSY). ANSWER_NO: no unfinished job has
+ * this id. */
+Answer spool_claim_this(Spool *spool, const char *id, unsigned seconds, SpoolClaim **claim,
+                        GError **error);
+/* Whether the next slice has an intent: it may be half applied. */
+bool spool_claim_is_unsettled(const SpoolClaim *claim);
+/* The wait ends now, and the pauses begin anew. */
+bool spool_job_hurry(SpoolClaim *claim, GError **error);
+/* ANSWER_FAILED → SENDING: the response that was kept is handed over once more. ANSWER_NO: no job
+ * of this id is ANSWER_FAILED. */
+Answer spool_job_send_again(Spool *spool, const char *id, GError **error);
 
 /* RECEIVED. The mail again, unsealed; reads fail with SEAL_ERROR. A file that is gone:
  * SPOOL_ERROR_KEY. */

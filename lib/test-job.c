@@ -543,6 +543,83 @@ static void test_mta_refuses(void)
     assert_holds(job->waiting, "refuses the message");
 }
 
+/* --- ended by hand --- */
+
+static SpoolClaim *take(JobFixture *fixture, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    SpoolClaim *claim = NULL;
+    g_assert_cmpint(spool_claim_this(fixture->spool, id, 0, &claim, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    return claim;
+}
+
+static void cancel(JobFixture *fixture, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolClaim) claim = take(fixture, id);
+    g_assert_true(job_cancel(claim, &error));
+    g_assert_no_error(error);
+}
+
+static void assert_late(JobFixture *fixture, const char *id, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolClaim) claim = take(fixture, id);
+    g_assert_false(job_cancel(claim, &error));
+    g_assert_error(error, JOB_ERROR, JOB_ERROR_LATE);
+    assert_holds(error->message, why);
+}
+
+/* R5.3: before it was opened nothing of it is done, and the response says so. */
+static void test_cancel_received(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    cancel(fixture, id);
+    assert_late(fixture, id, "only its response");
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    assert_holds(job->refusal, "cancelled");
+    g_autofree char *response = job_fixture_response(fixture);
+    assert_holds(response, ": not processed");
+    assert_holds(response, "cancelled by your service provider");
+    g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
+}
+
+/* R5.3: rows that were not reached are reported as not done; those before stay as they are. */
+static void test_cancel_between(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    fixture->config->slice_rows = 1;
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    job_fixture_step(fixture);
+    g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
+    cancel(fixture, id);
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpuint(job->counts[RESULT_CREATED], ==, 1);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, job->rows - 1);
+    g_assert_null(job->refusal);
+    g_autofree char *response = job_fixture_response(fixture);
+    assert_holds(response, "cancelled by your service provider");
+    fixture->config->slice_rows = 500;
+}
+
+/* What may be half applied is finished first. */
+static void test_cancel_half(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    g_assert_true(work_and_die(fixture, KILL_WRITE, 2));
+    assert_late(fixture, id, "half done");
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    assert_rows(fixture, id);
+}
+
 static void test_pause(void)
 {
     static const unsigned pauses[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
@@ -578,6 +655,9 @@ int main(int argc, char **argv)
     g_test_add_func("/job/R4.1/mark-fails", test_mark_fails);
     g_test_add_func("/job/mta-away", test_mta_away);
     g_test_add_func("/job/R4.10/mta-refuses", test_mta_refuses);
+    g_test_add_func("/job/R5.3/cancel-received", test_cancel_received);
+    g_test_add_func("/job/R5.3/cancel-between", test_cancel_between);
+    g_test_add_func("/job/R5.3/cancel-half-applied", test_cancel_half);
     g_test_add_func("/job/pause", test_pause);
     int status = g_test_run();
     slapd_fixture_free(slapd);

@@ -9,7 +9,8 @@
 /* jobs: requester, client, state (R W P S, then + begun, ! waits, ? with an intent), domains of the
  * next slice.
  * script: a digit is the job that the next take must give, "-" none; "<n" gives job n back, ">n"
- * moves it to its next state, "+n" ends its wait, "~n" makes it wait, "xn" refuses it. */
+ * moves it to its next state, "+n" ends its wait, "~n" makes it wait, "xn" refuses it, "wn" wants
+ * it by hand, "fn" no more. */
 typedef struct {
     const char *name;
     const char *jobs[JOBS_MAX];
@@ -62,6 +63,9 @@ static const Case cases[] = {
      "2-<2 2<2 +0 0-<0 0"},
     {"and is finished though others came before", {"b d W x", "a c W+? x"}, "1-<1>1 0"},
     {"a domain is free again for reports", {"a c W x", "b d P x"}, "01"},
+    {"one that is wanted by hand is not taken, and keeps its place",
+     {"a c W x", "a c W x", "b d W y"},
+     "0w0<0 2-f0 0<0<2 0"},
     {"a done job is gone", {"a c S"}, "0>0<0 -"},
 };
 
@@ -109,6 +113,10 @@ static void act(Bench *bench, char action, unsigned number)
         break;
     case '+':
         entry->job->not_before = 0;
+        break;
+    case 'w':
+    case 'f':
+        entry->wanted = action == 'w';
         break;
     default:
         g_assert_not_reached();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-fixture.h"
+#include "lib/spool-private.h"
 #include <string.h>
 
 /* A job's states, intake, limits, keys, records, threads. */
@@ -296,6 +297,84 @@ static void test_wait(void)
     g_assert_cmpint(spool_claim(fixture->spool, &claim, &due, &error), ==, ANSWER_NO);
     g_assert_cmpint(due, >, g_get_real_time() + 50 * G_TIME_SPAN_MINUTE);
     spool_wait(fixture->spool, g_get_real_time() + 1000);
+}
+
+/* --- by hand --- */
+
+typedef struct {
+    SpoolClaim *claim;
+    Spool *spool;
+    SpoolClaim *next; /* what a worker got after it gave the claim back */
+} Worker;
+
+static gpointer give_back_and_take(gpointer data)
+{
+    Worker *worker = data;
+    gint64 due;
+    /* Not before the other one waits for it. */
+    while (!worker->claim->entry->wanted)
+        g_usleep(1000);
+    spool_claim_release(worker->claim);
+    g_assert_cmpint(spool_claim(worker->spool, &worker->next, &due, NULL), ==, ANSWER_NO);
+    return NULL;
+}
+
+/* One job is taken out of turn; the worker that has it finishes its step, and gets no other. */
+static void test_by_hand(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    SpoolClaim *claim = NULL;
+    g_assert_cmpint(spool_claim_this(fixture->spool, "20261120-ZZZZZZ", 0, &claim, &error), ==,
+                    ANSWER_NO);
+    g_assert_no_error(error);
+    Worker worker = {.spool = fixture->spool,
+                     .claim = spool_fixture_claim(fixture, id, JOB_RECEIVED)};
+    g_assert_cmpint(spool_claim_this(fixture->spool, id, 0, &claim, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_BUSY);
+    g_clear_error(&error);
+    GThread *thread = g_thread_new("worker", give_back_and_take, &worker);
+    g_assert_cmpint(spool_claim_this(fixture->spool, id, 60, &claim, &error), ==, ANSWER_YES);
+    g_thread_join(thread);
+    assert_no_claim(fixture);
+    /* A wait is ended. */
+    g_assert_true(spool_job_wait(claim, 3600, "the directory is away", &error));
+    g_assert_true(spool_job_hurry(claim, &error));
+    g_assert_cmpuint(spool_claim_job(claim)->attempts, ==, 0);
+    g_assert_false(spool_claim_is_unsettled(claim));
+    spool_claim_release(claim);
+    spool_fixture_reopen(fixture);
+    claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_assert_null(spool_claim_job(claim)->waiting);
+    spool_claim_release(claim);
+}
+
+/* A response that was refused for good is handed over once more when people say so. */
+static void test_send_again(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    SpoolClaim *claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_assert_cmpint(spool_job_send_again(fixture->spool, id, &error), ==, ANSWER_NO);
+    g_assert_cmpint(spool_job_send_again(fixture->spool, "20261120-ZZZZZZ", &error), ==, ANSWER_NO);
+    g_assert_true(spool_fixture_prove(claim, 0, domains, &error));
+    g_assert_true(spool_fixture_report(claim, &error));
+    g_assert_true(spool_job_answer_failed(claim, "it was refused", &error));
+    spool_claim_release(claim);
+    assert_no_claim(fixture);
+    g_assert_cmpint(spool_job_send_again(fixture->spool, id, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    g_assert_cmpuint(spool_fixture_count(fixture->spool, false), ==, 1);
+    spool_fixture_reopen(fixture);
+    claim = spool_fixture_claim(fixture, id, JOB_SENDING);
+    g_assert_cmpint(spool_claim_job(claim)->finished, ==, 0);
+    g_assert_true(spool_fixture_send(claim, &error));
+    spool_claim_release(claim);
+    assert_state(fixture, id, JOB_DONE);
+    g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 0);
+    g_assert_cmpuint(spool_fixture_count(fixture->spool, false), ==, 0);
 }
 
 static void test_no_rows(void)
@@ -601,6 +680,8 @@ int main(int argc, char **argv)
     g_test_add_func("/spool/records and keys expire", test_expire);
     g_test_add_func("/spool/refused", test_refused);
     g_test_add_func("/spool/wait", test_wait);
+    g_test_add_func("/spool/by hand", test_by_hand);
+    g_test_add_func("/spool/a response is sent again", test_send_again);
     g_test_add_func("/spool/no rows", test_no_rows);
     g_test_add_func("/spool/rows are made anew", test_rows_anew);
     g_test_add_func("/spool/response", test_response);

@@ -50,6 +50,21 @@ void world_unref(World *world)
     g_free(world);
 }
 
+const Config *world_config(const World *world)
+{
+    return world->config;
+}
+
+SenderTable *world_senders(const World *world)
+{
+    return world->senders;
+}
+
+Spool *world_spool(const World *world)
+{
+    return world->spool;
+}
+
 void callbacks_set_world(World *world)
 {
     World *next = world != NULL ? world_ref(world) : NULL;
@@ -60,7 +75,7 @@ void callbacks_set_world(World *world)
     world_unref(old);
 }
 
-static World *current_world(void)
+World *callbacks_world(void)
 {
     g_mutex_lock(&world_lock);
     World *world = world_now != NULL ? world_ref(world_now) : NULL;
@@ -225,7 +240,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
     if (!gate_enter())
         return go_on(connection, SMFIP_NR_MAIL);
     mail_over(connection);
-    connection->world = current_world();
+    connection->world = callbacks_world();
     if (connection->world != NULL)
         begin_mail(context, connection, arguments[0]);
     gate_leave();

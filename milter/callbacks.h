@@ -15,11 +15,18 @@ typedef struct World World;
 World *world_new(Config *config, SenderTable *senders, Spool *spool);
 World *world_ref(World *world);
 void world_unref(World *world);
+/* Borrowed: what it was made with. */
+const Config *world_config(const World *world);
+SenderTable *world_senders(const World *world);
+Spool *world_spool(const World *world);
 
 /* The snapshot for mails that begin from now on; keeps a reference of its own. NULL: none, mails
  * are deferred. Any thread. libmilter hands no data to its callbacks, so this one pointer is
  * theirs. */
 void callbacks_set_world(World *world);
+
+/* The snapshot that was set last, with a reference for the caller, or NULL. Any thread. */
+World *callbacks_world(void);
 
 typedef enum { CALLBACKS_ERROR_LIBRARY, CALLBACKS_ERROR_SOCKET } CallbacksError;
 #define CALLBACKS_ERROR (callbacks_error_quark())

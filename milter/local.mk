@@ -5,6 +5,7 @@ noinst_LIBRARIES += milter/libmilterd.a
 milter_libmilterd_a_SOURCES = milter/session.c milter/session.h \
 	milter/mailbox.c milter/mailbox.h milter/header.c milter/header.h \
 	milter/workers.c milter/workers.h \
+	milter/control.c milter/control.h milter/hand-in.c milter/hand-in.h \
 	milter/callbacks.c milter/callbacks.h milter/start.c milter/start.h
 
 sbin_PROGRAMS += batchload-milter

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/callbacks.h"
+#include "milter/control.h"
 #include "milter/start.h"
 #include "milter/workers.h"
 #include <curl/curl.h>
@@ -25,6 +26,7 @@ typedef struct {
     Spool *spool;
     World *world;
     Workers *workers;
+    Control *control;
     bool log_elsewhere; /* lines do not go to stderr */
 } Daemon;
 
@@ -235,6 +237,11 @@ static int open_rooms(Daemon *daemon)
     if (daemon->workers == NULL)
         return stop_at(daemon, EX_OSERR, error);
     callbacks_set_world(daemon->world);
+    /* Mail goes on without it. */
+    daemon->control =
+        control_start(config->spool.directory, daemon->spool, callbacks_world, &error);
+    if (daemon->control == NULL)
+        log_line(LOG_LEVEL_WARNING, NULL, "%s", error->message);
     return EX_OK;
 }
 
@@ -248,6 +255,7 @@ static int run(Daemon *daemon)
         status = serve_until_stopped(daemon->spool);
     }
     /* No callback touches the spool any more; steps that run are finished. */
+    control_stop(daemon->control);
     if (daemon->workers != NULL) {
         workers_stop(daemon->workers);
         log_line(LOG_LEVEL_INFO, NULL, "stopped");

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include "lib/address.h"
+#include "lib/command.h"
+#include "lib/request.h"
+#include "lib/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* How often the daemon is asked how far it is, and the width of the bar. */
+#define LOOK_USEC 250000
+#define BAR 40
+#define PIECE 65536
+
+/* What the daemon says of a job. */
+typedef struct {
+    unsigned state, rows;
+    unsigned counts[RESULT_COUNT];
+    char *words; /* refusal, or why it waits */
+} Progress;
+
+static void progress_clear(Progress *progress)
+{
+    g_clear_pointer(&progress->words, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Progress, progress_clear)
+
+static bool parse_progress(const char *text, Progress *progress)
+{
+    unsigned *const numbers[] = {&progress->state,     &progress->rows,      &progress->counts[0],
+                                 &progress->counts[1], &progress->counts[2], &progress->counts[3],
+                                 &progress->counts[4]};
+    G_STATIC_ASSERT(RESULT_COUNT == 5);
+    g_auto(GStrv) words = g_strsplit(text, " ", G_N_ELEMENTS(numbers) + 1);
+
+    if (g_strv_length(words) <= G_N_ELEMENTS(numbers))
+        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        guint64 number;
+        if (!g_ascii_string_to_unsigned(words[i], 10, 0, G_MAXUINT, &number, NULL))
+            return false;
+        *numbers[i] = (unsigned)number;
+    }
+    g_free(progress->words);
+    progress->words = g_strdup(words[G_N_ELEMENTS(numbers)]);
+    return true;
+}
+
+static int look(const CliPlace *place, const char *id, Progress *progress)
+{
+    g_autofree char *request = g_strdup_printf("state %s", id);
+    g_autofree char *text = NULL;
+    int code = cli_control_ask(place, request, &text);
+
+    if (code == 0 && !parse_progress(text, progress))
+        return cli_fault(EX_TEMPFAIL, "the daemon's answer can't be understood");
+    return code;
+}
+
+/* --- on a terminal --- */
+
+static unsigned rows_done(const Progress *progress)
+{
+    unsigned done = 0;
+    for (int i = 0; i < RESULT_COUNT; i++)
+        done += progress->counts[i];
+    return done;
+}
+
+static void draw(const Progress *progress)
+{
+    const unsigned done = rows_done(progress);
+    const unsigned full = progress->rows > 0 ? (unsigned)((guint64)done * BAR / progress->rows) : 0;
+    g_autofree char *bar = g_strnfill(BAR, ' ');
+
+    memset(bar, '#', MIN(full, BAR));
+    fprintf(stderr, "\r[%s] %u of %u rows, %u failed ", bar, done, progress->rows,
+            progress->counts[RESULT_FAILED]);
+    fflush(stderr);
+}
+
+static int report(const char *id, const char *address, const Progress *progress)
+{
+    const unsigned failed = progress->counts[RESULT_FAILED];
+
+    if (*progress->words != '\0' && progress->rows == 0 && progress->state >= JOB_REPORTING) {
+        g_autofree char *words = text_printable(progress->words, -1, COMMAND_LINE_MAX);
+        printf("not processed: %s\n", words);
+        return CLI_NO;
+    }
+    for (int i = 0; i < RESULT_COUNT; i++)
+        printf("%-10s %u\n", result_name((Result)i), progress->counts[i]);
+    if (failed > 0)
+        printf("%u of %u rows failed; the response of job %s to %s says why.\n", failed,
+               progress->rows, id, address);
+    else
+        puts("processed ok");
+    return failed > 0 ? CLI_NO : 0;
+}
+
+static int follow(const CliPlace *place, const char *id, const char *address)
+{
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    g_auto(Progress) progress = {0};
+    int code;
+
+    for (;;) {
+        code = look(place, id, &progress);
+        if (code != 0 || progress.state >= JOB_REPORTING)
+            break;
+        if (terminal)
+            draw(&progress);
+        g_usleep(LOOK_USEC);
+    }
+    if (terminal && code == 0) {
+        draw(&progress);
+        fputc('\n', stderr);
+    }
+    return code != 0 ? code : report(id, address, &progress);
+}
+
+/* --- handing in --- */
+
+static int send_file(int control, int file, guint64 size)
+{
+    char *piece = g_malloc(PIECE);
+    bool well = true;
+
+    while (well && size > 0) {
+        ssize_t got = read(file, piece, (size_t)MIN(size, PIECE));
+        if (got < 0 && errno == EINTR)
+            continue;
+        well = got > 0 && cli_control_send(control, piece, (gsize)got);
+        size -= well ? (guint64)got : 0;
+    }
+    sodium_memzero(piece, PIECE);
+    g_free(piece);
+    return well ? 0 : -1;
+}
+
+/* The daemon's answer is read in any case: it may have refused before the file was sent. */
+static int hand_in_file(const CliPlace *place, int file, guint64 size, const char *address,
+                        const char *reference, char **id)
+{
+    g_autofree char *line =
+        g_strdup_printf("apply %s %" G_GUINT64_FORMAT " %s\n", address, size, reference);
+    int code = 0, control = cli_control_open(place, &code);
+
+    if (control < 0)
+        return code;
+    if (cli_control_send(control, line, strlen(line)))
+        send_file(control, file, size);
+    code = cli_control_answer(control, id);
+    close(control);
+    return code;
+}
+
+static int open_file(const char *path, guint64 *size, int *code)
+{
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &found) != 0) {
+        *code = cli_fault(EX_NOINPUT, "%s can't be read: %s", path, g_strerror(errno));
+    } else if (!S_ISREG(found.st_mode)) {
+        *code = cli_fault(EX_NOINPUT, "%s is not a file", path);
+    } else {
+        *size = (guint64)found.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int apply_file(const CliPlace *place, const char *path, const char *as,
+                      const char *reference, bool wait)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Address) address = address_parse(as, NULL, &error);
+    g_autofree char *id = NULL;
+    guint64 size = 0;
+    int code = 0, file;
+
+    if (address == NULL)
+        return cli_fault(EX_USAGE, "--as %s: %s", as, error->message);
+    file = open_file(path, &size, &code);
+    if (file < 0)
+        return code;
+    code = hand_in_file(place, file, size, address->full, reference, &id);
+    close(file);
+    if (code != 0)
+        return code;
+    printf("job %s\n", id);
+    fflush(stdout);
+    return wait ? follow(place, id, address->full) : 0;
+}
+
+static bool is_reference(const char *text)
+{
+    return strlen(text) <= REQUEST_REFERENCE_MAX && g_utf8_validate(text, -1, NULL) &&
+           strpbrk(text, "\r\n") == NULL;
+}
+
+int cli_apply(const CliPlace *place, int argc, char **argv)
+{
+    g_autofree char *as = NULL, *reference = NULL;
+    gboolean no_wait = FALSE;
+    const GOptionEntry entries[] = {
+        {"as", 0, 0, G_OPTION_ARG_STRING, &as, NULL, NULL},
+        {"reference", 0, 0, G_OPTION_ARG_STRING, &reference, NULL, NULL},
+        {"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, NULL, NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    static const char usage[] = "batchload [-c FILE | --spool DIR] apply FILE --as ADDRESS "
+                                "[--reference TEXT] [--no-wait]";
+    int code = 0;
+
+    if (!cli_options(
+            &argc, &argv, usage,
+            "Hands a batchload.csv to the daemon as if ADDRESS had sent it by mail, and\n"
+            "follows it. The response goes to ADDRESS. No password of ADDRESS is asked.\n\n"
+            "  --as=ADDRESS       whose request it is: its grant counts\n"
+            "  --reference=TEXT   repeated in the response, at most 200 bytes\n"
+            "  --no-wait          end when the daemon has taken it\n"
+            "  -h, --help         print this\n\n"
+            "Ends with 0 where all rows are good, with 1 where some failed or nothing\n"
+            "was processed.\n",
+            entries, &code))
+        return code;
+    if (argc != 2 || as == NULL)
+        return cli_fault(EX_USAGE, "apply takes one file, and --as; usage: %s", usage);
+    if (reference != NULL && !is_reference(reference))
+        return cli_fault(EX_USAGE, "the reference is not one line of at most %d bytes of UTF-8",
+                         REQUEST_REFERENCE_MAX);
+    return apply_file(place, argv[1], as, reference != NULL ? reference : "", !no_wait);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include "lib/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* The daemon answers at once, but waits for the worker that has a job. */
+#define ANSWER_SECONDS 60
+
+static int try_connect(const char *spool)
+{
+    struct sockaddr_un address;
+    const struct timeval wait = {.tv_sec = ANSWER_SECONDS};
+    socklen_t length = command_address(spool, &address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)&address, length) != 0) {
+        int failed = errno;
+        close(fd);
+        errno = failed;
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    return fd;
+}
+
+/* Anybody can take an address; only the spool's owner is the daemon. */
+static bool is_daemon(int fd, const struct stat *spool)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == spool->st_uid || peer.uid == 0);
+}
+
+int cli_control_open(const CliPlace *place, int *code)
+{
+    g_autoptr(Config) config = place->spool == NULL ? cli_config(place, code) : NULL;
+    const char *spool = config != NULL ? config->spool.directory : place->spool;
+    struct stat found;
+    int fd;
+
+    if (spool == NULL)
+        return -1;
+    if (stat(spool, &found) != 0) {
+        *code = cli_fault(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
+                          "the spool %s can't be looked at: %s", spool, g_strerror(errno));
+        return -1;
+    }
+    fd = try_connect(spool);
+    if (fd < 0) {
+        *code = cli_fault(EX_TEMPFAIL, "no daemon answers for the spool %s (%s); does it run?",
+                          spool, g_strerror(errno));
+    } else if (!is_daemon(fd, &found)) {
+        *code = cli_fault(EX_NOPERM, "another user's program answers in the daemon's place");
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+bool cli_control_send(int fd, const void *data, gsize size)
+{
+    const char *at = data;
+
+    while (size > 0) {
+        ssize_t wrote = send(fd, at, size, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return false;
+        at += wrote;
+        size -= (gsize)wrote;
+    }
+    return true;
+}
+
+static char *read_answer(int fd)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    char buffer[512];
+    ssize_t got;
+
+    while (line->len < 4 * COMMAND_LINE_MAX) {
+        got = recv(fd, buffer, sizeof buffer, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        g_string_append_len(line, buffer, got);
+    }
+    if (line->len == 0 || line->str[line->len - 1] != '\n')
+        return NULL;
+    g_string_truncate(line, line->len - 1);
+    return g_string_free(g_steal_pointer(&line), FALSE);
+}
+
+int cli_control_answer(int fd, char **text)
+{
+    g_autofree char *line = read_answer(fd);
+
+    *text = NULL;
+    if (line == NULL)
+        return cli_fault(EX_TEMPFAIL, "the daemon gave no answer; look with batchload queue "
+                                      "whether it was done");
+    if (g_str_has_prefix(line, "ok ")) {
+        *text = g_strdup(line + strlen("ok "));
+        return 0;
+    }
+    if (g_str_has_prefix(line, "no "))
+        return cli_fault(CLI_NO, "%s", line + strlen("no "));
+    if (g_str_has_prefix(line, "deny "))
+        return cli_fault(EX_NOPERM, "%s", line + strlen("deny "));
+    return cli_fault(EX_TEMPFAIL, "%s", strchr(line, ' ') != NULL ? strchr(line, ' ') + 1 : line);
+}
+
+int cli_control_ask(const CliPlace *place, const char *request, char **text)
+{
+    g_autofree char *line = g_strconcat(request, "\n", NULL);
+    int code = 0, fd = cli_control_open(place, &code);
+
+    *text = NULL;
+    if (fd < 0)
+        return code;
+    /* what could not be sent is not answered either */
+    cli_control_send(fd, line, strlen(line));
+    code = cli_control_answer(fd, text);
+    close(fd);
+    return code;
+}
+
+/* --- retry and cancel --- */
+
+static int tell(const CliPlace *place, int argc, char **argv, const char *usage,
+                const char *summary)
+{
+    g_autofree char *request = NULL, *text = NULL;
+    int code = 0;
+
+    if (!cli_options(&argc, &argv, usage, summary, NULL, &code))
+        return code;
+    if (argc != 2 || strpbrk(argv[1], "\r\n") != NULL || strlen(argv[1]) > COMMAND_LINE_MAX / 2)
+        return cli_fault(EX_USAGE, "%s takes the number of one job; usage: %s", argv[0], usage);
+    request = g_strdup_printf("%s %s", argv[0], argv[1]);
+    code = cli_control_ask(place, request, &text);
+    if (code == 0)
+        puts(text);
+    return code;
+}
+
+int cli_retry(const CliPlace *place, int argc, char **argv)
+{
+    return tell(place, argc, argv, "batchload [-c FILE | --spool DIR] retry JOB",
+                "Lets a job that waits go on now. Where the mail server refused the response\n"
+                "of a job, hands it over once more.\n\n"
+                "  -h, --help  print this\n\n"
+                "Ends with 1 where there is no such job, or nothing to be tried again.\n");
+}
+
+int cli_cancel(const CliPlace *place, int argc, char **argv)
+{
+    return tell(place, argc, argv, "batchload [-c FILE | --spool DIR] cancel JOB",
+                "Ends a job: rows that are not done yet are reported to its requester as\n"
+                "cancelled. What is done stays done; rows that are half done are finished\n"
+                "first.\n\n"
+                "  -h, --help  print this\n\n"
+                "Ends with 1 where there is no such job, or it can't be ended any more.\n");
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_COMMAND_H
+#define BATCHLOAD_COMMAND_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* How batchload(1) talks to the daemon: over a unix socket, one line is asked and one is answered.
+ *
+ *   retry JOB                     a waiting job goes on now; a response that was refused for good
+ *                                 is handed over once more
+ *   cancel JOB                    the rest of a job is not done
+ *   state JOB                     how far it is
+ *   apply ADDRESS SIZE REFERENCE  and SIZE bytes, a batchload.csv: a job as if ADDRESS had sent it
+ *                                 by mail; REFERENCE is the rest of the line, may be empty
+ *
+ * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
+ * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
+ * daemon's user and members of its group may ask. */
+#define COMMAND_LINE_MAX 1000
+
+/* state, rows, then the rows of each Result; behind it stands the refusal, or why it waits. */
+#define COMMAND_STATE_FORMAT "%u %u %u %u %u %u %u"
+
+/* The daemon's address for the command: an abstract name made of the spool's real path, so that no
+ * file is left behind and nothing of another kind lies in the spool. Who asks and who answers know
+ * each other by SO_PEERCRED. Returns its length. */
+socklen_t command_address(const char *spool_folder, struct sockaddr_un *address);
+
+#endif

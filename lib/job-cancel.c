@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-private.h"
+
+/* A job is ended by hand. */
+
+#define CANCELLED_WHOLE                                                                            \
+    "The request was cancelled by your service provider before work on it began. Nothing was "     \
+    "changed."
+#define CANCELLED_ROW "The request was cancelled by your service provider before this row was done."
+#define CANCELLED_ADVICE "Ask your service provider before you send the row again."
+
+/* The slice at slices_done, all of its rows failed. */
+static bool cancel_slice(SpoolClaim *claim, GError **error)
+{
+    unsigned counts[RESULT_COUNT] = {0};
+    GVariantBuilder builder;
+    g_autoptr(GVariant) rows = spool_slice_rows(claim, spool_claim_job(claim)->slices_done, error);
+    if (!rows)
+        return false;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+        g_autoptr(Outcome) outcome = outcome_failed(NULL, NULL, CANCELLED_ADVICE, CANCELLED_ROW);
+        guint32 line = 0;
+        g_variant_get_child(row, 0, "u", &line);
+        g_variant_builder_add(&builder, "(u@" OUTCOME_TYPE ")", line, outcome_to_variant(outcome));
+        counts[RESULT_FAILED]++;
+    }
+    g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
+    return spool_slice_done(claim, outcomes, counts, error);
+}
+
+static bool late(const Job *job, const char *why, GError **error)
+{
+    g_set_error(error, JOB_ERROR, JOB_ERROR_LATE, "job %s %s", job->id, why);
+    return false;
+}
+
+bool job_cancel(SpoolClaim *claim, GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    if (job->state == JOB_RECEIVED) {
+        if (!spool_job_refused(claim, NULL, CANCELLED_WHOLE, 0, error))
+            return false;
+    } else if (job->state != JOB_WORKING) {
+        return late(job, "has been worked on to its end; only its response is still to go", error);
+    } else if (spool_claim_is_unsettled(claim)) {
+        /* What is half done must be finished: nobody knows what the directory holds. */
+        return late(job, "has rows that are half done and must be finished first; try again later",
+                    error);
+    }
+    unsigned from = job->slices_done;
+    while (job->state == JOB_WORKING)
+        if (!cancel_slice(claim, error))
+            return false;
+    job_log(job, LOG_LEVEL_WARNING, "action=cancel rows=%u slice=%u slices=%u", job->rows, from,
+            job->slices);
+    return true;
+}

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""The command beside a running daemon: what it asks, and what it has the daemon do."""
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+
+import tap
+from harness import World
+from harness.process import wait_for, write
+
+SECRET = "Canary-Kx81-cli"
+
+
+def command(world, *words, code=0, data=None, **options):
+    """(stdout, stderr) of the command, which must end with code."""
+    result = subprocess.run(
+        [world.tree.command, "-c", world.milter.conf, *words], input=data, text=True,
+        capture_output=True, timeout=100, check=False, **options)
+    tap.equal(result.returncode, code, "%r: %s%s" % (words, result.stdout, result.stderr))
+    return result.stdout, result.stderr
+
+
+def job(world, identifier):
+    return json.loads(command(world, "show", "-j", identifier)[0])
+
+
+def file(world, text, name="rows.csv"):
+    path = world.nursery.path(name)
+    write(path, text, 0o600)
+    return path
+
+
+def rows(world, *lines):
+    return "DOMAIN;USER;TYPE;ACTION;PASSWORD;MAILFORWARD\n" + "".join(
+        "%s;%s\n" % (world.domain, line) for line in lines)
+
+
+def waiting_job(world, csv, **options):
+    """A request that waits since the directory is away: its number."""
+    raw = world.request(csv=csv, **options)
+    tap.equal(world.send(raw).code, 250, "reply")
+
+    def find():
+        lines = [json.loads(line) for line in command(world, "queue", "-j")[0].splitlines()]
+        return [each["id"] for each in lines if each["waiting"]]
+    return raw, wait_for(find, "the job to wait")[0]
+
+
+@tap.test("policy -q says what the daemon would grant")
+def policy(world):
+    tap.equal(command(world, "policy", "-q", world.admin)[0], "allow\n", "grant")
+    tap.equal(command(world, "policy", "-q", "nobody@elsewhere.example", code=1)[0], "", "grant")
+    out = command(world, "policy", "-q", "-", data="x@y.example\n%s\n" % world.admin)[0]
+    tap.equal(out, "%s\tallow\n" % world.admin, "keys from standard input")
+
+
+@tap.test("R3 sample: each of its rows works")
+def sample(world):
+    out = command(world, "sample", world.domain)[0]
+    response = world.ask(csv=out)
+    tap.contains(response.text, "processed ok")
+    tap.equal(len(response.rows()), len(out.splitlines()) - 1, "rows")
+
+
+@tap.test("only root, the daemon's user and members of its group may have it do something")
+def who(world):
+    daemon = pwd.getpwnam(world.milter.user)
+    nobody = pwd.getpwnam("nobody")
+    unknown = ("retry", "20261120-ZZZZZZ")
+    for uid, gid, groups, code in (
+            (0, 0, [], 1), (daemon.pw_uid, nobody.pw_gid, [], 1),
+            (nobody.pw_uid, daemon.pw_gid, [], 1), (nobody.pw_uid, nobody.pw_gid, [], 77),
+            (nobody.pw_uid, nobody.pw_gid, [daemon.pw_gid], 1)):
+        _, errors = command(world, *unknown, code=code, user=uid, group=gid, extra_groups=groups)
+        tap.contains(errors, "there is no job" if code == 1 else "only root and members")
+
+
+@tap.test("nobody answers in the daemon's place")
+def squatter(world):
+    empty = world.nursery.path("empty")
+    os.mkdir(empty, 0o755)
+    shutil.chown(empty, "nobody")
+    name = "\0batchload/" + hashlib.sha256(os.path.realpath(empty).encode()).hexdigest()
+    script = ("import socket,os; os.setuid(%d); s=socket.socket(socket.AF_UNIX); s.bind(%r); "
+              "s.listen(); print(flush=True); s.accept()[0].recv(100)" % (
+                  pwd.getpwnam("daemon").pw_uid, name))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+        try:
+            other.stdout.readline()
+            result = subprocess.run([world.tree.command, "--spool", empty, "retry", "x"],
+                                    capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            other.kill()
+    tap.equal(result.returncode, 77, result.stderr)
+    tap.contains(result.stderr, "another user's program")
+
+
+@tap.test("retry: a job that waits goes on before its time")
+def retry(world):
+    world.slapd.kill()
+    raw, identifier = waiting_job(world, rows(world, "r1;FORWARD;ADD;;" + world.admin))
+    # The pauses grow: each attempt doubles them.
+    wait_for(lambda: job(world, identifier)["attempts"] >= 4, "four attempts", 30)
+    world.slapd.start()
+    command(world, "retry", identifier)
+    tap.contains(world.response(raw, 6).text, "processed ok")
+    wait_for(lambda: job(world, identifier)["state"] == "done", "the job to be done")
+    _, errors = command(world, "retry", identifier, code=1)
+    tap.contains(errors, "is done")
+    tap.contains(command(world, "retry", "20261120-ZZZZZZ", code=1)[1], "there is no job")
+
+
+@tap.test("R5.3 cancel: a job that was not opened is answered as cancelled, nothing is changed")
+def cancel(world):
+    world.slapd.kill()
+    raw, identifier = waiting_job(world, rows(world, "c1;FULL;ADD;%s;" % SECRET))
+    command(world, "cancel", identifier)
+    world.slapd.start()
+    response = world.response(raw)
+    tap.contains(response.subject, ": not processed")
+    tap.contains(response.text, "cancelled by your service provider")
+    tap.equal(world.entry("c1@" + world.domain), None, "entry")
+    wait_for(lambda: job(world, identifier)["state"] == "done", "the job to be done")
+    tap.contains(command(world, "cancel", identifier, code=1)[1], "is done")
+    world.search_spool(SECRET)
+
+
+@tap.test("R5.3 cancel between slices: what is done stays, the rest is reported and can be sent again")
+def cancel_large(world):
+    lines = ["many%d;FORWARD;ADD;;%s" % (i, world.admin) for i in range(6000)]
+    raw = world.request(csv=rows(world, *lines))
+    tap.equal(world.send(raw).code, 250, "reply")
+
+    def begun():
+        for line in command(world, "queue", "-j")[0].splitlines():
+            found = json.loads(line)
+            if found["state"] == "working" and found["slices_done"] > 0:
+                return found["id"]
+        return None
+    identifier = wait_for(begun, "the first slice")
+    command(world, "cancel", identifier)
+    response = world.response(raw)
+    counts = job(world, identifier)
+    tap.say("cancelled after %d of 6000 rows" % counts["created"])
+    tap.equal(counts["created"] > 0 and counts["failed"] > 0, True, repr(counts))
+    tap.equal(counts["created"] + counts["failed"], 6000, "rows")
+    results = [row["RESULT"] for row in response.rows()]
+    tap.equal((results.count("created"), results.count("failed")),
+              (counts["created"], counts["failed"]), "result.csv")
+    tap.contains(response.text, "cancelled by your service provider")
+    there = world.slapd.search("(mail=many*)", world.slapd.domain_dn(world.domain), "one", ("1.1",))
+    tap.equal(len(there), counts["created"], "entries")
+
+
+@tap.test("apply: a job as by mail, followed to its end; the response goes to the address")
+def apply(world):
+    path = file(world, rows(world, "a1;FULL;ADD;%s;" % SECRET, "a2;FORWARD;ADD;;a1@" + world.domain))
+    out, _ = command(world, "apply", path, "--as", world.admin, "--reference", "by hand")
+    tap.contains(out, "processed ok")
+    tap.contains(out, "created    2")
+    tap.equal(world.can_login("a1@" + world.domain, SECRET), True, "login")
+    box = world.mailbox(world.admin)
+    box.wait("Subject", "Batchload by hand: processed ok")
+    # The same file again is a request of its own; its rows fail.
+    out, _ = command(world, "apply", path, "--as", world.admin, code=1)
+    tap.contains(out, "2 of 2 rows failed")
+    tap.absent(world.log_text(), SECRET, "log")
+    world.search_spool(SECRET)
+
+
+@tap.test("apply keeps to the grant of the address, and to the rules of the file")
+def apply_refused(world):
+    path = file(world, "DOMAIN;USER;TYPE;ACTION\n%s;x;FORWARD;DELETE\n" % world.other_domain)
+    out, _ = command(world, "apply", path, "--as", world.admin, code=1)
+    tap.contains(out, "1 of 1 rows failed")
+    _, errors = command(world, "apply", path, "--as", "nobody@" + world.domain, code=1)
+    tap.contains(errors, "does not allow nobody@" + world.domain)
+    out, _ = command(world, "apply", file(world, "x;y\n"), "--as", world.admin, code=1)
+    tap.contains(out, "not processed: ")
+    out, _ = command(world, "apply", file(world, rows(world)), "--as", world.admin, "--no-wait")
+    tap.equal(out.startswith("job "), True, out)
+    tap.contains(command(world, "apply", path, "--as", "nonsense", code=64)[1], "--as nonsense")
+    tap.contains(command(world, "apply", "/nonexistent", "--as", world.admin, code=66)[1],
+                 "/nonexistent")
+
+
+@tap.test("the daemon away: 75; killed and started again it answers")
+def away(world):
+    world.milter.kill()
+    _, errors = command(world, "retry", "20261120-ZZZZZZ", code=75)
+    tap.contains(errors, "does it run?")
+    world.milter.start()
+    command(world, "retry", "20261120-ZZZZZZ", code=1)
+    world.fence()
+
+
+@tap.test("a client that says nothing holds up no stop")
+def silent(world):
+    name = "\0batchload/" + hashlib.sha256(
+        os.path.realpath(world.milter.spool).encode()).hexdigest()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+        client.send(b"retry")
+        world.milter.stop()
+    world.milter.start()
+    world.fence()
+
+
+if __name__ == "__main__":
+    tap.main(lambda: World(settings={"slice_rows": 100}))
