@@ -21,6 +21,7 @@ class Tree:
         self.command = os.path.join(bin, "batchload")
         self.parser = os.path.join(libexec, "batchload-parse")
         self.policy = os.path.join(data, "policy")
+        self.profile = self.policy + "/profiles/default.conf"
 
     @staticmethod
     def built(build, source):
@@ -41,8 +42,29 @@ class Tree:
         source = os.environ.get("top_srcdir", here)
         return Tree.built(os.environ.get("top_builddir", source), source)
 
+    def bring_within_reach(self, folder):
+        """The daemon's user may not enter the checkout (below /root, say): what it opens after it
+        has given up root's rights is copied to folder, where it can't be reached."""
+        if reachable(self.parser) and reachable(self.profile):
+            return
+        os.mkdir(folder, 0o755)
+        self.parser = shutil.copy(self.parser, folder)
+        self.profile = shutil.copy(self.profile, folder)
+        os.chmod(self.profile, 0o644)
+
     def complete(self):
         return all(os.access(path, os.X_OK) for path in (self.milter, self.parser))
+
+
+def reachable(path):
+    """Whether anybody may read a file."""
+    if not os.stat(path).st_mode & 0o004:
+        return False
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            return False
+    return True
 
 
 class Milter(Server):
@@ -65,7 +87,7 @@ class Milter(Server):
             "sender_table": "texthash:" + self.senders,
             "socket": "unix:" + self.socket, "socket_group": "postfix",
             "user": self.user, "log": "file:" + log,
-            "parser": tree.parser, "profile": tree.policy + "/profiles/default.conf",
+            "parser": tree.parser, "profile": tree.profile,
             "submit": "smtp://127.0.0.1:%d" % values["RESPONSE_PORT"],
             "spool.directory": self.spool, "spool.key_file": self.folder + "/spool.key",
             "directory.uri": values["LDAP_URI"], "directory.base": values["BASE"],

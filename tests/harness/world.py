@@ -71,6 +71,7 @@ class World:
         for address, password in self.passwords.items():
             self.add_account(address, password)
         if milter:
+            self.tree.bring_within_reach(self.nursery.path("reach"))
             values["RESPONSE_PORT"] = self.postfix.response_port
             self.milter = Milter(self.nursery, self.tree, values, self.log,
                                  self.service_password, settings)
