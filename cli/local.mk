@@ -11,3 +11,9 @@ check_PROGRAMS += test-cli
 test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h
 EXTRA_test_cli_DEPENDENCIES = batchload$(EXEEXT)
 test_cli_LDADD = $(POLICY_LIBS)
+
+# Completion, which asks the program itself.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = cli/completion/batchload
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = cli/completion/_batchload

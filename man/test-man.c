@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/config-set.h"
+#include "lib/field.h"
+#include "lib/operation.h"
 
 #include <string.h>
 
@@ -240,6 +242,67 @@ static void test_json(void)
     g_assert_cmpuint(count, >, 10);
 }
 
+/* --- batchload-csv(5) --- */
+
+/* The attribute of a white-page field in the shipped profile, owned by the caller. */
+static char *profile_attribute(const char *field)
+{
+    g_autofree char *profile = read_file(G_TEST_DIST, "policy/profiles", "default.conf");
+    g_autofree char *pattern = g_strdup_printf("(?m)^ +%s = \"([A-Za-z]+)\"$", field);
+    g_autoptr(GRegex) line = g_regex_new(pattern, 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    g_assert_true(g_regex_match(line, strstr(profile, "\nfields {"), 0, &match));
+    return g_match_info_fetch(match, 1);
+}
+
+static void assert_item(const char *page, const char *name, const char *rest)
+{
+    g_autofree char *pattern = g_strdup_printf("(?m)^\\.It Cm %s%s$", name, rest);
+
+    if (!g_regex_match_simple(pattern, page, 0, 0))
+        g_test_message("%s is missing", name);
+    g_assert_true(g_regex_match_simple(pattern, page, 0, 0));
+}
+
+/* Every column, type and action is there, white pages with their attributes. */
+static void test_csv(void)
+{
+    g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload-csv.5");
+
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        const bool white = i >= FIELD_WHITE_FIRST && i <= FIELD_WHITE_LAST;
+        g_autofree char *attribute = white ? profile_attribute(field_name((Field)i)) : NULL;
+        g_autofree char *rest = white ? g_strdup_printf(" Ta Va %s Ta.*", attribute) : NULL;
+        assert_item(page, field_name((Field)i), white ? rest : "");
+    }
+    for (int i = 0; i < TYPE_COUNT; i++)
+        assert_item(page, type_name((ObjectType)i), "");
+    for (int i = 0; i < ACTION_COUNT; i++)
+        assert_item(page, action_name((Action)i), "");
+}
+
+/* And nothing that the program does not know. */
+static void test_csv_known(void)
+{
+    g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload-csv.5");
+    g_autoptr(GRegex) item = g_regex_new("(?m)^\\.It Cm ([A-Z ]+?)( Ta .*)?$", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    unsigned count = 0;
+
+    for (g_regex_match(item, page, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        g_autofree char *name = g_match_info_fetch(match, 1);
+        Field field;
+        ObjectType type;
+        Action action;
+        if (!field_find(name, &field) && !type_find(name, &type) && !action_find(name, &action))
+            g_error("%s is no column, type or action", name);
+        count++;
+    }
+    g_assert_cmpuint(count, >=, FIELD_COUNT + TYPE_COUNT + ACTION_COUNT);
+}
+
 /* --- doc/requests.md --- */
 
 static GHashTable *read_rules(void)
@@ -327,11 +390,14 @@ int main(int argc, char **argv)
     g_test_add_func("/man/settings/page-ranges", test_page_ranges);
     g_test_add_func("/man/settings/sample", test_sample);
     g_test_add_func("/man/json", test_json);
+    g_test_add_func("/man/csv/complete", test_csv);
+    g_test_add_func("/man/csv/known", test_csv_known);
     g_test_add_func("/man/rules/unique", test_rules);
     g_test_add_func("/man/rules/cited", test_cited);
     g_test_add_data_func("/man/lint/batchload.1", "batchload.1", test_lint);
     g_test_add_data_func("/man/lint/batchload.conf.5", "batchload.conf.5", test_lint);
     g_test_add_data_func("/man/lint/batchload-senders.5", "batchload-senders.5", test_lint);
+    g_test_add_data_func("/man/lint/batchload-csv.5", "batchload-csv.5", test_lint);
     g_test_add_data_func("/man/lint/batchload-milter.8", "batchload-milter.8", test_lint);
     return g_test_run();
 }

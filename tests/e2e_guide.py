@@ -180,6 +180,16 @@ def wholes(world):
         tap.contains(" ".join(response.text.split()), words)
 
 
+@tap.test("the example of batchload-csv(5) is processed ok")
+def manual(world):
+    with open(os.path.join(TOP, "man", "batchload-csv.5.in"), encoding="utf-8") as file:
+        text = file.read()
+    text = re.search(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed$", text).group(1)
+    response = world.ask(csv=text.replace("example.com", DOMAIN))
+    tap.equal(response.results, ["created", "created", "changed", "changed", "changed", "deleted"],
+              response.text)
+
+
 @tap.test("the sample file is what batchload sample prints, and is processed ok")
 def sample(world):
     with open(os.path.join(TOP, "policy", "examples", "batchload.csv"), encoding="utf-8") as file:

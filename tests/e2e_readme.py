@@ -28,6 +28,7 @@ ADMIN = "admin@somedomain.example"
 ERIKA = "erika.muster@somedomain.example"
 ADMIN_PASSWORD = "Nebel-Licht-99"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
+         "man5/batchload-csv.5", "man5/batchload-policy.5",
          "man8/batchload-milter.8")
 NAMESPACE = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
 # The first process there is handed the servers that fork away; the shell buries them.
