@@ -11,7 +11,8 @@ EXTRA_DIST += man/batchload.1.in man/batchload.conf.5.in man/batchload-senders.5
 	man/batchload-milter.8.in doc/decisions.md doc/settling.md
 
 # What administrators and postmasters read, and the sample file.
-dist_doc_DATA = doc/administrators-guide.md doc/requests.md policy/examples/batchload.csv
+dist_doc_DATA = doc/administrators-guide.md doc/requests.md doc/sendmail.md doc/upgrading.md \
+	doc/batchload.csv
 
 fill_in_page = $(AM_V_GEN)$(MKDIR_P) man && sed -e 's|@sysconfdir[@]|$(sysconfdir)|' \
 	-e 's|@localstatedir[@]|$(localstatedir)|' -e 's|@pkgdatadir[@]|$(pkgdatadir)|' \

@@ -82,6 +82,13 @@ def the_mail(world):
         world.admin, world.batch_address))
 
 
+@tap.test("R2.17 Mode: check changes nothing and tells what would have become of each line")
+def checked(world):
+    response = world.ask(csv=blocks("csv")[0], mode="check")
+    tap.contains(page(), "`Mode: check` on a line of its own: nothing is changed")
+    tap.equal((response.results, world.entry(ERIKA)), (["created", "created"], None), "check")
+
+
 @tap.test("R3.19 to R3.27: each file of the page is processed ok, in the order of the page")
 def files(world):
     found = blocks("csv")
@@ -192,7 +199,7 @@ def manual(world):
 
 @tap.test("the sample file is what batchload sample prints, and is processed ok")
 def sample(world):
-    with open(os.path.join(TOP, "policy", "examples", "batchload.csv"), encoding="utf-8") as file:
+    with open(os.path.join(TOP, "doc", "batchload.csv"), encoding="utf-8") as file:
         text = file.read()
     printed = subprocess.run([world.tree.command, "sample"], capture_output=True, timeout=60,
                              check=True).stdout.decode()

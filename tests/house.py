@@ -138,6 +138,15 @@ def tarball(_world):
           if path not in named | set(FILES) and os.path.dirname(path) not in named])
 
 
+@tap.test("doc/upgrading.md names the versions that this program knows")
+def versions(_world):
+    headers = read("lib/config.h") + read("lib/profile.h") + read("lib/spool.h")
+    known = dict(re.findall(r"(?m)^#define (\w+)_VERSION (\d+)$", headers))
+    table = dict(re.findall(r"(?m)^\| (\w+) \|.*\| (\d+) \|$", read("doc/upgrading.md")))
+    tap.equal({"CONFIG": table.get("configuration"), "PROFILE": table.get("profile"),
+               "SPOOL": table.get("spool")}, known, "versions")
+
+
 @tap.test("nothing unfinished is marked in the code")
 def marks(_world):
     none(["%s: %s" % (path, line.strip()) for path in sources(".c", ".h", ".mk")
