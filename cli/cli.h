@@ -7,7 +7,8 @@
 
 /* The command's exit codes, those of sysexits.h and one more:
  *    0  done
- *    1  the question was answered with no: no such job, no such key, or rows failed
+ *    1  the question was answered with no: no such job, no such key, rows failed, something is
+ *       wrong
  *   64  EX_USAGE        the command line can't be understood
  *   65  EX_DATAERR      what was given on standard input can't be used
  *   66  EX_NOINPUT      there is no spool at that place
@@ -17,6 +18,9 @@
  *   77  EX_NOPERM       the spool is not ours to read
  *   78  EX_CONFIG       the configuration or the spool is not fit to be used */
 #define CLI_NO 1
+
+/* The configuration where none is named. */
+#define CLI_CONFIG SYSCONFDIR "/batchload/batchload.conf"
 
 /* Where the spool is: what stood before the command's name. */
 typedef struct {
@@ -61,6 +65,7 @@ int cli_policy(const CliPlace *place, int argc, char **argv);
 int cli_retry(const CliPlace *place, int argc, char **argv);
 int cli_cancel(const CliPlace *place, int argc, char **argv);
 int cli_apply(const CliPlace *place, int argc, char **argv);
+int cli_doctor(const CliPlace *place, int argc, char **argv);
 int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

@@ -58,8 +58,7 @@ static int fault(const GError *error)
 Config *cli_config(const CliPlace *place, int *code)
 {
     g_autoptr(GError) error = NULL;
-    Config *config = config_load_file(
-        place->config != NULL ? place->config : SYSCONFDIR "/batchload/batchload.conf", &error);
+    Config *config = config_load_file(place->config != NULL ? place->config : CLI_CONFIG, &error);
 
     if (config == NULL)
         *code = fault(error);

@@ -17,9 +17,9 @@ static const struct {
     {"cancel", cli_cancel, "ends a job: rows that are not done yet are left"},
     {"apply", cli_apply, "hands a file in as if an administrator had sent it"},
     {"policy", cli_policy, "what the sender table, or another table, says of a key"},
+    {"doctor", cli_doctor, "what is wrong with this installation"},
     {"sample", cli_sample, "a sample of the file that is attached to a request"},
     {"check", NULL, NULL},
-    {"doctor", NULL, NULL},
     {"export", NULL, NULL},
     {"import", NULL, NULL},
 };

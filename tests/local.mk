@@ -24,7 +24,7 @@ dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
-dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py
+dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py
 dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sync.py
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/doctor.h"
+
+#include <string.h>
+
+#define SUBSCHEMA "cn=Subschema"
+#define DATABASES_MAX 100
+
+/* Whether one of the definitions has this name: NAME 'a' or NAME ( 'a' 'b' ). */
+static bool is_defined(GPtrArray *definitions, const char *attribute)
+{
+    g_autofree char *quoted = g_strdup_printf("'%s'", attribute);
+    g_autofree char *folded = g_ascii_strdown(quoted, -1);
+
+    for (guint i = 0; definitions != NULL && i < definitions->len; i++) {
+        g_autofree char *definition = g_ascii_strdown(g_ptr_array_index(definitions, i), -1);
+        const char *end = strstr(definition, " desc ");
+        const char *found = strstr(definition, folded);
+        if (found != NULL && (end == NULL || found < end))
+            return true;
+    }
+    return false;
+}
+
+static void look_at_schema(Doctor *doctor, const Config *config, Directory *directory)
+{
+    static const char *const asked[] = {"attributeTypes", NULL};
+    const char *const *needed = profile_attributes(config->profile);
+    g_autoptr(Entry) schema = NULL;
+    g_autoptr(GError) error = NULL;
+    Answer answer = directory_read(directory, SUBSCHEMA, asked, &schema, &error);
+    GPtrArray *defined = answer == ANSWER_YES ? entry_values(schema, "attributetypes") : NULL;
+
+    if (defined == NULL) {
+        doctor_say(doctor, FINDING_UNKNOWN, "schema", "The directory does not tell its schema%s%s.",
+                   error != NULL ? ": " : "", error != NULL ? error->message : "");
+        return;
+    }
+    for (gsize i = 0; needed[i] != NULL; i++) {
+        if (is_defined(defined, needed[i]))
+            continue;
+        doctor_say(doctor, FINDING_WRONG, "schema",
+                   "The directory does not know the attribute %s: load the schema that belongs to "
+                   "the profile (policy/schema/batchload.ldif).",
+                   needed[i]);
+        return;
+    }
+    doctor_say(doctor, FINDING_GOOD, "schema",
+               "The directory knows every attribute of the profile.");
+}
+
+/* "mail eq" or "uid,mail,ou pres,eq" */
+static bool has_index(GPtrArray *indexes, const char *attribute)
+{
+    for (guint i = 0; indexes != NULL && i < indexes->len; i++) {
+        g_auto(GStrv) words = g_strsplit(g_ptr_array_index(indexes, i), " ", 2);
+        g_auto(GStrv) names = g_strsplit(words[0], ",", -1);
+        if (words[1] == NULL || strstr(words[1], "eq") == NULL)
+            continue;
+        for (char **name = names; *name != NULL; name++)
+            if (g_ascii_strcasecmp(*name, attribute) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* slapd's own settings are seldom open to the service. */
+static void look_at_indexes(Doctor *doctor, const Config *config, Directory *directory)
+{
+    static const char *const searched[] = {"mail", "batchloadMember", "batchloadTarget"};
+    static const char *const asked[] = {"olcDbIndex", NULL};
+    g_autofree char *base = directory_escape_filter(config->directory.base);
+    g_autofree char *filter = g_strdup_printf("(olcSuffix=%s)", base);
+    const char *const *used = profile_attributes(config->profile);
+    g_autoptr(GPtrArray) found = NULL;
+    Answer answer = directory_search(directory, "cn=config", DIRECTORY_SCOPE_SUB, filter, asked,
+                                     DATABASES_MAX, &found, NULL);
+
+    if (answer != ANSWER_YES || found->len == 0) {
+        doctor_say(doctor, FINDING_NOTE, "indexes",
+                   "The directory's indexes can't be seen from here; mail, batchloadMember and "
+                   "batchloadTarget need \"eq\".");
+        return;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(searched); i++) {
+        if (!g_strv_contains(used, searched[i]) ||
+            has_index(entry_values(g_ptr_array_index(found, 0), "olcdbindex"), searched[i]))
+            continue;
+        doctor_say(doctor, FINDING_WRONG, "indexes",
+                   "The directory has no index \"%s eq\": large requests will be slow.",
+                   searched[i]);
+        return;
+    }
+    doctor_say(doctor, FINDING_GOOD, "indexes", "The directory has the indexes.");
+}
+
+void doctor_directory(Doctor *doctor, const Config *config)
+{
+    static const char *const nothing[] = {"1.1", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Entry) base = NULL;
+    g_autoptr(Directory) directory = directory_new(&config->directory, &error);
+    Answer answer = directory != NULL
+                        ? directory_read(directory, config->directory.base, nothing, &base, &error)
+                        : ANSWER_UNKNOWN;
+
+    if (answer == ANSWER_UNKNOWN) {
+        doctor_say(doctor, FINDING_WRONG, "directory", "%s; requests wait.", error->message);
+        return;
+    }
+    if (answer == ANSWER_NO) {
+        doctor_say(doctor, FINDING_WRONG, "directory",
+                   "The directory's base %s is missing, or bind_dn may not see it.",
+                   config->directory.base);
+        return;
+    }
+    doctor_say(doctor, FINDING_GOOD, "directory", "The directory takes the service's login.");
+    look_at_schema(doctor, config, directory);
+    look_at_indexes(doctor, config, directory);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_DOCTOR_H
+#define BATCHLOAD_DOCTOR_H
+
+#include "cli/cli.h"
+
+/* What batchload doctor finds; one finding a question. */
+typedef enum {
+    FINDING_GOOD,
+    FINDING_NOTE,    /* works, but should be known */
+    FINDING_UNKNOWN, /* could not be looked at */
+    FINDING_WRONG,
+    FINDING_COUNT,
+} FindingKind;
+
+typedef struct {
+    bool json;
+    unsigned counts[FINDING_COUNT];
+} Doctor;
+
+/* Prints a finding: what was looked at, and in a sentence what is so and what to do. */
+void doctor_say(Doctor *doctor, FindingKind kind, const char *what, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+/* What only the directory and Postfix can tell. folder: Postfix's configuration, NULL: its own. */
+void doctor_directory(Doctor *doctor, const Config *config);
+void doctor_postfix(Doctor *doctor, const Config *config, const char *folder);
+
+#endif
