@@ -83,6 +83,8 @@ def write():
 @tap.test("the contract is found, and tests of it are")
 def found(_world):
     tap.equal(len(rules()) > 90, True, "%d rules" % len(rules()))
+    numbers = re.findall(r"(?m)^- \*\*(R\d+\.\d+)\*\*", read("doc/requests.md"))
+    tap.equal(sorted(rule for rule in rules() if numbers.count(rule) > 1), [], "numbers used twice")
     tap.equal(len(list(tests())) > 30, True, "%d files" % len(list(tests())))
 
 
