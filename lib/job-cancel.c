@@ -44,6 +44,8 @@ bool job_cancel(SpoolClaim *claim, GError **error)
             return false;
     } else if (job->state != JOB_WORKING) {
         return late(job, "has been worked on to its end; only its response is still to go", error);
+    } else if (job->mode == MODE_ATOMIC) {
+        return late(job, "is carried out as a whole: all of its rows or none", error);
     } else if (spool_claim_is_unsettled(claim)) {
         /* What is half done must be finished: nobody knows what the directory holds. */
         return late(job, "has rows that are half done and must be finished first; try again later",

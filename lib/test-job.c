@@ -543,6 +543,26 @@ static void test_mta_refuses(void)
     assert_holds(job->waiting, "refuses the message");
 }
 
+/* R4.10: sent again by hand, the response is refused once more, or taken as it was. */
+static void test_send_again(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    job_fixture_mta(fixture, EX_NOUSER);
+    job_fixture_run(fixture);
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(Job) job = job_fixture_job(fixture, id);
+        g_assert_cmpstr(job_state_name(job->state), ==, "answer failed");
+        g_assert_cmpint(spool_job_send_again(fixture->spool, id, &error), ==, ANSWER_YES);
+        if (i == 1)
+            job_fixture_mta(fixture, 0);
+        job_fixture_run(fixture);
+    }
+    assert_done(fixture, id);
+    assert_rows(fixture, id);
+}
+
 /* --- ended by hand --- */
 
 static SpoolClaim *take(JobFixture *fixture, const char *id)
@@ -655,6 +675,7 @@ int main(int argc, char **argv)
     g_test_add_func("/job/R4.1/mark-fails", test_mark_fails);
     g_test_add_func("/job/mta-away", test_mta_away);
     g_test_add_func("/job/R4.10/mta-refuses", test_mta_refuses);
+    g_test_add_func("/job/R4.10/send-again", test_send_again);
     g_test_add_func("/job/R5.3/cancel-received", test_cancel_received);
     g_test_add_func("/job/R5.3/cancel-between", test_cancel_between);
     g_test_add_func("/job/R5.3/cancel-half-applied", test_cancel_half);
