@@ -187,7 +187,7 @@ def words(world):
     check(world, [
         failed({**case, "TYPE": ""}, "TYPE: TYPE is empty. Give one of FULL, FORWARD and LIST."),
         failed({**case, "TYPE": "FORWRD"}, "Unknown TYPE; did you mean FORWARD?"),
-        failed({**case, "TYPE": "mailbox"}, 'TYPE "mailbox": Unknown TYPE.'),
+        failed({**case, "TYPE": "mailbox"}, 'Unknown TYPE. Give one of FULL'),
         failed({**case, "TYPE": "ALIAS"}, "TYPE ALIAS is not available yet."),
         failed({**case, "ACTION": ""}, "ACTION is empty. Give one of ADD, DELETE and MODIFY."),
         failed({**case, "ACTION": "DELTE"}, "Unknown ACTION; did you mean DELETE?"),

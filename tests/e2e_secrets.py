@@ -328,7 +328,7 @@ def echoes(world):
         [row("ADD FULL leak", PASSWORD=CLEAR)], headers=["Password: " + WRONG])
     requests["the password as the subject of another"] = world.request(
         [row("ADD FULL leak", PASSWORD=CLEAR)], headers=["X-Password: " + WRONG],
-        reference="ref", mode="check")
+        reference="ref", mode="never")
     for name, raw in requests.items():
         tap.equal(world.send(raw).code, 250, name)
     for name, raw in requests.items():

@@ -2,6 +2,7 @@
 """The daemon, from an installed tree or from the build folder."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -45,11 +46,12 @@ class Tree:
     def bring_within_reach(self, folder):
         """The daemon's user may not enter the checkout (below /root, say): what it opens after it
         has given up root's rights is copied to folder, where it can't be reached."""
-        if reachable(self.parser) and reachable(self.profile):
+        if all(reachable(path) for path in (self.parser, self.profile, self.command)):
             return
         os.mkdir(folder, 0o755)
         self.parser = shutil.copy(self.parser, folder)
         self.profile = shutil.copy(self.profile, folder)
+        self.command = shutil.copy(self.command, folder)
         os.chmod(self.profile, 0o644)
 
     def complete(self):
@@ -124,12 +126,22 @@ class Milter(Server):
         result = run([self.tree.milter, "-c", self.conf, "-t"], check=False)
         return result.returncode, (result.stdout + result.stderr).decode(errors="replace")
 
-    def up(self):
-        """This daemon, and not what a killed one left, listens and takes mail."""
+    def start(self, wait=True):
+        self._before = self._starts()
+        return super().start(wait)
+
+    def _starts(self):
         try:
             with open(self.log, encoding="utf-8", errors="replace") as file:
-                if "batchload-milter[%d]: started" % self.pid not in file.read():
-                    return False
+                return len(re.findall(r"batchload-milter\[\d+\]: started,", file.read()))
+        except OSError:
+            return 0
+
+    def up(self):
+        """This daemon, and not what a killed one left, listens and takes mail."""
+        if self._starts() <= self._before:
+            return False
+        try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.connect(self.socket)
             return True
