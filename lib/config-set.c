@@ -406,6 +406,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     TOP("password_scheme", take_scheme, password_scheme, "{CRYPT}$6$"),
     LIST("hash_schemes", take_schemes, rules.hash_schemes,
          "{CRYPT}$6$ {CRYPT}$y$ {ARGON2} {SSHA512}"),
+    NUMBER("", "atomic_rows", take_count, atomic_rows, 1, 100000, "5000"),
     NUMBER("", "slice_rows", take_count, slice_rows, 1, 5000, "500"),
     NUMBER("", "proof_wait", take_time, proof_wait, 60, 365 * DAY, "5d"),
     NUMBER("", "refusal_pause", take_time, refusal_pause, 0, HOUR, "2s"),

@@ -38,6 +38,7 @@ typedef struct {
     TableLimits table;
     OperationRules rules;
     PasswordScheme password_scheme;
+    unsigned atomic_rows; /* most rows of a request with Mode: atomic */
     unsigned slice_rows;
     unsigned list_members_max;
     unsigned proof_wait;    /* seconds a job may wait unproven for the directory */

@@ -100,6 +100,9 @@ static void set_result(Write *write, int code, const char *text)
         write->state = meanings[i].state;
         write->words = g_strdup(meanings[i].words);
     }
+    /* Where the server has no such control nothing can have happened. */
+    if (write->relax && code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION)
+        write->state = WRITE_REFUSED;
     if (write->state == WRITE_REFUSED)
         write->attribute = attribute_in(write->server_text);
 }
@@ -317,6 +320,8 @@ static void window_send(Window *window, Write *write, GStrv names)
     bool built;
     if (write->assertion != NULL)
         code = assertion_control(window->ld, write->assertion, &controls[0]);
+    else if (write->relax)
+        code = ldap_control_create(LDAP_CONTROL_RELAX, 1, NULL, 0, &controls[0]);
     built = code == LDAP_SUCCESS;
     if (built)
         code = send_change(window->ld, write->change, controls, &id);

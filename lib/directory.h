@@ -64,6 +64,7 @@ typedef enum {
 
 typedef struct {
     const Change *change;
+    bool relax;      /* of an ADD: the Relax control, so that the unique id can be given */
     char *assertion; /* RFC 4515 filter sent as a critical RFC 4528 control, or NULL */
     /* results */
     WriteState state;

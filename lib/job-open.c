@@ -84,6 +84,7 @@ typedef struct {
     const OperationRules *rules;
     GPtrArray *pending; /* of TableRow */
     gsize bytes;
+    unsigned atomic_rows; /* most rows where all are to be done or none; else 0 */
 } Slicer;
 
 static bool slicer_flush(Slicer *slicer, GError **error)
@@ -133,7 +134,16 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
             return slicer_flush(slicer, error);
         g_ptr_array_add(slicer->pending, row);
         slicer->bytes += row_bytes(row);
-        if (++count > rows_max) {
+        count++;
+        if (slicer->atomic_rows && count > slicer->atomic_rows) {
+            g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
+                        "The file has more than %u rows, the most that a request with Mode: atomic "
+                        "may have (limit atomic_rows). Leave that line out, or split the file into "
+                        "several requests.",
+                        slicer->atomic_rows);
+            return false;
+        }
+        if (count > rows_max) {
             g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
                         "The file has more than %u rows, the most that one request of yours may "
                         "have (limit rows). Split it into several requests.",
@@ -171,11 +181,15 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
     if (!rows)
         return false;
     g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
-    Slicer slicer = {rows, head, grant, &config->rules, pending, 0};
+    Slicer slicer = {rows, head, grant, &config->rules, pending, 0, 0};
     unsigned rows_max =
         grant->rows ? MIN(grant->rows, config->table.rows_max) : config->table.rows_max;
+    bool atomic = request->mode == MODE_ATOMIC;
+    slicer.atomic_rows = atomic ? config->atomic_rows : 0;
     if (!slice_table(worker, reader, &slicer, rows_max, error))
         return false;
+    if (atomic)
+        spool_rows_share_domains(rows);
     return spool_job_proved(claim, request->reference, request->mode,
                             (const char *const *)head->name, g_steal_pointer(&rows), error);
 }

@@ -25,6 +25,24 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKIN
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error);   /* SENDING */
 
+/* The slice as typed operations; where a row is none, NULL stands in its place and its outcome in
+ * outcomes. */
+typedef struct {
+    GPtrArray *rows;       /* of TableRow */
+    GPtrArray *operations; /* of Operation or NULL */
+    GPtrArray *outcomes;   /* of Outcome or NULL */
+} Slice;
+
+/* Plans every row of a fresh slice (of PlannedRow). NULL with an error: could not tell. */
+GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error);
+/* SPOOL_OUTCOMES_TYPE, a full reference; adds to counts. */
+GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT]);
+/* What the job's slices before would have made, as the spool keeps it, and what this one would. */
+PlanOverlay job_overlay(SpoolClaim *claim);
+SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan);
+/* The next step of a job in MODE_ATOMIC with its present slice. */
+bool job_atomic(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error);
+
 /* Asked now and then by long steps: false with JOB_ERROR_STOPPED. */
 bool job_goes_on(JobWorker *worker, GError **error);
 

@@ -61,6 +61,13 @@ static bool reader_load(Reader *reader, GError **error)
     return true;
 }
 
+#define NOT_DONE "Not carried out, because not every row of the request could be (Mode: atomic)."
+
+static bool is_undone(const Job *job)
+{
+    return job->phase == PHASE_UNDONE || job->phase == PHASE_UNDONE_LEFT;
+}
+
 static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GError **error)
 {
     Reader *reader = data;
@@ -77,6 +84,12 @@ static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GErr
         g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
                             "a stored outcome has a wrong shape");
         return ANSWER_UNKNOWN;
+    }
+    /* What a row would have come to, or did before it was taken back, is of no use to anybody. */
+    if (is_undone(spool_claim_job(reader->claim)) && found->result != RESULT_FAILED) {
+        outcome_free(found);
+        found = outcome_new(RESULT_UNCHANGED);
+        found->reason = g_strdup(NOT_DONE);
     }
     *outcome = found;
     *row = g_steal_pointer(&g_ptr_array_index(reader->rows, reader->at));

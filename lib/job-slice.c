@@ -14,14 +14,6 @@ static PlannedRow *row_without_writes(unsigned line, Outcome *outcome)
     return row;
 }
 
-/* The slice as typed operations; where a row is none, NULL stands in its place and its outcome in
- * outcomes. */
-typedef struct {
-    GPtrArray *rows;       /* of TableRow */
-    GPtrArray *operations; /* of Operation or NULL */
-    GPtrArray *outcomes;   /* of Outcome or NULL */
-} Slice;
-
 static void outcome_free_nullable(gpointer outcome)
 {
     if (outcome)
@@ -71,8 +63,7 @@ static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GErro
     return true;
 }
 
-/* Plans every row of a fresh slice. NULL with an error: could not tell. */
-static GPtrArray *slice_plan(Plan *plan, const Slice *slice, GError **error)
+GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error)
 {
     if (plan_prefetch(plan, slice->operations, error) != ANSWER_YES)
         return NULL;
@@ -125,17 +116,14 @@ static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, co
         return g_steal_pointer(&planned);
     }
     g_autoptr(Plan) plan = plan_new(context);
-    planned = slice_plan(plan, slice, error);
+    planned = job_slice_plan(plan, slice, error);
     if (!planned || (writes_anything(planned) && !commit_intent(claim, planned, error)))
         return NULL;
     return g_steal_pointer(&planned);
 }
 
-/* effects: NULL unless the job is only checked. */
-static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, const SpoolEffects *effects,
-                            GError **error)
+GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT])
 {
-    unsigned counts[RESULT_COUNT] = {0};
     GVariantBuilder builder;
     g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
     for (unsigned i = 0; i < planned->len; i++) {
@@ -144,9 +132,7 @@ static bool commit_outcomes(SpoolClaim *claim, GPtrArray *planned, const SpoolEf
         g_variant_builder_add(&builder, "(u@" OUTCOME_TYPE ")", row->line,
                               outcome_to_variant(row->outcome));
     }
-    g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
-    return effects ? spool_slice_checked(claim, outcomes, counts, effects, error)
-                   : spool_slice_done(claim, outcomes, counts, error);
+    return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
 /* --- Mode: apply --- */
@@ -160,10 +146,12 @@ static bool slice_apply(PlanContext *context, SpoolClaim *claim, const Slice *sl
     Settle settle = {context, slice->operations, commit_intent, claim, again};
     if (settle_rows(&settle, planned, error) != ANSWER_YES)
         return false;
-    return commit_outcomes(claim, planned, NULL, error);
+    unsigned counts[RESULT_COUNT] = {0};
+    g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, counts);
+    return spool_slice_done(claim, outcomes, counts, error);
 }
 
-/* --- Mode: check --- */
+/* --- what the slices before would have made --- */
 
 static Answer find_effect(gpointer claim, const char *name, GVariant **effect, GError **error)
 {
@@ -185,20 +173,35 @@ static void keep_joined(gpointer effects, const char *member, const char *name)
     spool_effects_join(effects, member, name);
 }
 
+PlanOverlay job_overlay(SpoolClaim *claim)
+{
+    return (PlanOverlay){find_effect, effects_with, claim};
+}
+
+SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan)
+{
+    SpoolEffects *effects = spool_effects_new(claim);
+    const PlanEffects keep = {keep_effect, keep_joined, effects};
+    plan_effects(plan, &keep);
+    return effects;
+}
+
+/* --- Mode: check --- */
+
 /* Plans the slice over what the slices before would have made, and keeps what it would make. */
 static bool slice_check(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
 {
-    const PlanOverlay overlay = {find_effect, effects_with, claim};
+    const PlanOverlay overlay = job_overlay(claim);
     context->overlay = &overlay;
     context->unwritten = true;
     g_autoptr(Plan) plan = plan_new(context);
-    g_autoptr(GPtrArray) planned = slice_plan(plan, slice, error);
+    g_autoptr(GPtrArray) planned = job_slice_plan(plan, slice, error);
     if (!planned)
         return false;
-    g_autoptr(SpoolEffects) effects = spool_effects_new(claim);
-    const PlanEffects keep = {keep_effect, keep_joined, effects};
-    plan_effects(plan, &keep);
-    return commit_outcomes(claim, planned, effects, error);
+    g_autoptr(SpoolEffects) effects = job_slice_effects(claim, plan);
+    unsigned counts[RESULT_COUNT] = {0};
+    g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, counts);
+    return spool_slice_checked(claim, outcomes, counts, effects, error);
 }
 
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
@@ -226,6 +229,14 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
         .list_members_max = config->list_members_max,
         .password_scheme = config->password_scheme,
     };
-    return job->mode == MODE_CHECK ? slice_check(&context, claim, &slice, error)
-                                   : slice_apply(&context, claim, &slice, error);
+    switch (job->mode) {
+    case MODE_CHECK:
+        return slice_check(&context, claim, &slice, error);
+    case MODE_ATOMIC:
+        return job_atomic(&context, claim, &slice, error);
+    case MODE_APPLY:
+    case MODE_COUNT:
+        break;
+    }
+    return slice_apply(&context, claim, &slice, error);
 }

@@ -23,11 +23,13 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
+	lib/undo.c lib/undo.h \
 	lib/response.c lib/response-stream.c lib/response-stream.h lib/response.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
-	lib/job-open.c lib/job-cancel.c lib/job-slice.c lib/job-report.c lib/job-private.h \
+	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-report.c \
+	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
@@ -162,6 +164,11 @@ test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=spool_job_done \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
 	-Wl,--wrap=spool_response_stored
+check_PROGRAMS += test-atomic
+test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h
+test_atomic_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_atomic_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=spool_slice_step \
+	-Wl,--wrap=spool_intent_store_with
 check_PROGRAMS += test-parse
 test_parse_SOURCES = lib/test-parse.c
 test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)

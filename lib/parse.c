@@ -354,8 +354,6 @@ static void judge_mode(Parse *parse, const Keywords *keywords)
         record->mode = MODE_ATOMIC;
     else
         find(parse, PARSE_MODE_UNKNOWN);
-    if (record->mode == MODE_ATOMIC)
-        find(parse, PARSE_MODE_UNAVAILABLE);
 }
 
 static void judge_keywords(Parse *parse, const Keywords *keywords)

@@ -41,7 +41,6 @@ typedef enum {
     PARSE_REFERENCE_LONG,
     PARSE_MODE_TWICE,
     PARSE_MODE_UNKNOWN,
-    PARSE_MODE_UNAVAILABLE, /* atomic; mode says which */
     PARSE_NO_PASSWORD,
     PARSE_REASON_COUNT,
 } ParseReason;

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan.h"
 
+#include <string.h>
+
 /* Planned rows as values: made, freed, kept in the spool. */
+
+unsigned plan_mark_line(const char *job, const char *mark)
+{
+    gsize length = strlen(job);
+    if (!mark || strncmp(mark, job, length) != 0 || mark[length] != '/')
+        return 0;
+    guint64 line = 0;
+    if (!g_ascii_string_to_unsigned(mark + length + 1, 10, 1, G_MAXUINT, &line, NULL))
+        return 0;
+    return (unsigned)line;
+}
 
 void planned_write_free(PlannedWrite *write)
 {

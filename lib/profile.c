@@ -367,6 +367,32 @@ Change *profile_delete(const Profile *profile, const Entry *entry)
     return change_new(CHANGE_DELETE, entry->dn);
 }
 
+Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uuid)
+{
+    Change *change = change_new(CHANGE_ADD, entry->dn);
+    GHashTableIter iter;
+    gpointer name, values;
+    g_hash_table_iter_init(&iter, entry->attributes);
+    while (g_hash_table_iter_next(&iter, &name, &values)) {
+        if (g_ascii_strcasecmp(name, profile->name[NAME_VERSION]) == 0 ||
+            (!with_uuid && g_ascii_strcasecmp(name, profile->name[NAME_UNIQUE_ID]) == 0))
+            continue;
+        for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
+            change_mod(change, MOD_ADD, name, ((GPtrArray *)values)->pdata[i]);
+    }
+    return change;
+}
+
+bool profile_entry_has_password(const Profile *profile, const Entry *entry)
+{
+    return entry_value(entry, profile->name[NAME_PASSWORD]) != NULL;
+}
+
+const char *profile_mark_attribute(const Profile *profile)
+{
+    return profile->name[NAME_MARK];
+}
+
 /* --- complaints --- */
 
 const char *profile_field_of_attribute(const Profile *profile, const char *attribute)

@@ -69,6 +69,11 @@ Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *ad
                         GPtrArray *removed, const char *mark);
 Change *profile_delete(const Profile *profile, const Entry *entry);
 
+/* The entry as it was, made again; with_uuid keeps its unique id, which takes the Relax control. */
+Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uuid);
+bool profile_entry_has_password(const Profile *profile, const Entry *entry);
+const char *profile_mark_attribute(const Profile *profile); /* owned by the profile */
+
 /* What a write asserts of its entry (RFC 4528), as a filter: the unique id (NULL: not known) and
  * either the version or the mark that was seen. NULL where all three are. Caller owns the result.
  */

@@ -143,20 +143,15 @@ static const char *plain_words(ParseReason reason)
     case PARSE_MIME_DEPTH:
     case PARSE_MIME_PARTS:
     case PARSE_ATTACHMENT_BYTES:
-    case PARSE_MODE_UNAVAILABLE:
     case PARSE_REASON_COUNT:
         break;
     }
     return NULL;
 }
 
-static GError *refusal(const RequestLimits *limits, ParseReason reason, Mode mode)
+static GError *refusal(const RequestLimits *limits, ParseReason reason)
 {
     g_autofree char *words = limit_words(reason, limits);
-    if (reason == PARSE_MODE_UNAVAILABLE)
-        words = g_strdup_printf("Mode: %s is not available yet, and nothing was changed. Leave the "
-                                "line out, or write \"Mode: apply\".",
-                                mode_name(mode));
     return g_error_new_literal(REQUEST_ERROR, (int)reason_code(reason),
                                words != NULL ? words : plain_words(reason));
 }
@@ -427,7 +422,7 @@ static bool record_is_good(ParseReason reason, const char *reference, Mode mode,
     g_autofree char *clean = text_printable(reference, -1, REQUEST_REFERENCE_MAX);
     if (strcmp(clean, reference) != 0)
         return false;
-    return reason == PARSE_OK ? mode != MODE_ATOMIC && *password != '\0' : *password == '\0';
+    return reason == PARSE_OK ? *password != '\0' : *password == '\0';
 }
 
 /* Believes nothing of what a child says that was taken over by its mail. */
@@ -455,7 +450,7 @@ static bool take_record(RequestReader *reader, GError **error)
         return child_failed(reader, error);
     reader->stage = STAGE_RECORD;
     if (reason != PARSE_OK)
-        return fail(reader, refusal(&reader->limits, reason, mode), error);
+        return fail(reader, refusal(&reader->limits, reason), error);
     return true;
 }
 
@@ -505,7 +500,7 @@ static gssize table_read(GInputStream *stream, void *buffer, gsize size,
         if (frame_kind(reader) != REQUEST_FRAME_DATA || frame_length(reader) == 0)
             return child_failed(reader, error) ? 0 : -1;
         if (reader->table_bytes > reader->limits.attachment_bytes_max) {
-            GError *failure = refusal(&reader->limits, PARSE_ATTACHMENT_BYTES, MODE_APPLY);
+            GError *failure = refusal(&reader->limits, PARSE_ATTACHMENT_BYTES);
             return fail(reader, failure, error) ? 0 : -1;
         }
     }

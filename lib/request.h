@@ -56,7 +56,7 @@ typedef enum {
     REQUEST_ERROR_NO_TABLE,   /* no batchload.csv */
     REQUEST_ERROR_SEVERAL_TABLES,
     REQUEST_ERROR_KEYWORD,     /* a keyword twice with different values, reference too long,
-                                  a Mode that does not exist or is not available yet */
+                                  a Mode that does not exist */
     REQUEST_ERROR_NO_PASSWORD, /* missing or empty */
     REQUEST_ERROR_CHILD,       /* could not tell: no child could be started, pipe or spool
                                   failed; to be tried again, never told to anybody */

@@ -149,17 +149,29 @@ static char *text_of_refusal(const Report *report)
     return g_string_free(out, FALSE);
 }
 
+/* What must be known before the rows are read: that nothing was changed. */
+static const char *text_of_mode(const Job *job)
+{
+    if (job->mode == MODE_CHECK)
+        return "Checked only (Mode: check): nothing was changed.\n"
+               "Below stands what would happen without that line.\n\n";
+    if (job->phase == PHASE_UNDONE)
+        return "Nothing was changed: with Mode: atomic all rows are carried out, or none.\n\n";
+    if (job->phase == PHASE_UNDONE_LEFT)
+        return "With Mode: atomic all rows are carried out, or none. What had been done was taken "
+               "back,\nbut for the rows below that say so.\n\n";
+    return "";
+}
+
 static char *text_of_rows(const Report *report)
 {
+    const Job *job = report->job;
     unsigned failed = report->counts[RESULT_FAILED];
-    bool checked = report->job->mode == MODE_CHECK;
-    GString *out = g_string_new(NULL);
-    if (checked)
-        g_string_append(out, "Checked only (Mode: check): nothing was changed.\n"
-                             "Below stands what would happen without that line.\n\n");
+    GString *out = g_string_new(text_of_mode(job));
     if (!failed)
-        g_string_append(out, checked ? "processed ok: every row can be carried out.\n\n"
-                                     : "processed ok\n\n");
+        g_string_append(out, job->mode == MODE_CHECK
+                                 ? "processed ok: every row can be carried out.\n\n"
+                                 : "processed ok\n\n");
     if (failed) {
         g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
         g_string_append(out, report->failures->str);
@@ -167,7 +179,7 @@ static char *text_of_rows(const Report *report)
     if (failed > RESPONSE_FAILURES_LISTED)
         g_string_append_printf(out, "%u more failed rows are told in the attached result.csv.\n\n",
                                failed - RESPONSE_FAILURES_LISTED);
-    if (failed && checked)
+    if (failed && job->mode != MODE_APPLY)
         g_string_append(out, "Correct these rows in your file, and send the whole file again. "
                              "(The attached\nbatchload.csv holds only the failed rows.)\n\n");
     else if (failed)

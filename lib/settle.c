@@ -183,23 +183,10 @@ static Answer observe_all(Work *work, GError **error)
 
 typedef enum { JUDGED_DONE, JUDGED_SEND, JUDGED_OTHER } Judged;
 
-/* The line of this job's mark, or 0. */
-static unsigned mark_line(const Work *work, const char *mark)
-{
-    const char *job = work->settle->context->job;
-    gsize length = strlen(job);
-    if (!mark || strncmp(mark, job, length) != 0 || mark[length] != '/')
-        return 0;
-    guint64 line = 0;
-    if (!g_ascii_string_to_unsigned(mark + length + 1, 10, 1, G_MAXUINT, &line, NULL))
-        return 0;
-    return (unsigned)line;
-}
-
 /* This row, or a later one, was the last to write here. */
 static bool bears_mark(const Work *work, const State *state, const PlannedRow *row)
 {
-    return state->present && mark_line(work, state->mark) >= row->line;
+    return state->present && plan_mark_line(work->settle->context->job, state->mark) >= row->line;
 }
 
 static bool as_expected(const State *state, const PlannedWrite *write)

@@ -46,6 +46,8 @@ void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
 /* Wakes the waiting; the caller holds the lock. */
 void spool_changed(Spool *spool);
 
+/* A job that keeps its domains from its first slice to its last. */
+bool spool_job_is_whole(const Job *job);
 Spool *spool_claim_spool(const SpoolClaim *claim);
 
 /* "ID/purpose" or, for a slice, "ID/purpose/N"; owned by the caller. */

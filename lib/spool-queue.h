@@ -25,7 +25,7 @@ typedef struct {
     SpoolSlice *slice; /* WORKING: the next one */
     bool claimed;
     bool wanted;      /* somebody waits for it by hand: it is not taken */
-    bool unsettled;   /* the slice has an intent */
+    bool unsettled;   /* the slice has an intent, or the job holds its domains to its end */
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
     guint64 since; /* turns that were taken when it came */

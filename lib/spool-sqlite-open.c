@@ -34,6 +34,7 @@ static const char *const upgrades[SPOOL_VERSION] = {
     " name TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, name));"
     "CREATE TABLE overlay_member(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
     " member TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(job, member, name)) WITHOUT ROWID;",
+    "ALTER TABLE job ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

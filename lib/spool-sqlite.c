@@ -47,8 +47,8 @@ typedef enum {
 /* What can change of a job comes first, in the order of bind_changing(). */
 #define CHANGING                                                                                   \
     "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
-    "slices, slices_done, created, changed, deleted, unchanged, failed, mode"
-#define CHANGING_COUNT 17
+    "slices, slices_done, created, changed, deleted, unchanged, failed, mode, phase"
+#define CHANGING_COUNT 18
 #define FIXED                                                                                      \
     "id, requester, batch_address, sender_grant, own_key, client, queue_id, message_id, refs, "    \
     "subject, sent, received, bytes"
@@ -63,11 +63,11 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_FIRST] = "SELECT id FROM job WHERE key=?1",
     [SQL_ADD] = "INSERT INTO job(" CHANGING ", " FIXED ", key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
-                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
-    [SQL_SAVE] =
-        "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
-        "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
-        "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17 WHERE id=?18",
+                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+    [SQL_SAVE] = "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
+                 "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
+                 "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17, "
+                 "phase=?18 WHERE id=?19",
     [SQL_HEAD_STORE] = "INSERT OR REPLACE INTO head(job, sealed) VALUES(?1, ?2)",
     [SQL_HEAD_LOAD] = "SELECT sealed FROM head WHERE job=?1",
     [SQL_SLICE_STORE] = "INSERT OR REPLACE INTO slice(job, number, offset, size, first_line, "
@@ -76,7 +76,8 @@ static const char *const sql_text[SQL_COUNT] = {
                        "WHERE job=?1 AND number=?2",
     [SQL_INTENT_STORE] = "INSERT OR REPLACE INTO intent(job, number, sealed) VALUES(?1, ?2, ?3)",
     [SQL_INTENT_LOAD] = "SELECT sealed FROM intent WHERE job=?1 AND number=?2",
-    [SQL_OUTCOMES_STORE] = "INSERT INTO outcomes(job, number, sealed) VALUES(?1, ?2, ?3)",
+    [SQL_OUTCOMES_STORE] = "INSERT OR REPLACE INTO outcomes(job, number, sealed) "
+                           "VALUES(?1, ?2, ?3)",
     [SQL_OUTCOMES_LOAD] = "SELECT sealed FROM outcomes WHERE job=?1 AND number=?2",
     [SQL_INTENT_DELETE] = "DELETE FROM intent WHERE job=?1",
     [SQL_OUTCOMES_DELETE] = "DELETE FROM outcomes WHERE job=?1",
@@ -268,9 +269,10 @@ static void bind_changing(sqlite3_stmt *statement, const Job *job)
     for (int i = 0; i < RESULT_COUNT; i++)
         sqlite3_bind_int64(statement, 12 + i, job->counts[i]);
     sqlite3_bind_int(statement, 12 + RESULT_COUNT, job->mode);
+    sqlite3_bind_int(statement, 13 + RESULT_COUNT, job->phase);
 }
 
-G_STATIC_ASSERT(12 + RESULT_COUNT == CHANGING_COUNT);
+G_STATIC_ASSERT(13 + RESULT_COUNT == CHANGING_COUNT);
 
 static void bind_fixed(sqlite3_stmt *statement, const Job *job)
 {
@@ -316,6 +318,8 @@ static Job *column_job(sqlite3_stmt *statement)
         job->counts[i] = (unsigned)sqlite3_column_int64(statement, 11 + i);
     int mode = sqlite3_column_int(statement, 11 + RESULT_COUNT);
     job->mode = mode >= 0 && mode < MODE_COUNT ? (Mode)mode : MODE_APPLY;
+    int phase = sqlite3_column_int(statement, 12 + RESULT_COUNT);
+    job->phase = phase >= 0 && phase < PHASE_COUNT ? (JobPhase)phase : PHASE_UNDONE_LEFT;
     int at = CHANGING_COUNT;
     job->id = column_text(statement, at++);
     facts->requester = column_text(statement, at++);
@@ -451,16 +455,6 @@ static bool put_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice,
     return run(store, statement, error);
 }
 
-static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
-                                GError **error)
-{
-    if (!transaction_begin(store, error))
-        return false;
-    bool well =
-        save(store, job, error) && put_blob(store, SQL_INTENT_STORE, job->id, slice, intent, error);
-    return transaction_end(store, well, error);
-}
-
 /* Three texts, or two and a blob, into a row. */
 static bool put_three(SpoolStore *store, Sql sql, const char *id, const char *second,
                       const char *text, GBytes *blob, GError **error)
@@ -490,15 +484,27 @@ static bool put_effects(SpoolStore *store, const char *id, const SpoolEffects *e
     return well;
 }
 
+static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
+                                const SpoolEffects *effects, GError **error)
+{
+    if (!transaction_begin(store, error))
+        return false;
+    bool well = save(store, job, error) &&
+                put_blob(store, SQL_INTENT_STORE, job->id, slice, intent, error) &&
+                (!effects || put_effects(store, job->id, effects, error));
+    return transaction_end(store, well, error);
+}
+
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
                               const SpoolEffects *effects, GError **error)
 {
     if (!transaction_begin(store, error))
         return false;
-    bool well = save(store, job, error) &&
-                put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error) &&
-                (!effects || put_effects(store, job->id, effects, error)) &&
-                run_for(store, SQL_INTENT_DELETE, job->id, error);
+    bool well =
+        save(store, job, error) &&
+        (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
+        (!effects || put_effects(store, job->id, effects, error)) &&
+        run_for(store, SQL_INTENT_DELETE, job->id, error);
     return transaction_end(store, well, error);
 }
 

@@ -58,8 +58,8 @@ typedef struct {
     bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
                   GError **error);
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
-                         GError **error);
-    /* save() with the slice's outcomes and effects (or NULL); the intent is deleted. */
+                         const SpoolEffects *effects, GError **error);
+    /* save() with the slice's outcomes and effects (each may be NULL); the intent is deleted. */
     bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
                        const SpoolEffects *effects, GError **error);
 

@@ -167,6 +167,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     replace_text(&job->refusal, next->refusal);
     job->state = next->state;
     job->mode = next->mode;
+    job->phase = next->phase;
     job->started = next->started;
     job->finished = next->finished;
     job->not_before = next->not_before;
@@ -177,7 +178,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     memcpy(job->counts, next->counts, sizeof job->counts);
     spool_slice_free(claim->entry->slice);
     claim->entry->slice = slice;
-    claim->entry->unsettled = false;
+    claim->entry->unsettled = spool_job_is_whole(job);
 }
 
 static bool expect(const SpoolClaim *claim, JobState state, GError **error)
@@ -319,6 +320,22 @@ bool spool_rows_add(SpoolRows *rows, GVariant *slice, unsigned count, const char
     return true;
 }
 
+void spool_rows_share_domains(SpoolRows *rows)
+{
+    g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (unsigned i = 0; i < rows->slices->len; i++) {
+        const SpoolSlice *slice = g_ptr_array_index(rows->slices, i);
+        for (char **domain = slice->domains; domain && *domain; domain++)
+            g_hash_table_add(all, g_strdup(*domain));
+    }
+    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(all, NULL);
+    for (unsigned i = 0; i < rows->slices->len; i++) {
+        SpoolSlice *slice = g_ptr_array_index(rows->slices, i);
+        g_strfreev(slice->domains);
+        slice->domains = g_strdupv(names);
+    }
+}
+
 void spool_rows_free(SpoolRows *rows)
 {
     if (!rows)
@@ -445,7 +462,8 @@ GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error)
     return spool_unseal_variant(spool, label, TABLE_ROWS_TYPE, data, slice->size, error);
 }
 
-bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
+bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEffects *effects,
+                             GError **error)
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(intent);
     Spool *spool = claim->spool;
@@ -456,12 +474,17 @@ bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
         next.started = g_get_real_time();
     g_autofree char *label = spool_slice_label(next.id, "intent", next.slices_done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    if (!spool->type->intent_store(spool->store, &next, next.slices_done, sealed, error))
+    if (!spool->type->intent_store(spool->store, &next, next.slices_done, sealed, effects, error))
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     claim->entry->job->started = next.started;
     claim->entry->unsettled = true;
     return true;
+}
+
+bool spool_intent_store(SpoolClaim *claim, GVariant *intent, GError **error)
+{
+    return spool_intent_store_with(claim, intent, NULL, error);
 }
 
 Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent, GError **error)
@@ -510,6 +533,30 @@ bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned coun
                       GError **error)
 {
     return spool_slice_checked(claim, outcomes, counts, NULL, error);
+}
+
+bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
+{
+    Spool *spool = claim->spool;
+    if (!expect(claim, JOB_WORKING, error))
+        return false;
+    Job next = job_next(claim, step->state);
+    unsigned present = next.slices_done;
+    next.phase = step->phase;
+    next.slices_done = step->slice;
+    memcpy(next.counts, step->counts, sizeof next.counts);
+    if (!next.started)
+        next.started = g_get_real_time();
+    g_autoptr(SpoolSlice) slice = NULL;
+    if (next.state == JOB_WORKING && !(slice = find_slice(claim, next.slices_done, error)))
+        return false;
+    g_autofree char *label = spool_slice_label(next.id, "outcomes", present);
+    g_autoptr(GBytes) sealed =
+        step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
+    if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, error))
+        return false;
+    adopt(claim, &next, g_steal_pointer(&slice));
+    return true;
 }
 
 /* --- REPORTING --- */

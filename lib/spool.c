@@ -57,6 +57,11 @@ void job_free(Job *job)
     g_free(job);
 }
 
+bool spool_job_is_whole(const Job *job)
+{
+    return job->mode == MODE_ATOMIC && job->state == JOB_WORKING && job->started != 0;
+}
+
 /* --- sealing of values --- */
 
 char *spool_label(const char *id, const char *purpose)
@@ -203,7 +208,7 @@ static bool load_slice(Spool *spool, const Job *job, SpoolSlice **slice, bool *u
         return false;
     Answer answer =
         spool->type->intent_load(spool->store, job->id, job->slices_done, &intent, error);
-    *unsettled = answer == ANSWER_YES;
+    *unsettled = answer == ANSWER_YES || spool_job_is_whole(job);
     return answer != ANSWER_UNKNOWN;
 }
 

@@ -44,7 +44,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 2
+#define SPOOL_VERSION 3
 
 typedef struct {
     char *directory;
@@ -58,6 +58,19 @@ typedef struct {
 /* The client of a request that was handed in by the command line: who may do so needs no other
  * proof. No mail has it. */
 #define SPOOL_CLIENT_COMMAND "command"
+
+/* How far a job in Mode: atomic is. slices_done counts up while it is planned, again while it is
+ * applied, and down while it is undone. _LEFT: something could not be taken back. Stored by
+ * number. */
+typedef enum {
+    PHASE_PLAN,
+    PHASE_APPLY,
+    PHASE_UNDO,
+    PHASE_UNDO_LEFT,
+    PHASE_UNDONE,
+    PHASE_UNDONE_LEFT,
+    PHASE_COUNT,
+} JobPhase;
 
 /* What the session knows of a mail. All strings; NULL where unknown. */
 typedef struct {
@@ -80,6 +93,7 @@ typedef struct {
     JobFacts facts;
     char *reference;   /* known from WORKING or a refusal on */
     Mode mode;         /* likewise */
+    JobPhase phase;    /* of MODE_ATOMIC */
     gint64 received;   /* times are microseconds since 1970 (g_get_real_time) */
     gint64 started;    /* 0: not yet */
     gint64 finished;   /* 0: not yet */
@@ -178,6 +192,8 @@ typedef struct SpoolRows SpoolRows;
 SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error);
 bool spool_rows_add(SpoolRows *rows, GVariant *slice /* TABLE_ROWS_TYPE */, unsigned count,
                     const char *const *domains, GError **error);
+/* Every slice claims the domains of all: for a job that is done as a whole. */
+void spool_rows_share_domains(SpoolRows *rows);
 void spool_rows_free(SpoolRows *rows);
 /* … and made the job's in the commit of the verdict: RECEIVED → WORKING (no rows: → REPORTING).
  * The mail, and with it the administrator's password, is deleted by this commit. head_names: the
@@ -203,14 +219,28 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                       GError **error);
 
-/* What a job that is only checked would have changed so far, kept until it ends: effects by name (a
- * later one replaces an earlier one), and which of them may have a member. Names and members are
+/* What a job that is only checked, or still planned, would have changed so far, and what else it
+ * must not forget, kept until it ends: effects by name (a later one replaces an earlier one), and
+ * which of them may have a member. Names and members are
  * stored as keyed hashes, effects sealed. */
 typedef struct SpoolEffects SpoolEffects;
 SpoolEffects *spool_effects_new(SpoolClaim *claim);
 void spool_effects_add(SpoolEffects *effects, const char *name, GVariant *effect);
 void spool_effects_join(SpoolEffects *effects, const char *member, const char *name);
 void spool_effects_free(SpoolEffects *effects);
+/* spool_intent_store() with effects in the same commit. */
+bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEffects *effects,
+                             GError **error);
+/* One step of a job in MODE_ATOMIC: all in one commit, in which the intent goes. */
+typedef struct {
+    JobState state; /* WORKING, or REPORTING at its end */
+    JobPhase phase;
+    unsigned slice;                /* the next one */
+    GVariant *outcomes;            /* of the present slice, replacing others; NULL: as they are */
+    const SpoolEffects *effects;   /* or NULL */
+    unsigned counts[RESULT_COUNT]; /* of the whole job from now on */
+} SpoolStep;
+bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
 /* spool_slice_done() with the effects of the slice in the same commit. */
 bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                          const SpoolEffects *effects, GError **error);

@@ -113,7 +113,7 @@ static const Case cases[] = {
     {"R2.19", "mode-twice", PARSE_MODE_TWICE, "ref-1", NULL},
     {"R2.19", "mode-same-twice", PARSE_OK, "ref-1", NULL},
     {"R2.17", "mode-check", PARSE_OK, "ref-1", NULL},
-    {"R2.17", "mode-atomic", PARSE_MODE_UNAVAILABLE, "ref-1", NULL},
+    {"R2.17", "mode-atomic", PARSE_OK, "ref-1", NULL},
     {"R2.17", "mode-unknown", PARSE_MODE_UNKNOWN, "ref-1", NULL},
     {"R2.16", "reference-long", PARSE_REFERENCE_LONG, NULL, NULL},
     {"R2.16", "reference-200", PARSE_OK, NULL, NULL},
@@ -189,7 +189,9 @@ static void check_case(const Case *row, const char *bytes, gsize size, gsize pie
     if (row->reason == PARSE_OK) {
         g_assert_cmpstr(result.password, ==, row->password ? row->password : "s3cret");
         g_assert_cmpint(result.mode, ==,
-                        g_str_equal(row->mail, "mode-check") ? MODE_CHECK : MODE_APPLY);
+                        g_str_equal(row->mail, "mode-check")    ? MODE_CHECK
+                        : g_str_equal(row->mail, "mode-atomic") ? MODE_ATOMIC
+                                                                : MODE_APPLY);
         g_strdelimit(result.table->str, "\r", ' ');
         if (strcmp(row->mail, "plain-crlf") != 0 && strcmp(row->mail, "csv-is-no-text") != 0)
             g_assert_true(g_str_has_prefix(result.table->str, CSV));

@@ -400,7 +400,6 @@ def keywords(world):
              right + "Batchload: " + "r" * 201 + "\n"),
             ("a reference of 201 bytes, not ASCII", "longer than 200 bytes",
              right + "Batchload: " + "\u00e4" * 100 + "r\n"),
-            ("Mode: atomic", "atomic is not available yet", right + "Mode: Atomic\n"),
             ("Mode: other", "apply, check or atomic", right + "Mode: undo\n"),
             ("Mode: empty", "apply, check or atomic", right + "Mode:\n"),
             ("a wrong password", "The password is not the right one", "Password: wrong\n")):

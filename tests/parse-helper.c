@@ -46,7 +46,7 @@ int main(int argc G_GNUC_UNUSED, char **argv)
     if (strcmp(name, "bad-reason") == 0)
         record(PARSE_REASON_COUNT, "", MODE_APPLY, "");
     if (strcmp(name, "bad-mode") == 0)
-        record(PARSE_OK, "", MODE_ATOMIC, "s3cret");
+        record(PARSE_OK, "", MODE_COUNT, "s3cret");
     if (strcmp(name, "no-mode") == 0)
         record(PARSE_OK, "", 77, "s3cret");
     if (strcmp(name, "bad-password") == 0)

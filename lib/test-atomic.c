@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-fixture.h"
+#include <curl/curl.h>
+#include <gmime/gmime.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Mode: atomic against a real directory and spool, killed at each write and commit. */
+
+#define ADMIN "admin@one.example"
+
+static SlapdFixture *slapd;
+static guint left; /* events until this process is killed; 0: never */
+
+/* --- faults --- */
+
+Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+bool __real_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
+bool __wrap_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
+bool __real_spool_intent_store_with(SpoolClaim *claim, GVariant *intent,
+                                    const SpoolEffects *effects, GError **error);
+bool __wrap_spool_intent_store_with(SpoolClaim *claim, GVariant *intent,
+                                    const SpoolEffects *effects, GError **error);
+
+static void event(void)
+{
+    if (left && --left == 0)
+        kill(getpid(), SIGKILL);
+}
+
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
+{
+    if (left && writes->len >= left) {
+        g_autoptr(GPtrArray) some = g_ptr_array_new();
+        for (guint i = 0; i < left; i++)
+            g_ptr_array_add(some, writes->pdata[i]);
+        __real_directory_apply(directory, some, error);
+        kill(getpid(), SIGKILL);
+    }
+    left -= left ? writes->len : 0;
+    return __real_directory_apply(directory, writes, error);
+}
+
+bool __wrap_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
+{
+    event();
+    bool well = __real_spool_slice_step(claim, step, error);
+    event();
+    return well;
+}
+
+bool __wrap_spool_intent_store_with(SpoolClaim *claim, GVariant *intent,
+                                    const SpoolEffects *effects, GError **error)
+{
+    event();
+    bool well = __real_spool_intent_store_with(claim, intent, effects, error);
+    event();
+    return well;
+}
+
+/* --- the directory as text --- */
+
+static gint compare_entries(gconstpointer a, gconstpointer b)
+{
+    const Entry *const *left_entry = a, *const *right_entry = b;
+    return strcmp((*left_entry)->dn, (*right_entry)->dn);
+}
+
+static gint compare_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* exact: with all that is drawn by chance or made of the job's number. */
+static char *dump(bool exact)
+{
+    static const char *const all[] = {"*", "entryUUID", NULL};
+    static const char *const random[] = {"entryuuid", "userpassword", "batchloadmailboxid",
+                                         "batchloadchange", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
+    g_autoptr(GPtrArray) entries = NULL;
+    directory_search(directory, slapd->base, DIRECTORY_SCOPE_SUB, "(mail=*)", all, 1000, &entries,
+                     &error);
+    g_assert_no_error(error);
+    g_ptr_array_sort(entries, compare_entries);
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < entries->len; i++) {
+        const Entry *entry = entries->pdata[i];
+        g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+        GHashTableIter iter;
+        gpointer name, values;
+        g_hash_table_iter_init(&iter, entry->attributes);
+        while (g_hash_table_iter_next(&iter, &name, &values))
+            for (guint j = 0; j < ((GPtrArray *)values)->len; j++)
+                if (exact || !g_strv_contains(random, name))
+                    g_ptr_array_add(lines,
+                                    g_strdup_printf("%s: %s", (char *)name,
+                                                    (char *)((GPtrArray *)values)->pdata[j]));
+        g_ptr_array_sort(lines, compare_text);
+        g_string_append_printf(text, "%s\n", entry->dn);
+        for (guint j = 0; j < lines->len; j++)
+            g_string_append_printf(text, " %s\n", (char *)lines->pdata[j]);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* --- jobs --- */
+
+#define GOOD                                                                                       \
+    JOB_FIXTURE_HEAD                                                                               \
+    "one.example;anna;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"                                        \
+    "one.example;staff;LIST;ADD;;;anna ben cleo;\n"                                                \
+    "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;first\n"                                 \
+    "one.example;staff;LIST;ADD;;;x@else.example;\n"                                               \
+    "one.example;cleo;FULL;DELETE;;;;\n"                                                           \
+    "one.example;cleo;FORWARD;ADD;;ben@one.example;;\n"                                            \
+    "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;second\n"                                \
+    "one.example;cleo;FORWARD;DELETE;;;;\n"                                                        \
+    "one.example;anna;FULL;DELETE;;;;\n"                                                           \
+    "one.example;cleo;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"
+/* The directory refuses the value. */
+#define BAD GOOD "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;\xc3\xa4\n"
+
+static JobFixture *begin(unsigned slice_rows)
+{
+    left = 0;
+    job_fixture_reset(slapd);
+    JobFixture *fixture = job_fixture_new(slapd);
+    fixture->config->slice_rows = slice_rows;
+    return fixture;
+}
+
+static char *mail(JobFixture *fixture, bool good)
+{
+    g_autofree char *csv = g_strdup(good ? GOOD : BAD);
+    /* A telephone number takes no such sign, a description does. */
+    if (!good) {
+        g_autoptr(GString) text = g_string_new(csv);
+        g_string_replace(text, "DESCRIPTION", "PHONE", 1);
+        g_string_replace(text, ";first\n", ";+49 1\n", 1);
+        g_string_replace(text, ";second\n", ";+49 2\n", 1);
+        g_free(csv);
+        csv = g_strdup(text->str);
+    }
+    return job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: atomic", csv);
+}
+
+/* Works in a child that is killed after so many events; false where it came to its end. */
+static bool work_and_die(JobFixture *fixture, guint events)
+{
+    int status = 0;
+    job_fixture_close(fixture);
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        job_fixture_open(fixture);
+        left = events;
+        /* Not further: other programs can't be started by a forked GLib. */
+        JobState state;
+        do
+            state = job_fixture_step(fixture);
+        while (state != JOB_REPORTING && state != JOB_SENDING);
+        _exit(EX_OK);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    job_fixture_open(fixture);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return true;
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
+    return false;
+}
+
+static void assert_good(JobFixture *fixture, const char *id)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->phase, ==, PHASE_APPLY);
+    g_assert_cmpuint(job->counts[RESULT_CREATED], ==, 4);
+    g_assert_cmpuint(job->counts[RESULT_CHANGED], ==, 3);
+    g_assert_cmpuint(job->counts[RESULT_DELETED], ==, 3);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 0);
+}
+
+static void assert_undone(JobFixture *fixture, const char *id)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->phase, ==, PHASE_UNDONE);
+    g_assert_cmpuint(job->counts[RESULT_UNCHANGED], ==, 10);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 1);
+}
+
+/* --- tests --- */
+
+/* The children of one sweep: the job is opened before, so that only its rows are swept. */
+static char *opened(JobFixture *fixture, bool good)
+{
+    char *id = mail(fixture, good);
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "working");
+    return id;
+}
+
+/* R2.17: killed once after each event, the end is that of a run without a kill. */
+static void sweep(bool good, unsigned slice_rows)
+{
+    g_autofree char *expected = NULL;
+    guint events = 0;
+    for (bool killed = true; killed; events++) {
+        g_autoptr(JobFixture) fixture = begin(slice_rows);
+        g_autofree char *before = dump(true);
+        g_autofree char *id = opened(fixture, good);
+        /* The first is not killed. */
+        killed = work_and_die(fixture, events) || events == 0;
+        job_fixture_run(fixture);
+        g_autofree char *after = dump(!good);
+        if (good) {
+            assert_good(fixture, id);
+            if (!expected)
+                expected = g_strdup(after);
+            g_assert_cmpstr(after, ==, expected);
+        } else {
+            assert_undone(fixture, id);
+            g_assert_cmpstr(after, ==, before);
+        }
+        g_assert_cmpuint(job_fixture_responses(fixture), ==, 1);
+    }
+    g_test_message("%u events", events);
+    g_assert_cmpuint(events, >, 20);
+}
+
+static void test_good(void)
+{
+    sweep(true, 3);
+}
+
+static void test_undone(void)
+{
+    sweep(false, 3);
+}
+
+static void test_undone_one_slice(void)
+{
+    sweep(false, 500);
+}
+
+/* Killed again and again. */
+static void test_often(void)
+{
+    for (guint events = 4; events < 9; events++) {
+        g_autoptr(JobFixture) fixture = begin(3);
+        g_autofree char *before = dump(true);
+        g_autofree char *id = opened(fixture, false);
+        guint kills = 0;
+        while (work_and_die(fixture, events))
+            g_assert_cmpuint(++kills, <, 200);
+        job_fixture_run(fixture);
+        g_autofree char *after = dump(true);
+        assert_undone(fixture, id);
+        g_assert_cmpstr(after, ==, before);
+        g_assert_cmpuint(kills, >, 5);
+    }
+}
+
+/* Another requester's rows in the same domain wait until the whole job is done. */
+static void test_domains(void)
+{
+    g_autoptr(JobFixture) fixture = begin(3);
+    g_autofree char *id = opened(fixture, true);
+    job_fixture_step(fixture);
+    g_autofree char *other = job_fixture_mail(
+        fixture, "admin@two.example", "allow domains=one.example,two.example", JOB_FIXTURE_PASSWORD,
+        JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
+    for (;;) {
+        job_fixture_step(fixture);
+        g_autoptr(Job) theirs = job_fixture_job(fixture, other);
+        g_autoptr(Job) ours = job_fixture_job(fixture, id);
+        if (ours->state != JOB_WORKING)
+            break;
+        g_assert_cmpint(theirs->state, <=, JOB_WORKING);
+    }
+    job_fixture_run(fixture);
+    assert_good(fixture, id);
+    g_autoptr(Job) theirs = job_fixture_job(fixture, other);
+    g_assert_cmpuint(theirs->counts[RESULT_FAILED], ==, 1);
+}
+
+/* After a new start, too. */
+static void test_domains_again(void)
+{
+    g_autoptr(JobFixture) fixture = begin(3);
+    g_autofree char *id = opened(fixture, true);
+    g_autofree char *other = job_fixture_mail(
+        fixture, "admin@two.example", "allow domains=one.example,two.example", JOB_FIXTURE_PASSWORD,
+        JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
+    for (;;) {
+        job_fixture_close(fixture);
+        job_fixture_open(fixture);
+        job_fixture_step(fixture);
+        g_autoptr(Job) theirs = job_fixture_job(fixture, other);
+        g_autoptr(Job) ours = job_fixture_job(fixture, id);
+        if (ours->state != JOB_WORKING)
+            break;
+        g_assert_true(theirs->state <= JOB_WORKING || !ours->started);
+    }
+    job_fixture_run(fixture);
+    assert_good(fixture, id);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    secret_init();
+    directory_init();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    g_mime_init();
+    slapd = job_fixture_slapd();
+    g_test_add_func("/atomic/R2.17/good", test_good);
+    g_test_add_func("/atomic/R2.17/undone", test_undone);
+    g_test_add_func("/atomic/R2.17/undone-one-slice", test_undone_one_slice);
+    g_test_add_func("/atomic/R2.17/killed-often", test_often);
+    g_test_add_func("/atomic/domains", test_domains);
+    g_test_add_func("/atomic/domains-again", test_domains_again);
+    int status = g_test_run();
+    slapd_fixture_free(slapd);
+    return status;
+}
