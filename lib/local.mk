@@ -34,6 +34,10 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
 	lib/spool-intake.c lib/spool-work.c lib/spool-hand.c lib/command.c lib/command.h
+EXTRA_DIST += tests/tsan-glib.c
+if TSAN
+lib_libbatchload_a_SOURCES += tests/tsan-glib.c
+endif
 
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a
@@ -100,6 +104,9 @@ test_request_SOURCES = lib/test-request.c
 test_request_LDADD = $(ENGINE_LIBS)
 noinst_PROGRAMS += parse-helper
 parse_helper_SOURCES = tests/parse-helper.c
+if TSAN
+parse_helper_SOURCES += tests/tsan-glib.c
+endif
 parse_helper_LDADD = $(GLIB_LIBS)
 check_PROGRAMS += test-entry
 test_entry_SOURCES = lib/test-entry.c
@@ -198,10 +205,60 @@ noinst_PROGRAMS += fuzz-parse
 fuzz_parse_SOURCES = lib/fuzz-parse.c
 fuzz_parse_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_parse_LDADD = lib/libparse.a $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-profile
+fuzz_profile_SOURCES = lib/fuzz-profile.c
+fuzz_profile_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_profile_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-config
+fuzz_config_SOURCES = lib/fuzz-config.c
+fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_config_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-record
+fuzz_record_SOURCES = lib/fuzz-record.c
+fuzz_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_record_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-request
+fuzz_request_SOURCES = lib/fuzz-request.c
+fuzz_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_request_LDADD = $(ENGINE_LIBS)
 endif
 
 # The same targets over their seeds, in every build.
+check_PROGRAMS += seeds-table
+seeds_table_SOURCES = lib/fuzz-table.c tests/fuzz-seeds.c
+seeds_table_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/table\"
+seeds_table_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-address
+seeds_address_SOURCES = lib/fuzz-address.c tests/fuzz-seeds.c
+seeds_address_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/address\"
+seeds_address_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-password
+seeds_password_SOURCES = lib/fuzz-password.c tests/fuzz-seeds.c
+seeds_password_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/password\"
+seeds_password_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-grant
+seeds_grant_SOURCES = lib/fuzz-grant.c tests/fuzz-seeds.c
+seeds_grant_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/grant\"
+seeds_grant_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += seeds-parse
 seeds_parse_SOURCES = lib/fuzz-parse.c tests/fuzz-seeds.c
 seeds_parse_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/mail\"
 seeds_parse_LDADD = lib/libparse.a $(ENGINE_LIBS)
+check_PROGRAMS += seeds-profile
+seeds_profile_SOURCES = lib/fuzz-profile.c tests/fuzz-seeds.c
+seeds_profile_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/profile\"
+seeds_profile_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-config
+seeds_config_SOURCES = lib/fuzz-config.c tests/fuzz-seeds.c
+seeds_config_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/config\"
+seeds_config_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-record
+seeds_record_SOURCES = lib/fuzz-record.c tests/fuzz-seeds.c
+seeds_record_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/record\"
+seeds_record_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-request
+seeds_request_SOURCES = lib/fuzz-request.c tests/fuzz-seeds.c
+seeds_request_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/child\"
+seeds_request_LDADD = $(ENGINE_LIBS)
+EXTRA_DIST += tests/fuzz-file.h test-fixtures/address test-fixtures/password test-fixtures/grant \
+	test-fixtures/profile test-fixtures/config test-fixtures/record test-fixtures/child

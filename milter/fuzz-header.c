@@ -8,18 +8,9 @@
 /* Any text as the value of each deciding header and as an argument of MAIL and RCPT. Seeds:
  * test-fixtures/header. */
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define VALUE_MAX 2000 /* what a session parses at most */
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc;
-    (void)argv;
-    g_mime_init();
-    return 0;
-}
 
 /* An address in the normal form is its own normal form, in an envelope and in a header. */
 static void check_address(const Address *address)
@@ -71,6 +62,11 @@ static void check_line(char *line, gsize max)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static gsize started = 0;
+    if (g_once_init_enter(&started)) {
+        g_mime_init();
+        g_once_init_leave(&started, 1);
+    }
     g_autofree char *value = g_strndup((const char *)data, MIN(size, VALUE_MAX));
     check_from(value);
     check_path(value);

@@ -32,3 +32,7 @@ endif
 EXTRA_DIST += test-fixtures/header/from-angle test-fixtures/header/from-encoded \
 	test-fixtures/header/from-group test-fixtures/header/path test-fixtures/header/message-id \
 	test-fixtures/header/content-type test-fixtures/header/automatic
+check_PROGRAMS += seeds-header
+seeds_header_SOURCES = milter/fuzz-header.c tests/fuzz-seeds.c
+seeds_header_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/header\"
+seeds_header_LDADD = milter/libmilterd.a $(POLICY_LIBS)

@@ -14,6 +14,18 @@ check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)
 
+if FUZZERS
+noinst_PROGRAMS += fuzz-map
+fuzz_map_SOURCES = policy/fuzz-map.c
+fuzz_map_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_map_LDADD = $(POLICY_LIBS)
+endif
+check_PROGRAMS += seeds-map
+seeds_map_SOURCES = policy/fuzz-map.c tests/fuzz-seeds.c
+seeds_map_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/map\"
+seeds_map_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/map
+
 # What a postmaster gives to slapd(8), and the profile that knows it.
 nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchload.ldif \
 	policy/openldap/slapd.conf policy/openldap/cn-config.ldif policy/openldap/base.ldif \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # End-to-end tests against real servers.
 
-EXTRA_DIST += tests/lsan.supp tests/README.md
+EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md
 
 # Rules of the sources.
 dist_check_SCRIPTS += tests/house.py tests/rules.py

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/map.h"
+#include "tests/fuzz-file.h"
+
+#include <string.h>
+
+/* Any bytes as the file of a texthash table: what each() tells is text, a look-up gives the first
+ * pair of its key, and where each() finds fault it says so with a sentence. Seeds:
+ * test-fixtures/map. */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct {
+    GPtrArray *pairs; /* of char *: key, value, key, … */
+    unsigned line;
+} Found;
+
+static bool take_pair(gpointer data, const char *key, const char *value, unsigned line,
+                      GError **error G_GNUC_UNUSED)
+{
+    Found *found = data;
+    g_assert_cmpuint(line, >, found->line);
+    found->line = line;
+    g_assert_true(*key != '\0' && !g_ascii_isspace(*key) && *value != '\0');
+    g_assert_true(g_utf8_validate(key, -1, NULL) && g_utf8_validate(value, -1, NULL));
+    g_assert_null(strpbrk(key, "\n"));
+    g_ptr_array_add(found->pairs, g_strdup(key));
+    g_ptr_array_add(found->pairs, g_strdup(value));
+    return true;
+}
+
+/* The first pair with this key, as a plain search finds it. Other letters than ASCII's have more
+ * cases than that. */
+static const char *first_value(const Found *found, const char *key)
+{
+    for (guint i = 0; i < found->pairs->len; i += 2)
+        if (g_ascii_strcasecmp(g_ptr_array_index(found->pairs, i), key) == 0)
+            return g_ptr_array_index(found->pairs, i + 1);
+    return NULL;
+}
+
+static void check_lookups(Map *map, const Found *found)
+{
+    for (guint i = 0; i < found->pairs->len && i < 40; i += 2) {
+        g_autofree char *value = NULL;
+        g_autoptr(GError) error = NULL;
+        const char *key = g_ptr_array_index(found->pairs, i);
+        const Answer answer = map_lookup(map, key, &value, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(answer, ==, ANSWER_YES);
+        if (g_str_is_ascii(key))
+            g_assert_cmpstr(value, ==, first_value(found, key));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[FUZZ_FILE_PATH_MAX];
+    const int fd = fuzz_file(data, size, path);
+    g_autofree char *spec = g_strconcat("texthash:", path, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Map) map = map_open(spec, &error);
+    close(fd);
+    g_assert_no_error(error);
+    g_autoptr(GPtrArray) pairs = g_ptr_array_new_with_free_func(g_free);
+    Found found = {pairs, 0};
+    const Answer answer = map_each(map, take_pair, &found, &error);
+    g_assert_true(answer == (error == NULL ? ANSWER_YES : ANSWER_UNKNOWN));
+    if (error != NULL) {
+        g_assert_true(g_error_matches(error, MAP_ERROR, MAP_ERROR_SYNTAX));
+        g_assert_true(g_utf8_validate(error->message, -1, NULL));
+    }
+    check_lookups(map, &found);
+    g_autofree char *none = NULL;
+    g_assert_cmpint(map_lookup(map, "", &none, NULL), ==, ANSWER_NO);
+    return 0;
+}
