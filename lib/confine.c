@@ -65,6 +65,7 @@ static const int calls[] = {
 #if CONFINE_SANITIZER
     SCMP_SYS(sigaltstack),  SCMP_SYS(sched_getaffinity),
     SCMP_SYS(getrlimit),    SCMP_SYS(set_robust_list),
+    SCMP_SYS(nanosleep),    SCMP_SYS(rseq),
 #endif
 };
 

@@ -285,6 +285,12 @@ static bool check_address(Check *check)
                       "USER is the part of the address before the @; it is best made of letters "
                       "from a to z, digits, dots and hyphens.",
                       "%s", *user ? error->message : "USER is empty.");
+    /* Postfix takes no mail for it (allow_min_user); one that is there may still be changed. */
+    if (check->operation->action == ACTION_ADD && check->operation->address->local[0] == '-')
+        return refuse(check, FIELD_USER, user,
+                      "Choose a USER that begins with a letter, a digit or another sign.",
+                      "An address that begins with a hyphen can't be created, since mail servers "
+                      "take no mail for it.");
     return true;
 }
 

@@ -220,7 +220,7 @@ static void test_limits(void)
         getrlimit(RLIMIT_CORE, &core);
         bool good = cpu.rlim_cur == 10 && size.rlim_max == 0 && core.rlim_max == 0 &&
                     fcntl(extra, F_GETFD) < 0;
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         void *large = mmap(NULL, 600 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         good = good && large == MAP_FAILED;
 #endif

@@ -123,6 +123,23 @@ static const struct {
     {"USER empty", D, "a.de;;FULL;DELETE", "USER||USER is empty.", 0},
     {"USER with an @", D, "a.de;u@a.de;FULL;DELETE",
      "USER|u@a.de|The user part of the address can't have the character @ in it here.", 0},
+    {"R3.60 hyphen first", P, "a.de;-f;FULL;ADD;s3cret",
+     "USER|-f|An address that begins with a hyphen can't be created, since mail servers take no "
+     "mail for it.",
+     0},
+    {"R3.60 hyphen first", F, "a.de;-;FORWARD;ADD;x@b.de",
+     "USER|-|An address that begins with a hyphen can't be created, since mail servers take no "
+     "mail for it.",
+     0},
+    {"R3.60 hyphen first", L, "a.de;-f;LIST;ADD;x@b.de",
+     "USER|-f|An address that begins with a hyphen can't be created, since mail servers take no "
+     "mail for it.",
+     0},
+    {"R3.60 MODIFY and DELETE", P, "a.de;-f;FULL;MODIFY;s3cret",
+     "FULL MODIFY -f@a.de password:s3cret", 0},
+    {"R3.60 MODIFY and DELETE", D, "a.de;-f;LIST;DELETE", "LIST DELETE -f@a.de", 0},
+    {"R3.60 as a target", F, "a.de;u;FORWARD;ADD;-f@b.de", "FORWARD ADD u@a.de targets:-f@b.de", 0},
+    {"R3.60 later hyphen", D, "a.de;a-;LIST;ADD", "LIST ADD a-@a.de", 0},
     {"ragged", P, "a.de;u;FULL;ADD;s3;cret", "||The row has 6 fields, but the headline has 5.", 0},
     {"ragged", P, "a.de", "||The row has 1 field, but the headline has 5.", 0},
     /* PASSWORD */

@@ -300,10 +300,10 @@ def injected(world):
 
 
 # Characters that mean something to LDAP, to a shell, to a spreadsheet or to printf.
-LITERAL = ["*", "j*", "a=b", "#x", "a+b", "-oQ", "--", "$x", "`id`", "a|b", "a&b", "%s%n",
+LITERAL = ["*", "j*", "a=b", "#x", "a+b", "$x", "`id`", "a|b", "a&b", "%s%n",
            "a'b", "{x}", "~root", "a/b", "!x", "?"]
 NO_ADDRESS = ["$(id)", "a/../b", "a)(mail=*", "a\\2a", "a,b", 'a"b', "a<b", "a>b", "a;b", "a b", "a@b", "a(b", "a\tb",
-              "a\r\nb", "\u00e4", ".a", "a.", "x" * 65]
+              "a\r\nb", "\u00e4", ".a", "a.", "x" * 65, "-oQ", "--"]
 VALUES = ["*", ")(uid=*", "\\2a", "a,b+c=d", '"x"', "<x>", "a;b", "# x", "$(id)", "%n%s", "-x",
           "=1+1", "@x", "{SASL}x", "\u202e\u00e4\u2028"]
 
@@ -340,7 +340,7 @@ def literal(world):
 DASH = "-oqx@" + DOMAIN
 
 
-@tap.test("an administrator whose address begins with - is one like others")
+@tap.test("R3.60 an administrator whose address begins with - is one like others")
 def dash(world):
     # Postfix takes such addresses only where it is told to.
     world.postfix.configure(extra="allow_min_user = yes\n")
@@ -350,6 +350,15 @@ def dash(world):
     tap.contains(world.ask([row("ADD FORWARD dashed", MAILFORWARD=DASH)], sender=DASH).text,
                  "processed ok")
     tap.equal(world.entry(at("dashed"))["batchloadtarget"], [DASH], "target")
+    world.add_forward("-old@" + DOMAIN, "x@elsewhere.example")
+    response = world.ask([row("MODIFY FORWARD -old", MAILFORWARD="-oq/tmp@elsewhere.example"),
+                          row("ADD FORWARD -new", MAILFORWARD="x@elsewhere.example")])
+    tap.equal(response.results, ["changed", "failed"], "results: " + response.text)
+    tap.contains(response.text, "begins with a hyphen")
+    tap.equal(world.entry("-old@" + DOMAIN)["batchloadtarget"], ["-oq/tmp@elsewhere.example"],
+              "a target that begins with -")
+    tap.equal(world.entry("-new@" + DOMAIN), None, "the new one")
+    tap.equal(world.ask([row("DELETE FORWARD -old")]).results, ["deleted"], "results")
 
 
 def found_in_mail(world, identifier):
