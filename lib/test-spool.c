@@ -307,12 +307,18 @@ typedef struct {
     SpoolClaim *next; /* what a worker got after it gave the claim back */
 } Worker;
 
+static bool is_wanted(Worker *worker)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&worker->spool->lock);
+    return worker->claim->entry->wanted;
+}
+
 static gpointer give_back_and_take(gpointer data)
 {
     Worker *worker = data;
     gint64 due;
     /* Not before the other one waits for it. */
-    while (!worker->claim->entry->wanted)
+    while (!is_wanted(worker))
         g_usleep(1000);
     spool_claim_release(worker->claim);
     g_assert_cmpint(spool_claim(worker->spool, &worker->next, &due, NULL), ==, ANSWER_NO);
