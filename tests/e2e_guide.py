@@ -87,6 +87,9 @@ def checked(world):
     response = world.ask(csv=blocks("csv")[0], mode="check")
     tap.contains(page(), "`Mode: check` on a line of its own: nothing is changed")
     tap.equal((response.results, world.entry(ERIKA)), (["created", "created"], None), "check")
+    tap.contains(page(), "`Mode: atomic`: all lines are done, or none")
+    world.ask(csv=blocks("csv failing")[0], mode="atomic")
+    tap.equal(world.entry("anna@" + DOMAIN), None, "the good line beside bad ones")
 
 
 @tap.test("R3.19 to R3.27: each file of the page is processed ok, in the order of the page")
