@@ -4,6 +4,7 @@
 #include "lib/address.h"
 #include "lib/command.h"
 #include "lib/request.h"
+#include "lib/response.h"
 #include "lib/text.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 /* What the daemon says of a job. */
 typedef struct {
-    unsigned state, rows;
+    unsigned state, refused, rows;
     unsigned counts[RESULT_COUNT];
     char *words; /* refusal, or why it waits */
 } Progress;
@@ -35,9 +36,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Progress, progress_clear)
 
 static bool parse_progress(const char *text, Progress *progress)
 {
-    unsigned *const numbers[] = {&progress->state,     &progress->rows,      &progress->counts[0],
-                                 &progress->counts[1], &progress->counts[2], &progress->counts[3],
-                                 &progress->counts[4]};
+    unsigned *const numbers[] = {&progress->state,     &progress->refused,   &progress->rows,
+                                 &progress->counts[0], &progress->counts[1], &progress->counts[2],
+                                 &progress->counts[3], &progress->counts[4]};
     G_STATIC_ASSERT(RESULT_COUNT == 5);
     g_auto(GStrv) words = g_strsplit(text, " ", G_N_ELEMENTS(numbers) + 1);
 
@@ -91,7 +92,7 @@ static int report(const char *id, const char *address, const Progress *progress)
 {
     const unsigned failed = progress->counts[RESULT_FAILED];
 
-    if (*progress->words != '\0' && progress->rows == 0 && progress->state >= JOB_REPORTING) {
+    if (progress->refused != 0) {
         g_autofree char *words = text_printable(progress->words, -1, COMMAND_LINE_MAX);
         printf("not processed: %s\n", words);
         return CLI_NO;
@@ -106,25 +107,53 @@ static int report(const char *id, const char *address, const Progress *progress)
     return failed > 0 ? CLI_NO : 0;
 }
 
-static int follow(const CliPlace *place, const char *id, const char *address)
+/* Until the job is in the state or past it. */
+static int follow(const CliPlace *place, const char *id, JobState until, Progress *progress)
 {
     const bool terminal = isatty(STDERR_FILENO) == 1;
-    g_auto(Progress) progress = {0};
     int code;
 
     for (;;) {
-        code = look(place, id, &progress);
-        if (code != 0 || progress.state >= JOB_REPORTING)
+        code = look(place, id, progress);
+        if (code != 0 || progress->state >= (unsigned)until)
             break;
         if (terminal)
-            draw(&progress);
+            draw(progress);
         g_usleep(LOOK_USEC);
     }
     if (terminal && code == 0) {
-        draw(&progress);
+        draw(progress);
         fputc('\n', stderr);
     }
+    return code;
+}
+
+static int follow_apply(const CliPlace *place, const char *id, const char *address)
+{
+    g_auto(Progress) progress = {0};
+    int code = follow(place, id, JOB_REPORTING, &progress);
+
     return code != 0 ? code : report(id, address, &progress);
+}
+
+/* The response is printed as a mail would tell it. */
+static int follow_check(const CliPlace *place, const char *id)
+{
+    g_auto(Progress) progress = {0};
+    g_autoptr(GBytes) message = NULL;
+    g_autofree char *text = NULL;
+    int code = follow(place, id, JOB_SENDING, &progress);
+
+    if (code != 0)
+        return code;
+    message = cli_control_response(place, id, &code);
+    if (message == NULL)
+        return code;
+    text = response_text(message);
+    if (text == NULL)
+        return cli_fault(EX_TEMPFAIL, "the response of job %s can't be read", id);
+    fputs(text, stdout);
+    return progress.refused != 0 || progress.counts[RESULT_FAILED] > 0 ? CLI_NO : 0;
 }
 
 /* --- handing in --- */
@@ -147,11 +176,11 @@ static int send_file(int control, int file, guint64 size)
 }
 
 /* The daemon's answer is read in any case: it may have refused before the file was sent. */
-static int hand_in_file(const CliPlace *place, int file, guint64 size, const char *address,
-                        const char *reference, char **id)
+static int hand_in_file(const CliPlace *place, const char *word, int file, guint64 size,
+                        const char *address, const char *reference, char **id)
 {
     g_autofree char *line =
-        g_strdup_printf("apply %s %" G_GUINT64_FORMAT " %s\n", address, size, reference);
+        g_strdup_printf("%s %s %" G_GUINT64_FORMAT " %s\n", word, address, size, reference);
     int code = 0, control = cli_control_open(place, &code);
 
     if (control < 0)
@@ -181,27 +210,62 @@ static int open_file(const char *path, guint64 *size, int *code)
     return -1;
 }
 
-static int apply_file(const CliPlace *place, const char *path, const char *as,
-                      const char *reference, bool wait)
+/* Hands the file in with the word of lib/command.h; the job's number, and whose request it is. */
+static int store_file(const CliPlace *place, const char *word, const char *path, const char *as,
+                      const char *reference, Address **address, char **id)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Address) address = address_parse(as, NULL, &error);
-    g_autofree char *id = NULL;
     guint64 size = 0;
     int code = 0, file;
 
-    if (address == NULL)
+    *address = address_parse(as, NULL, &error);
+    if (*address == NULL)
         return cli_fault(EX_USAGE, "--as %s: %s", as, error->message);
     file = open_file(path, &size, &code);
     if (file < 0)
         return code;
-    code = hand_in_file(place, file, size, address->full, reference, &id);
+    code = hand_in_file(place, word, file, size, (*address)->full, reference, id);
     close(file);
+    return code;
+}
+
+static int apply_file(const CliPlace *place, const char *path, const char *as,
+                      const char *reference, bool wait)
+{
+    g_autoptr(Address) address = NULL;
+    g_autofree char *id = NULL;
+    int code = store_file(place, "apply", path, as, reference, &address, &id);
+
     if (code != 0)
         return code;
     printf("job %s\n", id);
     fflush(stdout);
-    return wait ? follow(place, id, address->full) : 0;
+    return wait ? follow_apply(place, id, address->full) : 0;
+}
+
+int cli_check(const CliPlace *place, int argc, char **argv)
+{
+    g_autofree char *as = NULL, *id = NULL;
+    g_autoptr(Address) address = NULL;
+    const GOptionEntry entries[] = {
+        {"as", 0, 0, G_OPTION_ARG_STRING, &as, NULL, NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    static const char usage[] = "batchload [-c FILE | --spool DIR] check FILE --as ADDRESS";
+    int code = 0;
+
+    if (!cli_options(&argc, &argv, usage,
+                     "Tells what a batchload.csv would change if ADDRESS sent it, in the words of\n"
+                     "a response, and changes nothing. Nobody gets a mail.\n\n"
+                     "  --as=ADDRESS  whose request it would be: its grant counts\n"
+                     "  -h, --help    print this\n\n"
+                     "Ends with 0 where all rows are good, with 1 where some are not.\n",
+                     entries, &code))
+        return code;
+    if (argc != 2 || as == NULL)
+        return cli_fault(EX_USAGE, "check takes one file, and --as; usage: %s", usage);
+    code = store_file(place, "check", argv[1], as, "", &address, &id);
+    return code != 0 ? code : follow_check(place, id);
 }
 
 static bool is_reference(const char *text)

@@ -56,6 +56,8 @@ unsigned cli_rows_done(const Job *job);
 int cli_control_open(const CliPlace *place, int *code);
 bool cli_control_send(int fd, const void *data, gsize size);
 int cli_control_answer(int fd, char **text);
+/* _response: the mail that a check has made, or NULL with *code. */
+GBytes *cli_control_response(const CliPlace *place, const char *id, int *code);
 int cli_control_ask(const CliPlace *place, const char *request, char **text);
 
 /* The commands: argv[0] is the command's name. They return the exit code. */
@@ -66,6 +68,7 @@ int cli_retry(const CliPlace *place, int argc, char **argv);
 int cli_cancel(const CliPlace *place, int argc, char **argv);
 int cli_apply(const CliPlace *place, int argc, char **argv);
 int cli_doctor(const CliPlace *place, int argc, char **argv);
+int cli_check(const CliPlace *place, int argc, char **argv);
 int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

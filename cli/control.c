@@ -12,6 +12,9 @@
 
 /* The daemon answers at once, but waits for the worker that has a job. */
 #define ANSWER_SECONDS 60
+#define ANSWER_MAX (4 * COMMAND_LINE_MAX)
+/* Largest response that is fetched, in bytes. */
+#define RESPONSE_MAX (512u * 1024 * 1024)
 
 static int try_connect(const char *spool)
 {
@@ -85,24 +88,31 @@ bool cli_control_send(int fd, const void *data, gsize size)
     return true;
 }
 
-static char *read_answer(int fd)
+/* All that comes until the daemon closes; NULL where it is more than max or was cut off. */
+static GByteArray *read_all(int fd, gsize max)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
-    char buffer[512];
-    ssize_t got;
+    g_autoptr(GByteArray) all = g_byte_array_new();
+    guint8 buffer[4096];
 
-    while (line->len < 4 * COMMAND_LINE_MAX) {
-        got = recv(fd, buffer, sizeof buffer, 0);
+    for (;;) {
+        ssize_t got = recv(fd, buffer, sizeof buffer, 0);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
-            break;
-        g_string_append_len(line, buffer, got);
+        if (got < 0 || all->len + (gsize)got > max)
+            return NULL;
+        if (got == 0)
+            return g_steal_pointer(&all);
+        g_byte_array_append(all, buffer, (guint)got);
     }
-    if (line->len == 0 || line->str[line->len - 1] != '\n')
+}
+
+static char *read_answer(int fd)
+{
+    g_autoptr(GByteArray) all = read_all(fd, ANSWER_MAX);
+
+    if (all == NULL || all->len == 0 || all->data[all->len - 1] != '\n')
         return NULL;
-    g_string_truncate(line, line->len - 1);
-    return g_string_free(g_steal_pointer(&line), FALSE);
+    return g_strndup((const char *)all->data, all->len - 1);
 }
 
 int cli_control_answer(int fd, char **text)
@@ -137,6 +147,26 @@ int cli_control_ask(const CliPlace *place, const char *request, char **text)
     code = cli_control_answer(fd, text);
     close(fd);
     return code;
+}
+
+GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
+{
+    static const char begin[] = "ok response\n";
+    g_autofree char *line = g_strdup_printf("response %s\n", id);
+    g_autoptr(GByteArray) all = NULL;
+    int fd = cli_control_open(place, code);
+
+    if (fd < 0)
+        return NULL;
+    if (cli_control_send(fd, line, strlen(line)))
+        all = read_all(fd, RESPONSE_MAX);
+    close(fd);
+    if (all == NULL || all->len < strlen(begin) || memcmp(all->data, begin, strlen(begin)) != 0) {
+        *code = cli_fault(EX_TEMPFAIL, "the response of job %s could not be fetched", id);
+        return NULL;
+    }
+    g_byte_array_remove_range(all, 0, (guint)strlen(begin));
+    return g_byte_array_free_to_bytes(g_steal_pointer(&all));
 }
 
 /* --- retry and cancel --- */

@@ -15,11 +15,11 @@ static const struct {
     {"show", cli_show, "all about one job"},
     {"retry", cli_retry, "lets a job that waits go on now"},
     {"cancel", cli_cancel, "ends a job: rows that are not done yet are left"},
+    {"check", cli_check, "tells what a file would change, and changes nothing"},
     {"apply", cli_apply, "hands a file in as if an administrator had sent it"},
     {"policy", cli_policy, "what the sender table, or another table, says of a key"},
     {"doctor", cli_doctor, "what is wrong with this installation"},
     {"sample", cli_sample, "a sample of the file that is attached to a request"},
-    {"check", NULL, NULL},
     {"export", NULL, NULL},
     {"import", NULL, NULL},
 };

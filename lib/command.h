@@ -14,13 +14,17 @@
  *   apply ADDRESS SIZE REFERENCE  and SIZE bytes, a batchload.csv: a job as if ADDRESS had sent it
  *                                 by mail; REFERENCE is the rest of the line, may be empty
  *
+ *   check ADDRESS SIZE REFERENCE  the same with "Mode: check"; its response is mailed to nobody
+ *   response JOB                  that response: a mail follows the line "ok response"
+ *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
  * daemon's user and members of its group may ask. */
 #define COMMAND_LINE_MAX 1000
 
-/* state, rows, then the rows of each Result; behind it stands the refusal, or why it waits. */
-#define COMMAND_STATE_FORMAT "%u %u %u %u %u %u %u"
+/* state, 1 for a request that was refused as a whole, rows, then the rows of each Result; behind it
+ * stands the refusal, or why it waits. */
+#define COMMAND_STATE_FORMAT "%u %u %u %u %u %u %u %u"
 
 /* The daemon's address for the command: an abstract name made of the spool's real path, so that no
  * file is left behind and nothing of another kind lies in the spool. Who asks and who answers know

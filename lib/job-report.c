@@ -4,6 +4,9 @@
 
 /* The last stages: outcomes to a stored response, and the response to the MTA. */
 
+/* How long a response that is not mailed waits for its reader. */
+#define FETCH_SECONDS 60
+
 /* Rows and outcomes of a job, slice by slice. */
 typedef struct {
     JobWorker *worker;
@@ -145,10 +148,21 @@ static Answer hand_over(JobWorker *worker, SpoolClaim *claim, GError **error)
     return answer;
 }
 
+/* It is mailed to nobody: batchload check fetches it while the job waits, or has gone away. */
+static bool keep_for_command(SpoolClaim *claim, GError **error)
+{
+    if (spool_claim_job(claim)->attempts == 0)
+        return spool_job_wait(claim, FETCH_SECONDS, "batchload check is to fetch the response",
+                              error);
+    return spool_job_done(claim, error);
+}
+
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     g_autoptr(GError) problem = NULL;
+    if (g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0)
+        return keep_for_command(claim, error);
     switch (hand_over(worker, claim, &problem)) {
     case ANSWER_NO:
         return send_failed(claim, problem, error);

@@ -24,7 +24,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/undo.c lib/undo.h \
-	lib/response.c lib/response-stream.c lib/response-stream.h lib/response.h \
+	lib/response.c lib/response-text.c lib/response-stream.c lib/response-stream.h lib/response.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \

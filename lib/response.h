@@ -30,4 +30,8 @@ typedef struct {
 bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
                     GError **error);
 
+/* The text part of a response, for who reads it without a mail program; NULL where it is none of
+ * ours. Caller owns it. Main thread, in a process that does not use GMime itself. */
+char *response_text(GBytes *message);
+
 #endif

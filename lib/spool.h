@@ -58,6 +58,8 @@ typedef struct {
 /* The client of a request that was handed in by the command line: who may do so needs no other
  * proof. No mail has it. */
 #define SPOOL_CLIENT_COMMAND "command"
+/* The same, of one that is checked only: its response is fetched by the command, not mailed. */
+#define SPOOL_CLIENT_CHECK "check"
 
 /* How far a job in Mode: atomic is. slices_done counts up while it is planned, again while it is
  * applied, and down while it is undone. _LEFT: something could not be taken back. Stored by
@@ -78,7 +80,7 @@ typedef struct {
     char *batch_address; /* normal form; the response's From */
     char *grant;         /* right-hand side of the sender table at acceptance */
     bool own_key;        /* found by the full address, not by the domain */
-    char *client;        /* client address, "local" for sendmail(1), or SPOOL_CLIENT_COMMAND */
+    char *client;        /* client address, "local" for sendmail(1), or SPOOL_CLIENT_… */
     char *queue_id;
     char *message_id; /* with <>, at most 998 bytes */
     char *references; /* at most 2,000 bytes */

@@ -71,6 +71,20 @@ static char *read_line(Client *client)
     }
 }
 
+static bool send_all(int fd, const char *data, gsize size)
+{
+    while (size > 0) {
+        ssize_t wrote = send(fd, data, size, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return false;
+        data += wrote;
+        size -= (gsize)wrote;
+    }
+    return true;
+}
+
 G_GNUC_PRINTF(3, 4)
 static void answer(Client *client, const char *word, const char *format, ...)
 {
@@ -79,14 +93,7 @@ static void answer(Client *client, const char *word, const char *format, ...)
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     g_autofree char *line = g_strdup_printf("%s %s\n", word, g_strdelimit(text, "\r\n", ' '));
-    for (gsize sent = 0, size = strlen(line); sent < size;) {
-        ssize_t wrote = send(client->fd, line + sent, size - sent, MSG_NOSIGNAL);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return;
-        sent += (gsize)wrote;
-    }
+    send_all(client->fd, line, strlen(line));
 }
 
 /* --- retry, cancel, state --- */
@@ -167,10 +174,11 @@ static void state(Client *client, const char *id)
     switch (spool_find(client->control->spool, id, &job, &error)) {
     case ANSWER_YES:
         words = job->refusal != NULL ? job->refusal : job->waiting;
-        answer(client, "ok", COMMAND_STATE_FORMAT " %s", (unsigned)job->state, job->rows,
-               job->counts[RESULT_CREATED], job->counts[RESULT_CHANGED],
-               job->counts[RESULT_DELETED], job->counts[RESULT_UNCHANGED],
-               job->counts[RESULT_FAILED], words != NULL ? words : "");
+        answer(client, "ok", COMMAND_STATE_FORMAT " %s", (unsigned)job->state,
+               job->refusal != NULL ? 1u : 0u, job->rows, job->counts[RESULT_CREATED],
+               job->counts[RESULT_CHANGED], job->counts[RESULT_DELETED],
+               job->counts[RESULT_UNCHANGED], job->counts[RESULT_FAILED],
+               words != NULL ? words : "");
         break;
     case ANSWER_NO:
         answer(client, "no", "there is no job %s", id);
@@ -195,7 +203,7 @@ static gssize read_file(gpointer data, char *buffer, gsize size)
     return (gssize)have;
 }
 
-static void apply(Client *client, const char *argument)
+static void take_file(Client *client, const char *argument, bool check)
 {
     g_auto(GStrv) words = g_strsplit(argument, " ", 3);
     g_autoptr(World) world = client->control->world();
@@ -211,10 +219,10 @@ static void apply(Client *client, const char *argument)
         answer(client, "fail", "the daemon is about to stop");
         return;
     }
-    switch (hand_in(world, words[0], words[2], size, read_file, client, &text, &error)) {
+    switch (hand_in(world, words[0], check, words[2], size, read_file, client, &text, &error)) {
     case ANSWER_YES:
-        log_line(LOG_LEVEL_INFO, NULL, "control: apply job=%s uid=%u from=%s", text,
-                 (unsigned)client->user, words[0]);
+        log_line(LOG_LEVEL_INFO, NULL, "control: %s job=%s uid=%u from=%s",
+                 check ? "check" : "apply", text, (unsigned)client->user, words[0]);
         answer(client, "ok", "%s", text);
         break;
     case ANSWER_NO:
@@ -226,6 +234,50 @@ static void apply(Client *client, const char *argument)
     }
 }
 
+static void apply(Client *client, const char *argument)
+{
+    take_file(client, argument, false);
+}
+
+static void check(Client *client, const char *argument)
+{
+    take_file(client, argument, true);
+}
+
+/* Sends the response of a request that was only checked, and ends the job. */
+static bool send_response(Client *client, SpoolClaim *claim, GError **error)
+{
+    char buffer[COMMAND_LINE_MAX];
+    g_autoptr(GInputStream) stream = spool_response_open(claim, error);
+    if (stream == NULL)
+        return false;
+    answer(client, "ok", "response");
+    for (;;) {
+        gssize got = g_input_stream_read(stream, buffer, sizeof buffer, NULL, error);
+        if (got <= 0)
+            return got == 0 && spool_job_done(claim, error);
+        if (!send_all(client->fd, buffer, (gsize)got))
+            return true; /* whoever asked has gone: the job ends by itself */
+    }
+}
+
+static void response(Client *client, const char *id)
+{
+    g_autoptr(SpoolClaim) claim = NULL;
+    g_autoptr(GError) error = NULL;
+    Answer found = spool_claim_this(client->control->spool, id, BUSY_SECONDS, &claim, &error);
+    const Job *job = found == ANSWER_YES ? spool_claim_job(claim) : NULL;
+    if (found == ANSWER_UNKNOWN) {
+        answer_error(client, error);
+    } else if (job == NULL || job->state != JOB_SENDING ||
+               g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) != 0) {
+        answer(client, "no", "there is no response of job %s to be fetched", id);
+    } else if (!send_response(client, claim, &error)) {
+        g_autofree char *reason = log_value(error->message);
+        log_line(LOG_LEVEL_WARNING, NULL, "control: response job=%s reason=%s", id, reason);
+    }
+}
+
 /* --- requests --- */
 
 static const struct {
@@ -233,10 +285,8 @@ static const struct {
     void (*act)(Client *client, const char *argument);
     bool changes;
 } requests[] = {
-    {"retry ", retry, true},
-    {"cancel ", cancel, true},
-    {"state ", state, false},
-    {"apply ", apply, false},
+    {"retry ", retry, true},  {"cancel ", cancel, true}, {"state ", state, false},
+    {"apply ", apply, false}, {"check ", check, false},  {"response ", response, false},
 };
 
 static void serve_line(Client *client, const char *line)

@@ -25,14 +25,16 @@ static bool write_head(SpoolIntake *intake, const Config *config, const Address 
 }
 
 /* The password is a word that nobody looks at: a request has one. */
-static bool write_keywords(SpoolIntake *intake, const char *reference, const char *boundary,
-                           GError **error)
+static bool write_keywords(SpoolIntake *intake, bool check, const char *reference,
+                           const char *boundary, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_printf(text,
                     "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
                     "Content-Transfer-Encoding: 8bit\r\n\r\nPassword: none\r\n",
                     boundary);
+    if (check)
+        g_string_append(text, "Mode: check\r\n");
     if (*reference != '\0')
         g_string_append_printf(text, "Batchload: %s\r\n", reference);
     g_string_append_printf(text,
@@ -82,20 +84,20 @@ static bool write_file(SpoolIntake *intake, guint64 size, HandInReadFunc read, g
     return well;
 }
 
-static bool write_mail(SpoolIntake *intake, const Config *config, const Address *sender,
+static bool write_mail(SpoolIntake *intake, const Config *config, const Address *sender, bool check,
                        const char *reference, guint64 size, HandInReadFunc read, gpointer data,
                        GError **error)
 {
     g_autofree char *boundary = g_uuid_string_random(); /* has '-', which base64 has not */
     g_autofree char *end = g_strdup_printf("--%s--\r\n", boundary);
     return write_head(intake, config, sender, boundary, error) &&
-           write_keywords(intake, reference, boundary, error) &&
+           write_keywords(intake, check, reference, boundary, error) &&
            write_file(intake, size, read, data, error) && write_text(intake, end, error);
 }
 
 /* Each is a request of its own, also with the same file. */
 static Answer commit(SpoolIntake *intake, const Config *config, const Address *sender,
-                     const Grant *grant, bool own_key, char **id, GError **error)
+                     const Grant *grant, bool own_key, bool check, char **id, GError **error)
 {
     g_autofree char *unique = g_uuid_string_random();
     const JobFacts facts = {
@@ -103,7 +105,7 @@ static Answer commit(SpoolIntake *intake, const Config *config, const Address *s
         .batch_address = config->batch_addresses[0],
         .grant = grant->source,
         .own_key = own_key,
-        .client = (char *)SPOOL_CLIENT_COMMAND,
+        .client = (char *)(check ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND),
         .subject = (char *)"PROCESS",
         .date = unique,
     };
@@ -116,8 +118,8 @@ static Answer no(char **text, char *why)
     return ANSWER_NO;
 }
 
-Answer hand_in(const World *world, const char *address, const char *reference, guint64 size,
-               HandInReadFunc read, gpointer data, char **text, GError **error)
+Answer hand_in(const World *world, const char *address, bool check, const char *reference,
+               guint64 size, HandInReadFunc read, gpointer data, char **text, GError **error)
 {
     const Config *config = world_config(world);
     g_autoptr(GError) why = NULL;
@@ -133,7 +135,8 @@ Answer hand_in(const World *world, const char *address, const char *reference, g
         return no(text, g_strdup_printf("the sender table does not allow %s to send requests",
                                         sender->full));
     g_autoptr(SpoolIntake) intake = spool_intake_new(world_spool(world), error);
-    if (intake == NULL || !write_mail(intake, config, sender, reference, size, read, data, error))
+    if (intake == NULL ||
+        !write_mail(intake, config, sender, check, reference, size, read, data, error))
         return ANSWER_UNKNOWN;
-    return commit(intake, config, sender, grant, own_key, text, error);
+    return commit(intake, config, sender, grant, own_key, check, text, error);
 }

@@ -190,6 +190,31 @@ def apply_refused(world):
                  "/nonexistent")
 
 
+def timeless(text):
+    """A response's text without what differs from run to run."""
+    return [line for line in text.replace("\r\n", "\n").splitlines()
+            if not line.startswith(("Job: ", "Time taken: "))]
+
+
+@tap.test("R2.17 check: the words of a mail with Mode: check, nothing is changed, nobody gets a mail")
+def check(world):
+    good = rows(world, "k1;FULL;ADD;%s;" % SECRET, "k2;FORWARD;ADD;;k1@" + world.domain)
+    bad = rows(world, "k1;FULL;ADD;%s;" % SECRET, "nobody;FORWARD;DELETE;;",
+               "k2;FORWARD;ADD;;k3@" + world.domain)
+    mails = world.mailbox(world.admin).count()
+    for text, code in ((good, 0), (bad, 1), ("x;y\n", 1)):
+        out, _ = command(world, "check", file(world, text), "--as", world.admin, code=code)
+        tap.equal(world.mailbox(world.admin).count(), mails, "mails")
+        response = world.ask(csv=text, mode="check")
+        mails += 1
+        tap.equal(timeless(out), timeless(response.text), "words")
+    tap.equal(world.entry("k1@" + world.domain), None, "entry")
+    world.fence()
+    tap.contains(command(world, "queue")[0], "No job waits")
+    tap.absent(world.log_text(), SECRET, "log")
+    world.search_spool(SECRET)
+
+
 @tap.test("the daemon away: 75; killed and started again it answers")
 def away(world):
     world.milter.kill()
