@@ -13,7 +13,8 @@
 #define ADMIN "admin@one.example"
 
 static SlapdFixture *slapd;
-static guint left; /* events until this process is killed; 0: never */
+static bool meddle; /* somebody else is to write before cleo@ is deleted */
+static guint left;  /* events until this process is killed; 0: never */
 
 /* --- faults --- */
 
@@ -32,8 +33,27 @@ static void event(void)
         kill(getpid(), SIGKILL);
 }
 
+#define CLEO "mail=cleo@one.example,"
+
+static void write_other(Directory *directory, const char *dn, const char *value)
+{
+    g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_autoptr(Change) change = change_new(CHANGE_MODIFY, dn);
+    change_mod(change, MOD_REPLACE, "description", value);
+    g_ptr_array_add(writes, write_new(change, NULL));
+    g_assert_cmpint(__real_directory_apply(directory, writes, NULL), ==, ANSWER_YES);
+    g_assert_cmpint(((Write *)writes->pdata[0])->state, ==, WRITE_DONE);
+}
+
 Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
 {
+    for (guint i = 0; meddle && i < writes->len; i++) {
+        const Change *change = ((Write *)writes->pdata[i])->change;
+        if (change->kind != CHANGE_DELETE || !g_str_has_prefix(change->dn, CLEO))
+            continue;
+        meddle = false;
+        write_other(directory, change->dn, "theirs");
+    }
     if (left && writes->len >= left) {
         g_autoptr(GPtrArray) some = g_ptr_array_new();
         for (guint i = 0; i < left; i++)
@@ -264,6 +284,28 @@ static void test_often(void)
     }
 }
 
+/* Somebody else comes between, so that rows are planned anew in the middle of a slice: what the
+ * slice has written already comes back as it was, and theirs stays. */
+static void test_meddled(void)
+{
+    g_autoptr(JobFixture) fixture = begin(500);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *before = dump(true);
+    g_autofree char *id = opened(fixture, false);
+    meddle = true;
+    job_fixture_run(fixture);
+    g_assert_false(meddle);
+    assert_undone(fixture, id);
+    g_autofree char *after = dump(true);
+    g_assert_nonnull(strstr(after, " description: theirs\n"));
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
+    g_autofree char *domain = profile_domain_dn(slapd->profile, "one.example");
+    g_autofree char *dn = g_strconcat(CLEO, domain, NULL);
+    write_other(directory, dn, NULL);
+    g_autofree char *without = dump(true);
+    g_assert_cmpstr(without, ==, before);
+}
+
 /* Another requester's rows in the same domain wait until the whole job is done. */
 static void test_domains(void)
 {
@@ -321,6 +363,7 @@ int main(int argc, char **argv)
     g_test_add_func("/atomic/R2.17/undone", test_undone);
     g_test_add_func("/atomic/R2.17/undone-one-slice", test_undone_one_slice);
     g_test_add_func("/atomic/R2.17/killed-often", test_often);
+    g_test_add_func("/atomic/R2.17/meddled", test_meddled);
     g_test_add_func("/atomic/domains", test_domains);
     g_test_add_func("/atomic/domains-again", test_domains_again);
     int status = g_test_run();

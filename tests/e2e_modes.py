@@ -31,6 +31,8 @@ def mixed():
         row("DELETE FULL m0"),
         row("MODIFY FULL m0", PASSWORD=SECRET),
         row("DELETE LIST team", LIST_MEMBER="m0"),
+        # Its list was made by one slice, and its member deleted by another.
+        row("DELETE LIST other", LIST_MEMBER="m0"),
         row("ADD FULL m0", PASSWORD=SECRET),
         row("ADD LIST old", LIST_MEMBER="m0"),
         row("MODIFY FULL m1", PASSWORD=SECRET, TITLE="Dr"),
