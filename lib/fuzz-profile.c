@@ -65,8 +65,8 @@ static void check_add(const Profile *profile, ObjectType type)
     (void)profile_entry_type(profile, entry, &type);
     (void)profile_entry_enabled(profile, entry);
     (void)profile_entry_members(profile, entry);
-    g_autoptr(Address) address = profile_entry_address(profile, entry);
-    g_autoptr(Change) again = profile_modify(profile, operation, NULL, entry, "1/3");
+    g_autoptr(Address) address G_GNUC_UNUSED = profile_entry_address(profile, entry);
+    g_autoptr(Change) again G_GNUC_UNUSED = profile_modify(profile, operation, NULL, entry, "1/3");
     g_autoptr(Change) gone = profile_delete(profile, entry);
     g_assert_nonnull(gone);
 }

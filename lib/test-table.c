@@ -64,7 +64,7 @@ static char *read_all(TableReader *reader)
     Answer answer = ANSWER_UNKNOWN;
     TableRow *row = NULL;
     while (head && (answer = table_reader_next(reader, &row, &error)) == ANSWER_YES) {
-        g_autoptr(TableRow) owned = row;
+        g_autoptr(TableRow) owned G_GNUC_UNUSED = row;
         g_assert_cmpuint(row->columns, ==, head->columns);
         g_string_append_printf(out, "%u/%u:", row->line, row->found);
         for (unsigned i = 0; i < row->columns; i++)
