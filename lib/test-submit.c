@@ -113,7 +113,7 @@ static void make_queue(const char *folder)
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *path =
+        g_autofree char *path G_GNUC_UNUSED =
             make_folder(folder, rows[i].name, rows[i].mode, rows[i].user, rows[i].group);
     }
 }
