@@ -413,6 +413,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     {"", "profile", take_profile, 0, 0, 0, PKGDATADIR "/policy/profiles/default.conf", false},
     TOP("submit", take_submit, submit.target, "smtp://127.0.0.1:10026"),
     TOP("submit_helo", take_text, submit.helo, NULL),
+    NUMBER("", "response_bytes_max", take_size, response_bytes_max, MIB, 4 * GIB, "10240000"),
     NUMBER("", "submit_seconds", take_time, submit.seconds, 1, HOUR, "60"),
 
     LIMIT("message_bytes_max", take_size, request.message_bytes_max, KIB, 4 * GIB, "64M"),

@@ -48,6 +48,7 @@ typedef struct {
     DirectorySettings directory;
     Profile *profile;
     SubmitSettings submit;
+    guint64 response_bytes_max; /* of a response as the MTA has it */
 } Config;
 
 typedef enum { CONFIG_ERROR_SYNTAX, CONFIG_ERROR_FILE } ConfigError;

@@ -108,7 +108,8 @@ static Config *make_config(const JobFixture *fixture)
     g_autofree char *path = in_folder(fixture, "batchload.conf");
     g_autofree char *text = g_strdup_printf(
         "profile = \"%s\"\nparser = \"%s\"\nbatch_addresses = { \"batch@service.example\" }\n"
-        "submit = \"sendmail:%s/sendmail\"\nrefusal_pause = 0\nlog = stderr\nworkers = 2\n"
+        "submit = \"sendmail:%s/sendmail\"\nresponse_bytes_max = 1M\nrefusal_pause = 0\nlog = "
+        "stderr\nworkers = 2\n"
         "spool {\n directory = \"%s/spool\"\n key_file = \"%s/key\"\n}\n"
         "directory {\n uri = \"%s\"\n base = \"%s\"\n bind_dn = \"%s\"\n"
         " bind_password_file = \"%s/password\"\n connect_seconds = 1\n answer_seconds = 5\n}\n",
@@ -150,12 +151,15 @@ JobFixture *job_fixture_new(SlapdFixture *slapd)
     g_autofree char *script =
         g_strdup_printf("#!/bin/sh\ncd '%s' || exit 75\ncode=$(cat code)\n"
                         "file=$(mktemp taken.XXXXXX)\ncat >\"$file\"\n"
+                        "most=$(cat most)\n"
+                        "if [ \"$(wc -c <\"$file\")\" -gt \"$most\" ]; then code=65; fi\n"
                         "if [ \"$code\" = 0 ]; then mv \"$file\" box; else rm \"$file\"; fi\n"
                         "exit \"$code\"\n",
                         fixture->folder);
     g_assert_cmpint(g_mkdir(box, 0700), ==, 0);
     write_file(fixture, "sendmail", script, 0700);
     job_fixture_mta(fixture, 0);
+    job_fixture_mta_size(fixture, G_MAXINT);
     fixture->config = make_config(fixture);
     seal_key_create(fixture->config->spool.key_file, &error);
     g_assert_no_error(error);
@@ -178,6 +182,12 @@ void job_fixture_mta(JobFixture *fixture, int code)
 {
     g_autofree char *text = g_strdup_printf("%d\n", code);
     write_file(fixture, "code", text, 0600);
+}
+
+void job_fixture_mta_size(JobFixture *fixture, int bytes)
+{
+    g_autofree char *text = g_strdup_printf("%d\n", bytes);
+    write_file(fixture, "most", text, 0600);
 }
 
 unsigned job_fixture_responses(const JobFixture *fixture)

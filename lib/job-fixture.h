@@ -43,6 +43,8 @@ Job *job_fixture_job(JobFixture *fixture, const char *id);
 
 /* How the MTA ends from now on (sysexits). */
 void job_fixture_mta(JobFixture *fixture, int code);
+/* It refuses larger messages (EX_DATAERR). */
+void job_fixture_mta_size(JobFixture *fixture, int bytes);
 /* What it has taken: number, and the text of one of them (NULL: none), owned by the caller. */
 unsigned job_fixture_responses(const JobFixture *fixture);
 char *job_fixture_response(const JobFixture *fixture);

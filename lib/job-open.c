@@ -190,6 +190,7 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
         return false;
     if (atomic)
         spool_rows_share_domains(rows);
+    spool_rows_note(rows, table_reader_note(reader));
     return spool_job_proved(claim, request->reference, request->mode,
                             (const char *const *)head->name, g_steal_pointer(&rows), error);
 }

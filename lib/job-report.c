@@ -12,6 +12,7 @@ typedef struct {
     JobWorker *worker;
     SpoolClaim *claim;
     TableHead *head;
+    char *note;
     unsigned slice;     /* the next to be loaded */
     unsigned at;        /* in the loaded one */
     GPtrArray *rows;    /* of TableRow; given out ones are NULL */
@@ -29,6 +30,7 @@ static void reader_clear(Reader *reader)
 {
     reader_drop(reader);
     g_clear_pointer(&reader->head, table_head_free);
+    g_clear_pointer(&reader->note, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
 
@@ -109,18 +111,42 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
     if (!names)
         return false;
     reader->head = table_head_from_names((const char *const *)names, error);
-    return reader->head != NULL;
+    return reader->head && spool_note(claim, &reader->note, error);
 }
 
-bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
+/* Stores the response in a form. false with RESPONSE_ERROR_TOO_LARGE or what could not be told. */
+static bool store_response(JobWorker *worker, Reader *reader, ResponseForm form, GError **error)
+{
+    SpoolClaim *claim = reader->claim;
+    ResponseSource source = {reader->head, reader->note, reader_rewind, reader_next, reader};
+    g_autoptr(GOutputStream) out = spool_response_create(claim, error);
+    return out &&
+           response_write(spool_claim_job(claim), &source, form, worker->config->response_bytes_max,
+                          g_get_real_time(), out, error) &&
+           g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
+}
+
+/* The response in the first form, from this one on, that is small enough. */
+static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm form, GError **error)
 {
     g_auto(Reader) reader = {.worker = worker};
     if (!reader_init(&reader, claim, error))
         return false;
-    ResponseSource source = {reader.head, reader_rewind, reader_next, &reader};
-    g_autoptr(GOutputStream) out = spool_response_create(claim, error);
-    return out && response_write(spool_claim_job(claim), &source, g_get_real_time(), out, error) &&
-           g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
+    for (;; form++) {
+        g_autoptr(GError) problem = NULL;
+        if (store_response(worker, &reader, form, &problem))
+            return true;
+        if (form == RESPONSE_TEXT ||
+            !g_error_matches(problem, RESPONSE_ERROR, RESPONSE_ERROR_TOO_LARGE)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+    }
+}
+
+bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    return make_response(worker, claim, RESPONSE_PLAIN, error);
 }
 
 static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
@@ -157,13 +183,36 @@ static bool keep_for_command(SpoolClaim *claim, GError **error)
     return spool_job_done(claim, error);
 }
 
+/* hand_over(), and once more without attachments where the MTA refuses the response with them. */
+static Answer hand_over_smaller(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    g_autoptr(GError) problem = NULL, smaller = NULL;
+    Answer answer = hand_over(worker, claim, &problem);
+    if (answer == ANSWER_NO && !spool_claim_job(claim)->refusal) {
+        g_autofree char *reason = log_value(problem->message);
+        job_log(spool_claim_job(claim), LOG_LEVEL_WARNING,
+                "action=\"send without attachments\" reason=%s", reason);
+        if (!make_response(worker, claim, RESPONSE_TEXT, &smaller)) {
+            /* Sent again by hand its rows are gone: the response is as it is. */
+            bool gone = g_error_matches(smaller, SPOOL_ERROR, SPOOL_ERROR_KEY);
+            g_propagate_error(error, g_steal_pointer(gone ? &problem : &smaller));
+            return gone ? ANSWER_NO : ANSWER_UNKNOWN;
+        }
+        g_clear_error(&problem);
+        answer = hand_over(worker, claim, &problem);
+    }
+    if (problem)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return answer;
+}
+
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     g_autoptr(GError) problem = NULL;
     if (g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0)
         return keep_for_command(claim, error);
-    switch (hand_over(worker, claim, &problem)) {
+    switch (hand_over_smaller(worker, claim, &problem)) {
     case ANSWER_NO:
         return send_failed(claim, problem, error);
     case ANSWER_UNKNOWN:

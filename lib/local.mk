@@ -11,7 +11,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/grant.c lib/grant.h \
 	lib/nearest.c lib/nearest.h \
 	lib/field.c lib/field.h \
-	lib/table.c lib/table-head.c lib/table-row.c lib/table.h \
+	lib/table.c lib/table-head.c lib/table-row.c lib/table-text.c lib/table-text.h lib/table.h \
 	lib/outcome.c lib/outcome.h \
 	lib/mode.c lib/mode.h \
 	lib/password.c lib/password.h \
@@ -73,13 +73,15 @@ test_field_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-table
 test_table_SOURCES = lib/test-table.c
 EXTRA_DIST += \
+	test-fixtures/table/bad-mixed.csv \
 	test-fixtures/table/bad-no-headline.csv \
 	test-fixtures/table/bad-nul.csv \
 	test-fixtures/table/bad-open-quote.csv \
 	test-fixtures/table/bad-quote-inside.csv \
 	test-fixtures/table/bad-unknown-column.csv \
-	test-fixtures/table/bad-utf16.csv \
-	test-fixtures/table/bad-windows-1252.csv \
+	test-fixtures/table/utf16-big.csv \
+	test-fixtures/table/utf16.csv \
+	test-fixtures/table/windows-1252.csv \
 	test-fixtures/table/byte-order-mark.csv \
 	test-fixtures/table/create-list.csv \
 	test-fixtures/table/create-users.csv \

@@ -204,11 +204,114 @@ GMimeStream *response_table_stream(const ResponseSource *source, bool only_faile
     return &stream->parent;
 }
 
+/* --- the same, packed while it is read --- */
+
+typedef struct {
+    GMimeStream parent;
+    GMimeStream *plain;
+    GConverter *gzip;
+    ResponseFailure *failure;
+    bool plain_ended, ended;
+    gsize at, have;
+    char in[16384];
+} PackedStream;
+typedef struct {
+    GMimeStreamClass parent;
+} PackedStreamClass;
+
+static GType packed_stream_get_type(void);
+G_DEFINE_TYPE(PackedStream, packed_stream, GMIME_TYPE_STREAM)
+
+static bool packed_stream_fill(PackedStream *stream)
+{
+    if (stream->at < stream->have || stream->plain_ended)
+        return true;
+    ssize_t got = g_mime_stream_read(stream->plain, stream->in, sizeof stream->in);
+    if (got < 0)
+        return false;
+    stream->plain_ended = got == 0;
+    stream->at = 0;
+    stream->have = (gsize)got;
+    return true;
+}
+
+static ssize_t packed_stream_read(GMimeStream *base, char *buffer, size_t length)
+{
+    PackedStream *stream = (PackedStream *)base;
+    gsize read = 0, written = 0;
+    while (written == 0 && length > 0 && !stream->ended) {
+        GError *error = NULL;
+        if (!packed_stream_fill(stream))
+            return -1;
+        GConverterResult result = g_converter_convert(
+            stream->gzip, stream->in + stream->at, stream->have - stream->at, buffer, length,
+            stream->plain_ended ? G_CONVERTER_INPUT_AT_END : G_CONVERTER_NO_FLAGS, &read, &written,
+            &error);
+        if (result == G_CONVERTER_ERROR) {
+            response_fail(stream->failure, error);
+            return -1;
+        }
+        stream->at += read;
+        stream->ended = result == G_CONVERTER_FINISHED;
+    }
+    base->position += (gint64)written;
+    return (ssize_t)written;
+}
+
+static gboolean packed_stream_eos(GMimeStream *base)
+{
+    return ((PackedStream *)base)->ended;
+}
+
+static int packed_stream_reset(GMimeStream *base)
+{
+    PackedStream *stream = (PackedStream *)base;
+    g_converter_reset(stream->gzip);
+    stream->plain_ended = stream->ended = false;
+    stream->at = stream->have = 0;
+    base->position = 0;
+    return g_mime_stream_reset(stream->plain);
+}
+
+static void packed_stream_finalize(GObject *object)
+{
+    PackedStream *stream = (PackedStream *)object;
+    g_object_unref(stream->plain);
+    g_object_unref(stream->gzip);
+    G_OBJECT_CLASS(packed_stream_parent_class)->finalize(object);
+}
+
+static void packed_stream_class_init(PackedStreamClass *class)
+{
+    GMimeStreamClass *base = GMIME_STREAM_CLASS(class);
+    G_OBJECT_CLASS(class)->finalize = packed_stream_finalize;
+    base->read = packed_stream_read;
+    base->eos = packed_stream_eos;
+    base->reset = packed_stream_reset;
+    base->length = table_stream_length;
+}
+
+static void packed_stream_init(PackedStream *stream)
+{
+    stream->gzip = G_CONVERTER(g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP, 6));
+}
+
+GMimeStream *response_packed_stream(const ResponseSource *source, bool only_failed,
+                                    ResponseFailure *failure)
+{
+    PackedStream *stream = g_object_new(packed_stream_get_type(), NULL);
+    g_mime_stream_construct(&stream->parent, 0, -1);
+    stream->plain = response_table_stream(source, only_failed, failure);
+    stream->failure = failure;
+    return &stream->parent;
+}
+
 /* --- GIO's stream for GMime to write to --- */
 
 typedef struct {
     GMimeStream parent;
     GOutputStream *out;
+    guint64 bytes_max;
     ResponseFailure *failure;
 } OutStream;
 typedef struct {
@@ -222,6 +325,13 @@ static ssize_t out_stream_write(GMimeStream *base, const char *buffer, size_t le
 {
     OutStream *stream = (OutStream *)base;
     GError *error = NULL;
+    if (stream->failure->error)
+        return -1;
+    if ((guint64)base->position + length > stream->bytes_max) {
+        response_fail(stream->failure, g_error_new(RESPONSE_ERROR, RESPONSE_ERROR_TOO_LARGE,
+                                                   "the response would be too large"));
+        return -1;
+    }
     if (!g_output_stream_write_all(stream->out, buffer, length, NULL, NULL, &error)) {
         response_fail(stream->failure, error);
         return -1;
@@ -254,11 +364,12 @@ static void out_stream_init(OutStream *stream)
     (void)stream;
 }
 
-GMimeStream *response_out_stream(GOutputStream *out, ResponseFailure *failure)
+GMimeStream *response_out_stream(GOutputStream *out, guint64 bytes_max, ResponseFailure *failure)
 {
     OutStream *stream = g_object_new(out_stream_get_type(), NULL);
     g_mime_stream_construct(&stream->parent, 0, -1);
     stream->out = out;
+    stream->bytes_max = bytes_max;
     stream->failure = failure;
     return &stream->parent;
 }

@@ -26,7 +26,12 @@ Answer response_next(const ResponseSource *source, TableRow **row, Outcome **out
 GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,
                                    ResponseFailure *failure);
 
-/* Writes to out, which is borrowed and stays open. */
-GMimeStream *response_out_stream(GOutputStream *out, ResponseFailure *failure);
+/* The same, as gzip. */
+GMimeStream *response_packed_stream(const ResponseSource *source, bool only_failed,
+                                    ResponseFailure *failure);
+
+/* Writes to out, which is borrowed and stays open; beyond bytes_max it fails with
+ * RESPONSE_ERROR_TOO_LARGE. */
+GMimeStream *response_out_stream(GOutputStream *out, guint64 bytes_max, ResponseFailure *failure);
 
 #endif

@@ -13,16 +13,23 @@
 #define MESSAGE_ID_MAX 900
 /* Most message-ids in References: of a long thread the first one and the last ones stay. */
 #define REFERENCES_MAX 20
+/* What the MTA adds to a message on its way, at most, in bytes. */
+#define ADDED_BYTES_MAX 4096
 /* Longest line of a text that is sent as it is. */
 #define PLAIN_LINE_MAX 300
+
+G_DEFINE_QUARK(batchload_response_error, response_error)
 
 /* What is told, gathered in one pass over the rows. */
 typedef struct {
     const Job *job;
     const TableHead *head;
+    const char *note;
+    ResponseForm form;
     gint64 now;
     unsigned rows, counts[RESULT_COUNT];
-    GString *failures; /* text of the first RESPONSE_FAILURES_LISTED */
+    unsigned listed;   /* failed rows in failures */
+    GString *failures; /* their text */
 } Report;
 
 static void report_clear(Report *report)
@@ -85,6 +92,13 @@ static void add_failure(GString *out, const TableRow *row, const TableHead *head
     g_string_append_c(out, '\n');
 }
 
+/* Whether the text has room for one more failed row. */
+static bool has_room(const Report *report)
+{
+    return report->form == RESPONSE_TEXT ? report->failures->len < RESPONSE_FAILURES_BYTES
+                                         : report->listed < RESPONSE_FAILURES_LISTED;
+}
+
 /* The first of the passes over the rows. */
 static bool gather(Report *report, const ResponseSource *source, ResponseFailure *failure)
 {
@@ -103,9 +117,10 @@ static bool gather(Report *report, const ResponseSource *source, ResponseFailure
         g_autoptr(Outcome) outcome = next_outcome;
         report->rows++;
         report->counts[outcome->result]++;
-        if (outcome->result == RESULT_FAILED &&
-            report->counts[RESULT_FAILED] <= RESPONSE_FAILURES_LISTED)
+        if (outcome->result == RESULT_FAILED && has_room(report)) {
             add_failure(report->failures, row, source->head, outcome);
+            report->listed++;
+        }
     }
 }
 
@@ -163,29 +178,80 @@ static const char *text_of_mode(const Job *job)
     return "";
 }
 
+/* The response has no attachments. */
+static void add_left_out(GString *out, const Report *report)
+{
+    bool failed = report->counts[RESULT_FAILED] > 0, apply = report->job->mode == MODE_APPLY;
+    g_string_append(out, "result.csv is left out, since this mail would be too large with it.");
+    if (report->listed == report->counts[RESULT_FAILED] && apply)
+        g_string_append_printf(out, " Every %s\nwas done.",
+                               failed ? "row that is not told above" : "row");
+    if (failed && apply)
+        g_string_append(out, " To send the failed rows again, take their lines from your own "
+                             "file,\ncorrect them, and send them as a new request.");
+    else if (failed)
+        g_string_append(out, "\nCorrect these rows in your file, and send the whole file again.");
+    g_string_append(out, " The response to a smaller request has\nits result.csv.\n\n");
+}
+
+/* What to do with the attachments. */
+static void add_how_on(GString *out, const Report *report)
+{
+    bool packed = report->form == RESPONSE_COMPRESSED, failed = report->counts[RESULT_FAILED] > 0;
+    const char *end = packed ? ".gz" : "";
+    if (failed && report->job->mode != MODE_APPLY)
+        g_string_append_printf(out,
+                               "Correct these rows in your file, and send the whole file again. "
+                               "(The attached\nbatchload.csv%s holds only the failed rows.)\n\n",
+                               end);
+    else if (failed)
+        g_string_append_printf(out,
+                               "The attached batchload.csv%s holds only the failed rows. Correct "
+                               "them there, fill in the\npasswords again (they are never mailed "
+                               "back), and send it as a new request.\n\n",
+                               end);
+    if (packed)
+        g_string_append_printf(out,
+                               "The attachments are compressed, since this mail would be too large "
+                               "without that. Unpack\nresult.csv.gz%s before use (a double click "
+                               "does it on most computers)%s.\n\n",
+                               failed ? " and batchload.csv.gz" : "",
+                               failed ? ", and send batchload.csv unpacked" : "");
+}
+
+static void add_failures(GString *out, const Report *report)
+{
+    unsigned failed = report->counts[RESULT_FAILED], more = failed - report->listed;
+    g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
+    g_string_append(out, report->failures->str);
+    if (more && report->form == RESPONSE_TEXT)
+        g_string_append_printf(out,
+                               "%u more failed %s not told here, to keep this mail small. To see "
+                               "why, send the rows behind\nthe last one above again in smaller "
+                               "requests.\n\n",
+                               more, more == 1 ? "row is" : "rows are");
+    else if (more)
+        g_string_append_printf(out, "%u more failed %s told in the attached result.csv%s.\n\n",
+                               more, more == 1 ? "row is" : "rows are",
+                               report->form == RESPONSE_COMPRESSED ? ".gz" : "");
+}
+
 static char *text_of_rows(const Report *report)
 {
     const Job *job = report->job;
-    unsigned failed = report->counts[RESULT_FAILED];
     GString *out = g_string_new(text_of_mode(job));
-    if (!failed)
+    if (report->counts[RESULT_FAILED])
+        add_failures(out, report);
+    else
         g_string_append(out, job->mode == MODE_CHECK
                                  ? "processed ok: every row can be carried out.\n\n"
                                  : "processed ok\n\n");
-    if (failed) {
-        g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
-        g_string_append(out, report->failures->str);
-    }
-    if (failed > RESPONSE_FAILURES_LISTED)
-        g_string_append_printf(out, "%u more failed rows are told in the attached result.csv.\n\n",
-                               failed - RESPONSE_FAILURES_LISTED);
-    if (failed && job->mode != MODE_APPLY)
-        g_string_append(out, "Correct these rows in your file, and send the whole file again. "
-                             "(The attached\nbatchload.csv holds only the failed rows.)\n\n");
-    else if (failed)
-        g_string_append(out, "The attached batchload.csv holds only the failed rows. Correct them "
-                             "there, fill in the\npasswords again (they are never mailed back), "
-                             "and send it as a new request.\n\n");
+    if (report->form == RESPONSE_TEXT)
+        add_left_out(out, report);
+    else
+        add_how_on(out, report);
+    if (report->note)
+        g_string_append_printf(out, "Please note: %s\n\n", report->note);
     add_counts(out, report);
     add_foot(out, report);
     return g_string_free(out, FALSE);
@@ -313,12 +379,14 @@ static bool is_plain(const char *text)
 }
 
 /* Takes stream over. GMime's own way for texts would choose a charset by the text. */
-static GMimePart *make_part(const char *subtype, GMimeStream *stream, GMimeContentEncoding encoding)
+static GMimePart *make_part(const char *type, const char *subtype, GMimeStream *stream,
+                            GMimeContentEncoding encoding)
 {
-    GMimePart *part = g_mime_part_new_with_type("text", subtype);
+    GMimePart *part = g_mime_part_new_with_type(type, subtype);
     GMimeDataWrapper *content =
         g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
-    g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
+    if (strcmp(type, "text") == 0)
+        g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
     g_mime_part_set_content_encoding(part, encoding);
     g_mime_part_set_content(part, content);
     g_object_unref(content);
@@ -328,18 +396,26 @@ static GMimePart *make_part(const char *subtype, GMimeStream *stream, GMimeConte
 
 static GMimeObject *make_text(const char *text)
 {
-    GMimePart *part = make_part("plain", g_mime_stream_mem_new_with_buffer(text, strlen(text)),
-                                is_plain(text) ? GMIME_CONTENT_ENCODING_7BIT
-                                               : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+    GMimePart *part = make_part(
+        "text", "plain", g_mime_stream_mem_new_with_buffer(text, strlen(text)),
+        is_plain(text) ? GMIME_CONTENT_ENCODING_7BIT : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
     return GMIME_OBJECT(part);
 }
 
-/* Takes stream over. */
-static GMimeObject *make_attachment(const char *name, GMimeStream *stream)
+static GMimeObject *make_attachment(const Report *report, const ResponseSource *source,
+                                    bool only_failed, ResponseFailure *failure)
 {
-    GMimePart *part = make_part("csv", stream, GMIME_CONTENT_ENCODING_BASE64);
+    const char *name = only_failed ? "batchload.csv" : "result.csv";
+    g_autofree char *packed_name = g_strconcat(name, ".gz", NULL);
+    bool packed = report->form == RESPONSE_COMPRESSED;
+    GMimePart *part =
+        packed
+            ? make_part("application", "gzip", response_packed_stream(source, only_failed, failure),
+                        GMIME_CONTENT_ENCODING_BASE64)
+            : make_part("text", "csv", response_table_stream(source, only_failed, failure),
+                        GMIME_CONTENT_ENCODING_BASE64);
     g_mime_object_set_disposition(GMIME_OBJECT(part), GMIME_DISPOSITION_ATTACHMENT);
-    g_mime_part_set_filename(part, name);
+    g_mime_part_set_filename(part, packed ? packed_name : name);
     return GMIME_OBJECT(part);
 }
 
@@ -358,15 +434,15 @@ static GMimeObject *make_body(const Report *report, const ResponseSource *source
         return make_text(refusal);
     }
     g_autofree char *text = text_of_rows(report);
+    if (report->form == RESPONSE_TEXT)
+        return make_text(text);
     g_autofree char *boundary = g_strdup_printf("=_batchload-%s", report->job->id);
     GMimeMultipart *multipart = g_mime_multipart_new_with_subtype("mixed");
     g_mime_multipart_set_boundary(multipart, boundary);
     add_part(multipart, make_text(text));
-    add_part(multipart,
-             make_attachment("result.csv", response_table_stream(source, false, failure)));
+    add_part(multipart, make_attachment(report, source, false, failure));
     if (report->counts[RESULT_FAILED])
-        add_part(multipart,
-                 make_attachment("batchload.csv", response_table_stream(source, true, failure)));
+        add_part(multipart, make_attachment(report, source, true, failure));
     return GMIME_OBJECT(multipart);
 }
 
@@ -379,16 +455,17 @@ static void start_gmime(void)
     }
 }
 
-static void write_message(GMimeMessage *message, GOutputStream *out, ResponseFailure *failure)
+static void write_message(GMimeMessage *message, GOutputStream *out, guint64 bytes_max,
+                          ResponseFailure *failure)
 {
     g_autoptr(GOutputStream) buffered = g_buffered_output_stream_new_sized(out, 65536);
     g_filter_output_stream_set_close_base_stream(G_FILTER_OUTPUT_STREAM(buffered), FALSE);
-    GMimeStream *stream = response_out_stream(buffered, failure);
+    GMimeStream *stream = response_out_stream(buffered, bytes_max, failure);
     GMimeFormatOptions *options = g_mime_format_options_new();
     g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
     gssize written = g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
     GError *error = NULL;
-    if (!g_output_stream_flush(buffered, NULL, &error))
+    if (!failure->error && !g_output_stream_flush(buffered, NULL, &error))
         response_fail(failure, error);
     else if (written < 0 && !failure->error)
         response_fail(failure, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_FAILED,
@@ -397,19 +474,22 @@ static void write_message(GMimeMessage *message, GOutputStream *out, ResponseFai
     g_object_unref(stream);
 }
 
-bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
-                    GError **error)
+bool response_write(const Job *job, const ResponseSource *source, ResponseForm form,
+                    guint64 bytes_max, gint64 now, GOutputStream *out, GError **error)
 {
     ResponseFailure failure = {NULL};
-    g_auto(Report) report = {.job = job, .now = now, .failures = g_string_new(NULL)};
+    g_auto(Report) report = {.job = job, .form = form, .now = now, .failures = g_string_new(NULL)};
     report.head = job->refusal ? NULL : source->head;
+    report.note = source->note;
+    bool small = form == RESPONSE_TEXT || !report.head;
+    bytes_max = small ? G_MAXUINT64 : bytes_max - MIN(bytes_max, ADDED_BYTES_MAX);
     start_gmime();
     if (!report.head || gather(&report, source, &failure)) {
         GMimeMessage *message = make_message(&report);
         GMimeObject *body = make_body(&report, source, &failure);
         g_mime_message_set_mime_part(message, body);
         g_object_unref(body);
-        write_message(message, out, &failure);
+        write_message(message, out, bytes_max, &failure);
         g_object_unref(message);
     }
     if (failure.error)

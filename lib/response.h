@@ -10,8 +10,24 @@
 
 /* Outcomes become a mail. doc/requests.md section 4. Streams: nothing is held whole. */
 
-/* Failed rows that the text part lists one by one. */
+/* Failed rows that the text part lists one by one; without attachments, as many as fit into so many
+ * bytes. */
 #define RESPONSE_FAILURES_LISTED 200
+#define RESPONSE_FAILURES_BYTES 262144
+
+/* How a response carries its tables, the larger form first. */
+typedef enum {
+    RESPONSE_PLAIN,      /* result.csv, batchload.csv */
+    RESPONSE_COMPRESSED, /* result.csv.gz, batchload.csv.gz */
+    RESPONSE_TEXT,       /* not at all */
+    RESPONSE_FORM_COUNT,
+} ResponseForm;
+
+typedef enum {
+    RESPONSE_ERROR_TOO_LARGE, /* in this form */
+} ResponseError;
+#define RESPONSE_ERROR (response_error_quark())
+GQuark response_error_quark(void);
 
 /* Rows and their outcomes, in file order, read as often as the response needs them (rewind starts
  * again). Rows are as they were read, with their passwords: whether one is shifted is told by that;
@@ -19,16 +35,19 @@
  * ANSWER_NO at the end. */
 typedef struct {
     const TableHead *head; /* NULL where the request was refused as a whole */
+    const char *note;      /* a sentence about the file as a whole, or NULL */
     bool (*rewind)(gpointer data, GError **error);
     Answer (*next)(gpointer data, TableRow **row, Outcome **outcome, GError **error);
     gpointer data;
 } ResponseSource;
 
 /* Writes the whole message (RFC 5322, CRLF, 7 bit) for a job in REPORTING to out, which stays
- * open. Message-ID is <JOB.batchload@domain of the batch address>. now: g_get_real_time(), for Date
- * and how long it took. false with the error of source or out. One thread. */
-bool response_write(const Job *job, const ResponseSource *source, gint64 now, GOutputStream *out,
-                    GError **error);
+ * open. Message-ID is <JOB.batchload@domain of the batch address>. bytes_max: of the message as the
+ * MTA will have it; over it, the error is RESPONSE_ERROR_TOO_LARGE (never of RESPONSE_TEXT, which
+ * is small). now: g_get_real_time(), for Date and how long it took. false with an error, also that
+ * of source or out. One thread. */
+bool response_write(const Job *job, const ResponseSource *source, ResponseForm form,
+                    guint64 bytes_max, gint64 now, GOutputStream *out, GError **error);
 
 /* The text part of a response, for who reads it without a mail program; NULL where it is none of
  * ours. Caller owns it. Main thread, in a process that does not use GMime itself. */

@@ -17,6 +17,7 @@ struct SpoolRows {
     guint64 offset;
     guint64 rows;
     GPtrArray *slices; /* of SpoolSlice */
+    char *note;
     bool kept;
 };
 
@@ -336,6 +337,12 @@ void spool_rows_share_domains(SpoolRows *rows)
     }
 }
 
+void spool_rows_note(SpoolRows *rows, const char *note)
+{
+    g_free(rows->note);
+    rows->note = g_strdup(note);
+}
+
 void spool_rows_free(SpoolRows *rows)
 {
     if (!rows)
@@ -344,6 +351,7 @@ void spool_rows_free(SpoolRows *rows)
     if (!rows->kept)
         spool_drop(rows->spool, SPOOL_ROWS, rows->id);
     g_ptr_array_unref(rows->slices);
+    g_free(rows->note);
     g_free(rows->id);
     g_free(rows);
 }
@@ -374,7 +382,8 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     next.mode = mode;
     next.slices = slices;
     next.rows = rows ? (unsigned)rows->rows : 0;
-    g_autoptr(GVariant) names = g_variant_ref_sink(g_variant_new_strv(head_names, -1));
+    g_autoptr(GVariant) names =
+        g_variant_ref_sink(g_variant_new("(^asms)", head_names, rows ? rows->note : NULL));
     g_autofree char *label = spool_label(id, "head");
     g_autoptr(GBytes) head = spool_seal_variant(spool, label, names);
     g_autoptr(GPtrArray) none = g_ptr_array_new();
@@ -414,7 +423,9 @@ static bool missing(const char *label, GError **error)
     return false;
 }
 
-GStrv spool_head_names(SpoolClaim *claim, GError **error)
+/* The headline and the note: "(asms)"; "as" of a spool that was made without notes. Caller owns the
+ * result. */
+static GVariant *load_head(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
     const char *id = claim->entry->job->id;
@@ -428,8 +439,28 @@ GStrv spool_head_names(SpoolClaim *claim, GError **error)
     }
     gsize size;
     const void *data = g_bytes_get_data(head, &size);
-    g_autoptr(GVariant) names = spool_unseal_variant(spool, label, "as", data, size, error);
-    return names ? g_variant_dup_strv(names, NULL) : NULL;
+    GVariant *found = spool_unseal_variant(spool, label, "(asms)", data, size, NULL);
+    return found ? found : spool_unseal_variant(spool, label, "as", data, size, error);
+}
+
+GStrv spool_head_names(SpoolClaim *claim, GError **error)
+{
+    g_autoptr(GVariant) head = load_head(claim, error);
+    GStrv names = NULL;
+    if (head && g_variant_is_of_type(head, G_VARIANT_TYPE_STRING_ARRAY))
+        return g_variant_dup_strv(head, NULL);
+    if (head)
+        g_variant_get(head, "(^asms)", &names, NULL);
+    return names;
+}
+
+bool spool_note(SpoolClaim *claim, char **note, GError **error)
+{
+    g_autoptr(GVariant) head = load_head(claim, error);
+    *note = NULL;
+    if (head && !g_variant_is_of_type(head, G_VARIANT_TYPE_STRING_ARRAY))
+        g_variant_get(head, "(asms)", NULL, note);
+    return head != NULL;
 }
 
 static SpoolSlice *find_slice(SpoolClaim *claim, unsigned number, GError **error)

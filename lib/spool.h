@@ -196,6 +196,8 @@ bool spool_rows_add(SpoolRows *rows, GVariant *slice /* TABLE_ROWS_TYPE */, unsi
                     const char *const *domains, GError **error);
 /* Every slice claims the domains of all: for a job that is done as a whole. */
 void spool_rows_share_domains(SpoolRows *rows);
+/* What is to be told about the file as a whole, kept with the headline; NULL: nothing. */
+void spool_rows_note(SpoolRows *rows, const char *note);
 void spool_rows_free(SpoolRows *rows);
 /* … and made the job's in the commit of the verdict: RECEIVED → WORKING (no rows: → REPORTING).
  * The mail, and with it the administrator's password, is deleted by this commit. head_names: the
@@ -253,7 +255,8 @@ Answer spool_effect_load(SpoolClaim *claim, const char *name, const char *type, 
 GPtrArray *spool_effects_with(SpoolClaim *claim, const char *member, const char *type,
                               GError **error);
 
-/* REPORTING: what is told. */
+/* REPORTING: what is told. The note of spool_rows_note(), or NULL; owned by the caller. */
+bool spool_note(SpoolClaim *claim, char **note, GError **error);
 GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error);
 /* A sealed stream for the response; closing it writes it to its end, and _stored() syncs it and
  * commits REPORTING → SENDING. A second _create starts anew; in SENDING it replaces the response

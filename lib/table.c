@@ -2,11 +2,12 @@
 #include "lib/table.h"
 
 #include "lib/secret.h"
+#include "lib/table-text.h"
 #include <csv.h>
 #include <sodium.h>
 #include <string.h>
 
-/* What is read of the stream at once. */
+/* What is looked at once. */
 #define CHUNK_BYTES 65536
 /* Longest headline, in bytes. */
 #define HEADLINE_BYTES_MAX 65536
@@ -24,15 +25,14 @@ typedef struct {
 } Piece;
 
 struct TableReader {
-    GInputStream *stream;
+    TableText *text;
+    char *note;
     TableLimits limits;
     TableHead *head;
     GError *failed; /* the first error: the file stays refused */
 
     char *buffer;
     gsize at, have;
-    guint64 bytes;
-    bool begun;
     unsigned line; /* of the next byte */
     bool after_cr;
 
@@ -82,7 +82,7 @@ static void csv_start(struct csv_parser *csv, char separator)
 TableReader *table_reader_new(GInputStream *stream, const TableLimits *limits)
 {
     TableReader *reader = g_new0(TableReader, 1);
-    reader->stream = g_object_ref(stream);
+    reader->text = table_text_new(stream, limits->bytes_max);
     reader->limits = *limits;
     reader->buffer = g_malloc(CHUNK_BYTES);
     reader->line = 1;
@@ -101,7 +101,8 @@ void table_reader_free(TableReader *reader)
     g_free(reader->buffer);
     table_head_free(reader->head);
     g_clear_error(&reader->failed);
-    g_object_unref(reader->stream);
+    table_text_free(reader->text);
+    g_free(reader->note);
     g_free(reader);
 }
 
@@ -114,14 +115,6 @@ static void fail(TableReader *reader, TableError code, const char *format, ...)
     va_start(args, format);
     reader->failed = g_error_new_valist(TABLE_ERROR, code, format, args);
     va_end(args);
-}
-
-static void fail_encoding(TableReader *reader, unsigned line)
-{
-    fail(reader, TABLE_ERROR_ENCODING,
-         "Line %u of batchload.csv is not UTF-8; other encodings are not available yet. Save the "
-         "file as UTF-8 and send it again.",
-         line);
 }
 
 /* --- bytes to pieces of lines --- */
@@ -138,77 +131,25 @@ static unsigned line_of(const TableReader *reader, gsize at)
     return line;
 }
 
-/* One read, appended to what the buffer has. ANSWER_NO at the end. */
-static Answer read_some(TableReader *reader)
-{
-    GError *error = NULL;
-    gssize got = g_input_stream_read(reader->stream, reader->buffer + reader->have,
-                                     CHUNK_BYTES - reader->have, NULL, &error);
-    if (got < 0 && error->domain == G_IO_ERROR) {
-        fail(reader, TABLE_ERROR_READ, "The file could not be read: %s", error->message);
-        g_error_free(error);
-    } else if (got < 0) {
-        reader->failed = error;
-    }
-    if (got <= 0)
-        return got < 0 ? ANSWER_UNKNOWN : ANSWER_NO;
-    reader->bytes += (guint64)got;
-    if (reader->bytes > reader->limits.bytes_max) {
-        fail(reader, TABLE_ERROR_LIMIT,
-             "batchload.csv is larger than %" G_GUINT64_FORMAT
-             " bytes (limit attachment_bytes_max). "
-             "Split it into several requests.",
-             reader->limits.bytes_max);
-        return ANSWER_UNKNOWN;
-    }
-    reader->have += (gsize)got;
-    return ANSWER_YES;
-}
-
-static bool check_start(TableReader *reader)
-{
-    while (reader->have < 3) {
-        Answer answer = read_some(reader);
-        if (answer == ANSWER_UNKNOWN)
-            return false;
-        if (answer == ANSWER_NO)
-            break;
-    }
-    reader->begun = true;
-    if (reader->have >= 2 && (memcmp(reader->buffer, "\xff\xfe", 2) == 0 ||
-                              memcmp(reader->buffer, "\xfe\xff", 2) == 0)) {
-        fail(reader, TABLE_ERROR_ENCODING,
-             "batchload.csv is encoded as UTF-16, which is not available yet. Save it as UTF-8 and "
-             "send it again.");
-        return false;
-    }
-    if (reader->have >= 3 && memcmp(reader->buffer, "\xef\xbb\xbf", 3) == 0)
-        reader->at = 3;
-    return true;
-}
-
 /* Makes sure that there are bytes from at on. ANSWER_NO at the end of the file. */
 static Answer fill(TableReader *reader)
 {
-    Answer answer = ANSWER_YES;
-    bool first = !reader->begun;
-    if (first && !check_start(reader))
-        return ANSWER_UNKNOWN;
-    if (reader->at < reader->have && !first)
+    if (reader->at < reader->have)
         return ANSWER_YES;
-    if (reader->at == reader->have) {
-        reader->at = reader->have = 0;
-        answer = read_some(reader);
-    }
-    const char *nul = memchr(reader->buffer + reader->at, '\0', reader->have - reader->at);
-    if (answer == ANSWER_YES && nul) {
-        fail(reader, TABLE_ERROR_ENCODING,
-             "Line %u of batchload.csv holds a NUL byte, so it is no text in UTF-8. Save the file "
-             "as UTF-8 and send it again.",
-             line_of(reader, (gsize)(nul - reader->buffer)));
-        return ANSWER_UNKNOWN;
-    }
-    return answer;
+    reader->at = reader->have = 0;
+    gssize got =
+        table_text_read(reader->text, reader->buffer, CHUNK_BYTES, reader->line, &reader->failed);
+    if (got <= 0)
+        return got < 0 ? ANSWER_UNKNOWN : ANSWER_NO;
+    reader->have = (gsize)got;
+    const char *nul = memchr(reader->buffer, '\0', reader->have);
+    if (!nul)
+        return ANSWER_YES;
+    fail(reader, TABLE_ERROR_ENCODING,
+         "Line %u of batchload.csv holds a NUL byte, so it is no text in UTF-8. Save the file "
+         "as UTF-8 and send it again.",
+         line_of(reader, (gsize)(nul - reader->buffer)));
+    return ANSWER_UNKNOWN;
 }
 
 static Answer next_piece(TableReader *reader, Piece *piece)
@@ -393,24 +334,9 @@ static void read_head(TableReader *reader)
         fail(reader, TABLE_ERROR_EMPTY,
              "batchload.csv is empty. Its first line must hold the names of the columns, and each "
              "further line one row.");
-    else if (answer == ANSWER_YES && !g_utf8_validate(line->str, (gssize)line->len, NULL))
-        fail_encoding(reader, number);
     else if (answer == ANSWER_YES)
         make_head(reader, line, number, *forced ? forced : separators);
     sodium_memzero(line->str, line->allocated_len);
-}
-
-/* What stays of a text that is UTF-8 but for a character cut off at its end; false: it is none. */
-static bool is_utf8_so_far(GString *text, bool ends)
-{
-    const char *end;
-    if (!g_utf8_validate(text->str, (gssize)text->len, &end)) {
-        gssize left = (gssize)text->len - (end - text->str);
-        if (ends || g_utf8_get_char_validated(end, left) != (gunichar)-2)
-            return false;
-    }
-    g_string_erase(text, 0, end - text->str);
-    return true;
 }
 
 /* A file that can't be read is told before the faults of its headline: the rest is looked at, too.
@@ -418,18 +344,11 @@ static bool is_utf8_so_far(GString *text, bool ends)
 static void scan_rest(TableReader *reader)
 {
     g_autoptr(GError) fault = g_steal_pointer(&reader->failed);
-    g_autoptr(GString) text = g_string_sized_new(CHUNK_BYTES + 8);
-    bool good = true;
-    Piece piece = {.line = reader->line};
-    while (good && next_piece(reader, &piece) == ANSWER_YES) {
-        g_string_append_len(text, piece.data, (gssize)piece.size);
-        good = is_utf8_so_far(text, piece.ends);
-    }
-    if (!good || text->len > 0)
-        fail_encoding(reader, piece.line);
+    Piece piece;
+    while (next_piece(reader, &piece) == ANSWER_YES)
+        ;
     if (!reader->failed)
         reader->failed = g_steal_pointer(&fault);
-    sodium_memzero(text->str, text->allocated_len);
 }
 
 const TableHead *table_reader_head(TableReader *reader, GError **error)
@@ -466,8 +385,6 @@ static void on_field(void *data, size_t size, void *user)
              "A field in line %u of batchload.csv is longer than %" G_GSIZE_FORMAT
              " bytes (limit field_bytes_max). Shorten it, or look for a missing closing quote.",
              reader->fed_line, reader->limits.field_bytes_max);
-    } else if (!g_utf8_validate(field, (gssize)size, NULL)) {
-        fail_encoding(reader, reader->fed_line);
     }
     reader->filled = reader->filled || size > 0;
     if (reader->failed || reader->found > reader->head->columns)
@@ -598,4 +515,16 @@ Answer table_reader_next(TableReader *reader, TableRow **row, GError **error)
     }
     *row = next;
     return next ? ANSWER_YES : ANSWER_NO;
+}
+
+const char *table_reader_note(TableReader *reader)
+{
+    unsigned line = table_text_windows_line(reader->text);
+    if (line && !reader->note)
+        reader->note = g_strdup_printf(
+            "batchload.csv was not saved as UTF-8 (line %u is the first to show it) and was read "
+            "as Windows-1252. If letters like \303\244 or \303\251 came out wrong, save it as "
+            "UTF-8 and send a correction.",
+            line);
+    return reader->note;
 }

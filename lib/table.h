@@ -20,7 +20,7 @@ typedef struct {
  * names are there. */
 typedef enum {
     TABLE_ERROR_LIMIT,    /* names the limit */
-    TABLE_ERROR_ENCODING, /* NUL; not UTF-8; UTF-16 and Windows-1252 are not available yet */
+    TABLE_ERROR_ENCODING, /* NUL; neither UTF-8, UTF-16 nor Windows-1252, or a mixture: the line */
     TABLE_ERROR_QUOTING,  /* open quote at the end, quote inside a field: names the line */
     TABLE_ERROR_EMPTY,    /* no line at all */
     TABLE_ERROR_HEADLINE, /* the first line does not hold all mandatory names: no headline, and
@@ -81,7 +81,12 @@ const TableHead *table_reader_head(TableReader *reader, GError **error);
  * with TABLE_ERROR: the file is refused, and rows given out before must not be applied. */
 Answer table_reader_next(TableReader *reader, TableRow **row, GError **error);
 
-/* What is read: UTF-8 with or without byte order mark, separator ; , tab or | as the headline (or
+/* What is to be told about the file as it was read, a sentence for the administrator, or NULL;
+ * complete at the end of the file. Owned by the reader. */
+const char *table_reader_note(TableReader *reader);
+
+/* What is read: UTF-8 with or without byte order mark, UTF-16 with it, else Windows-1252 (see
+ * table_reader_note()), separator ; , tab or | as the headline (or
  * an Excel "sep=" line before it) has it, lines ended by CRLF, LF or CR. Blank lines, and lines of
  * nothing but separators, are no rows. */
 

@@ -640,6 +640,73 @@ static void test_cancel_half(void)
     assert_rows(fixture, id);
 }
 
+/* The text of a request of so many lists, each with a line that no one can compress, and one bad
+ * row. */
+static char *wide_rows(unsigned count, unsigned width)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+    GString *csv = g_string_new(JOB_FIXTURE_HEAD "one.example;bad;FULLL;ADD;;;;\n");
+    for (unsigned i = 0; i < count; i++) {
+        g_string_append_printf(csv, "one.example;big%u;LIST;ADD;;;;", i);
+        for (unsigned j = 0; j < width; j++)
+            g_string_append_c(csv, (char)('a' + g_rand_int_range(rand, 0, 26)));
+        g_string_append_c(csv, '\n');
+    }
+    return g_string_free(csv, FALSE);
+}
+
+/* R4.9: compressed, then left out, when the response would be larger than the MTA takes. */
+static void test_response_size(void)
+{
+    const struct {
+        unsigned rows, width;
+        const char *holds, *lacks;
+    } cases[] = {{1000, 500, "filename=result.csv", ".gz"},
+                 {1000, 1000, "filename=result.csv.gz", "left out"},
+                 {600, 3000, "result.csv is left out", "filename"}};
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(JobFixture) fixture = begin();
+        g_autofree char *csv = wide_rows(cases[i].rows, cases[i].width);
+        g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
+        job_fixture_run(fixture);
+        assert_done(fixture, id);
+        g_autofree char *response = job_fixture_response(fixture);
+        assert_holds(response, cases[i].holds);
+        assert_holds(response, "1 of ");
+        g_assert_null(strstr(response, cases[i].lacks));
+        g_assert_cmpuint(strlen(response), <=, 1048576 - 4096);
+    }
+}
+
+/* R4.10: refused with attachments, taken without. */
+static void test_mta_refuses_size(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autofree char *csv = wide_rows(20, 500);
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
+    job_fixture_mta_size(fixture, 8000);
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autofree char *response = job_fixture_response(fixture);
+    assert_holds(response, "result.csv is left out");
+    assert_holds(response, "1 of 21 rows failed");
+}
+
+/* R3.4: what is said of the file as a whole outlives the daemon. */
+static void test_note(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    const char *csv = JOB_FIXTURE_HEAD "one.example;team;LIST;ADD;;;;M\xfcller\n";
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
+    g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
+    job_fixture_close(fixture);
+    job_fixture_open(fixture);
+    job_fixture_run(fixture);
+    assert_done(fixture, id);
+    g_autofree char *response = job_fixture_response(fixture);
+    assert_holds(response, "(line 2 is the first");
+}
+
 static void test_pause(void)
 {
     static const unsigned pauses[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
@@ -679,6 +746,9 @@ int main(int argc, char **argv)
     g_test_add_func("/job/R5.3/cancel-received", test_cancel_received);
     g_test_add_func("/job/R5.3/cancel-between", test_cancel_between);
     g_test_add_func("/job/R5.3/cancel-half-applied", test_cancel_half);
+    g_test_add_func("/job/R4.10/mta-refuses-size", test_mta_refuses_size);
+    g_test_add_func("/job/R4.9/response-size", test_response_size);
+    g_test_add_func("/job/R3.4/note", test_note);
     g_test_add_func("/job/pause", test_pause);
     int status = g_test_run();
     slapd_fixture_free(slapd);

@@ -24,6 +24,8 @@ typedef struct {
     const Said *said;         /* of each row after it */
     unsigned repeat;          /* rows in all; 0: as many as lines has */
     unsigned fail_pass;       /* the pass in which the source breaks; 0: none */
+    ResponseForm form;
+    const char *note;
 
     TableHead *head;
     GPtrArray *rows;
@@ -110,9 +112,11 @@ static Job make_job(const char *reference, const char *refusal)
 
 static char *write_response(const Job *job, Fixture *fixture, GError **error)
 {
-    ResponseSource source = {fixture ? fixture->head : NULL, fixture_rewind, fixture_next, fixture};
+    ResponseSource source = {fixture ? fixture->head : NULL, fixture ? fixture->note : NULL,
+                             fixture_rewind, fixture_next, fixture};
     g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
-    if (!response_write(job, &source, NOW, out, error))
+    ResponseForm form = fixture ? fixture->form : RESPONSE_PLAIN;
+    if (!response_write(job, &source, form, G_MAXUINT64, NOW, out, error))
         return NULL;
     gsize size = g_memory_output_stream_get_data_size(G_MEMORY_OUTPUT_STREAM(out));
     const char *data = g_memory_output_stream_get_data(G_MEMORY_OUTPUT_STREAM(out));
@@ -165,13 +169,30 @@ static void check_header(GMimeMessage *message)
                     "20261120-K7M2QP.batchload@ibpmail.com");
 }
 
-static char *decode(GMimeObject *part)
+static char *unpack(const GByteArray *bytes)
+{
+    g_autoptr(GConverter) gzip =
+        G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+    g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
+    g_autoptr(GOutputStream) into = g_converter_output_stream_new(out, gzip);
+    g_autoptr(GError) error = NULL;
+    g_output_stream_write_all(into, bytes->data, bytes->len, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_output_stream_close(into, NULL, &error));
+
+    return g_strndup(g_memory_output_stream_get_data(G_MEMORY_OUTPUT_STREAM(out)),
+                     g_memory_output_stream_get_data_size(G_MEMORY_OUTPUT_STREAM(out)));
+}
+
+static char *decode(GMimeObject *part, bool *packed)
 {
     g_assert_true(GMIME_IS_PART(part));
     GMimeStream *stream = g_mime_stream_mem_new();
     g_mime_data_wrapper_write_to_stream(g_mime_part_get_content(GMIME_PART(part)), stream);
     GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    char *text = g_strndup((const char *)bytes->data, bytes->len);
+    const char *name = g_mime_part_get_filename(GMIME_PART(part));
+    *packed = name && g_str_has_suffix(name, ".gz");
+    char *text = *packed ? unpack(bytes) : g_strndup((const char *)bytes->data, bytes->len);
     g_object_unref(stream);
     g_assert_true(g_utf8_validate(text, -1, NULL));
     g_assert_null(strstr(text, SECRET));
@@ -180,6 +201,7 @@ static char *decode(GMimeObject *part)
 
 typedef struct {
     char *subject, *text, *result, *batchload;
+    bool packed;
 } Parts;
 
 static void parts_clear(Parts *parts)
@@ -207,12 +229,12 @@ static Parts take_apart(const char *mail)
         int count = g_mime_multipart_get_count(multipart);
         g_assert_cmpint(count, >=, 2);
         g_assert_cmpint(count, <=, 3);
-        parts.text = decode(g_mime_multipart_get_part(multipart, 0));
-        parts.result = decode(g_mime_multipart_get_part(multipart, 1));
+        parts.text = decode(g_mime_multipart_get_part(multipart, 0), &parts.packed);
+        parts.result = decode(g_mime_multipart_get_part(multipart, 1), &parts.packed);
         if (count == 3)
-            parts.batchload = decode(g_mime_multipart_get_part(multipart, 2));
+            parts.batchload = decode(g_mime_multipart_get_part(multipart, 2), &parts.packed);
     } else {
-        parts.text = decode(body);
+        parts.text = decode(body, &parts.packed);
     }
     g_object_unref(message);
     g_object_unref(parser);
@@ -374,6 +396,65 @@ static void test_many(void)
     fixture_close(&fixture);
 }
 
+/* R4.9: the same rows in each form, and only as large as is allowed. */
+static void test_forms(void)
+{
+    Fixture fixture = {.lines = LINES(P, "a.de;bob;FULL;ADD;" SECRET, "a.de;eve;FULL;ADD;x"),
+                       .said = SAID(TAKEN, CREATED),
+                       .repeat = 20001};
+    Job job = make_job("many", NULL);
+    g_autofree char *mail[RESPONSE_FORM_COUNT] = {NULL};
+    fixture_open(&fixture);
+    for (unsigned i = 0; i < RESPONSE_FORM_COUNT; i++) {
+        fixture.form = (ResponseForm)i;
+        mail[i] = write_response(&job, &fixture, NULL);
+        g_assert_nonnull(mail[i]);
+    }
+    g_auto(Parts) plain = take_apart(mail[RESPONSE_PLAIN]);
+    g_auto(Parts) packed = take_apart(mail[RESPONSE_COMPRESSED]);
+    g_auto(Parts) text = take_apart(mail[RESPONSE_TEXT]);
+    g_assert_false(plain.packed);
+    g_assert_true(packed.packed);
+    g_assert_cmpstr(packed.result, ==, plain.result);
+    g_assert_cmpstr(packed.batchload, ==, plain.batchload);
+    g_assert_null(text.result);
+    g_assert_cmpstr(packed.subject, ==, plain.subject);
+    g_assert_cmpstr(text.subject, ==, plain.subject);
+    g_assert_cmpuint(strlen(mail[RESPONSE_COMPRESSED]), <, strlen(mail[RESPONSE_PLAIN]) / 10);
+    g_assert_nonnull(strstr(packed.text, "result.csv.gz and batchload.csv.gz"));
+    g_assert_nonnull(strstr(packed.text, "9801 more failed rows are told in the attached "
+                                         "result.csv.gz"));
+    g_assert_nonnull(strstr(text.text, "result.csv is left out"));
+    g_assert_cmpuint(strlen(text.text), <, RESPONSE_FAILURES_BYTES * 11 / 10);
+    g_auto(GStrv) told = g_strsplit(text.text, "Line ", -1);
+    g_assert_cmpuint(g_strv_length(told), >, 1000);
+    g_free(mail[RESPONSE_COMPRESSED]);
+    g_free(mail[RESPONSE_TEXT]);
+    fixture_close(&fixture);
+}
+
+/* R4.9: a response is as large as allowed, or not at all. */
+static void test_too_large(void)
+{
+    Fixture fixture = {.lines = LINES(P, "a.de;bob;FULL;ADD;" SECRET), .said = SAID(TAKEN)};
+    Job job = make_job("size", NULL);
+    fixture_open(&fixture);
+    g_autofree char *mail = write_response(&job, &fixture, NULL);
+    const gsize size = strlen(mail), added = 4096;
+    for (unsigned i = 0; i < 3; i++) {
+        ResponseForm form = i < 2 ? RESPONSE_PLAIN : RESPONSE_TEXT;
+        guint64 bytes_max = i == 1 ? size + added - 1 : i == 0 ? size + added : 0;
+        ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+        g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
+        g_autoptr(GError) error = NULL;
+        bool well = response_write(&job, &source, form, bytes_max, NOW, out, &error);
+        g_assert_cmpint(well, ==, i != 1);
+        if (i == 1)
+            g_assert_error(error, RESPONSE_ERROR, RESPONSE_ERROR_TOO_LARGE);
+    }
+    fixture_close(&fixture);
+}
+
 /* R4.7: what is mailed back can be sent again. */
 static void test_again(void)
 {
@@ -436,8 +517,8 @@ static void test_failures(void)
     g_assert_cmpint(full, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(full, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, fixture_rewind, fixture_next, &fixture};
-    g_assert_false(response_write(&job, &source, NOW, out, &error));
+    ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+    g_assert_false(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
     g_assert_false(g_output_stream_is_closed(out));
     fixture_close(&fixture);
@@ -464,8 +545,8 @@ static void write_nowhere(unsigned rows)
     g_assert_cmpint(null, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(null, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, fixture_rewind, fixture_next, &fixture};
-    g_assert_true(response_write(&job, &source, NOW, out, &error));
+    ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+    g_assert_true(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(fixture.pass, ==, 3);
     fixture_close(&fixture);
@@ -493,6 +574,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_golden);
     }
     g_test_add_func("/response/501 rows (R4.4)", test_many);
+    g_test_add_func("/response/forms (R4.9)", test_forms);
+    g_test_add_func("/response/too large (R4.9)", test_too_large);
     g_test_add_func("/response/sent again (R4.7)", test_again);
     g_test_add_func("/response/references (R4.2)", test_references);
     g_test_add_func("/response/failures", test_failures);

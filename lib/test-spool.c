@@ -397,6 +397,9 @@ static void test_no_rows(void)
     g_assert_no_error(error);
     g_assert_cmpstr(names[0], ==, "DOMAIN");
     g_assert_cmpuint(g_strv_length(names), ==, 3);
+    char *note = NULL;
+    g_assert_true(spool_note(claim, &note, &error));
+    g_assert_null(note);
     g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 0);
     g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
     spool_claim_release(claim);

@@ -2,6 +2,7 @@
 #include "lib/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A stream of bytes that gives at most so many at once, as a pipe may; made over and over from a
@@ -54,7 +55,8 @@ static void drip_init(Drip *drip)
 static const TableLimits limits = {
     .rows_max = 5, .columns_max = 8, .field_bytes_max = 40, .bytes_max = 1000};
 
-/* All rows as text: "line/found:cell|cell" and a line end each; an error as its code, '!', and its
+/* All rows as text: "line/found:cell|cell" and a line end each, then "?" and the line that a note
+ * names; an error as its code, '!', and its
  * message. */
 static char *read_all(TableReader *reader)
 {
@@ -78,6 +80,9 @@ static char *read_all(TableReader *reader)
         g_assert_cmpint(table_reader_next(reader, &row, NULL), ==, ANSWER_UNKNOWN);
     } else {
         g_assert_cmpint(table_reader_next(reader, &row, NULL), ==, ANSWER_NO);
+        const char *note = table_reader_note(reader);
+        if (note)
+            g_string_append_printf(out, "?%d", atoi(strstr(note, "(line ") + 6));
     }
     return g_string_free(out, FALSE);
 }
@@ -95,6 +100,8 @@ static char *read_bytes(const char *data, gsize size, gsize step, const TableLim
 
 #define HEAD "DOMAIN;USER;TYPE;ACTION\n"
 #define S(text) text, sizeof text - 1
+#define U16LE "D\0O\0M\0A\0I\0N\0;\0U\0S\0E\0R\0;\0T\0Y\0P\0E\0;\0A\0C\0T\0I\0O\0N\0\n\0"
+#define U16BE "\0D\0O\0M\0A\0I\0N\0;\0U\0S\0E\0R\0;\0T\0Y\0P\0E\0;\0A\0C\0T\0I\0O\0N\0\n"
 
 /* One row a rule: the file, and its rows. */
 static const struct {
@@ -123,6 +130,17 @@ static const struct {
     {"R3.4 mark before a quote", S("\xef\xbb\xbf\"DOMAIN\";USER;TYPE;ACTION\na;u;F;A\n"),
      "2/4:a|u|F|A\n"},
     {"R3.4 UTF-8", S(HEAD "müller.de;u;日本;A\n"), "2/4:müller.de|u|日本|A\n"},
+    {"R3.4 UTF-16 little", S("\xff\xfe" U16LE "a\0;\0\xfc\0;\0\x42\x30;\0\x3d\xd8\x00\xde\n\0"),
+     "2/4:a|\303\274|\343\201\202|\360\237\230\200\n"},
+    {"R3.4 UTF-16 big", S("\xfe\xff" U16BE "\0a\0;\0\xfc\0;\x30\x42\0;\xd8\x3d\xde\x00\0\r\0\n"),
+     "2/4:a|\303\274|\343\201\202|\360\237\230\200\n"},
+    {"R3.4 UTF-16, a line of its own", S("\xff\xfe" U16LE "\"\0a\0\n\0\"\0;\0u\0;\0F\0;\0A\0"),
+     "2/4:a\n|u|F|A\n"},
+    {"R3.4 Windows-1252", S(HEAD "a;u;F;A\na;M\xfcller;\x80 5;A\x96Z\n"),
+     "2/4:a|u|F|A\n3/4:a|M\303\274ller|\342\202\254 5|A\342\200\223Z\n?3"},
+    {"R3.4 Windows-1252 at the end", S(HEAD "a;u;F;M\xfc"), "2/4:a|u|F|M\303\274\n?2"},
+    {"R3.4 Windows-1252 that looks cut off", S(HEAD "a;u;F;\xc3"), "2/4:a|u|F|\303\203\n?2"},
+    {"R3.4 no overlong form", S(HEAD "a;\xc0\xaf;F;A\n"), "2/4:a|\303\200\302\257|F|A\n?2"},
     {"R3.5 blank lines", S("\n \t\n" HEAD "\r\n  \na;u;F;A\n\n\nb;u;F;A\n \n"),
      "6/4:a|u|F|A\n9/4:b|u|F|A\n"},
     {"R3.5 lines of separators", S(HEAD ";;;\na;u;F;A\n;;;;;;\n;\n\"\";;;\nb;u;F;A\n;;;"),
@@ -167,23 +185,38 @@ static const struct {
     {"blank lines only", S("\n\r\n  \n"), TABLE_ERROR_EMPTY, "is empty"},
     {"mark only", S("\xef\xbb\xbf"), TABLE_ERROR_EMPTY, "is empty"},
     {"sep= only", S("sep=;\n"), TABLE_ERROR_EMPTY, "is empty"},
-    {"R3.4 UTF-16 little",
+    {"R3.4 UTF-16 cut off",
      S("\xff\xfe"
-       "D\0O\0"),
-     TABLE_ERROR_ENCODING, "UTF-16, which is not"},
-    {"R3.4 UTF-16 big", S("\xfe\xff\0D\0O"), TABLE_ERROR_ENCODING, "UTF-16, which is not"},
+       "D\0O"),
+     TABLE_ERROR_ENCODING, "Line 1 of batchload.csv is not UTF-16"},
+    {"R3.4 UTF-16 with half a pair",
+     S("\xfe\xff"
+       "\0a\0\n\xd8\0\0b"),
+     TABLE_ERROR_ENCODING, "Line 2 of batchload.csv is not UTF-16"},
+    {"R3.4 UTF-16 with a NUL",
+     S("\xfe\xff"
+       "\0a\0\n\0\0"),
+     TABLE_ERROR_ENCODING, "Line 2 of batchload.csv holds a NUL"},
+    {"R3.4 UTF-32",
+     S("\xff\xfe\0\0"
+       "D\0\0\0"),
+     TABLE_ERROR_ENCODING, "Line 1 of batchload.csv holds a NUL"},
     {"R3.4 UTF-16 without mark", S("D\0O\0"), TABLE_ERROR_ENCODING,
      "Line 1 of batchload.csv holds"},
     {"R3.4 NUL", S(HEAD "\r\na;u\0;F;A\n"), TABLE_ERROR_ENCODING,
      "Line 3 of batchload.csv holds a NUL"},
     {"R3.4 NUL at the end", S(HEAD "a;u;F;A\n\0"), TABLE_ERROR_ENCODING, "Line 3 "},
-    {"R3.4 Windows-1252", S(HEAD "a;u;F;A\na;M\xfcller;F;A\n"), TABLE_ERROR_ENCODING,
-     "Line 3 of batchload.csv is not UTF-8; other encodings are not available yet"},
-    {"R3.4 Windows-1252 in the headline",
-     S("DOMAIN;USER;TYPE;ACTION;STRA\xdf"
-       "E\n"),
-     TABLE_ERROR_ENCODING, "Line 1 of batchload.csv is not UTF-8"},
-    {"R3.4 overlong form", S(HEAD "a;\xc0\xaf;F;A\n"), TABLE_ERROR_ENCODING, "Line 2"},
+    {"R3.4 UTF-8, then Windows-1252", S(HEAD "a;M\xc3\xbcller;F;A\na;M\xfcller;F;A\n"),
+     TABLE_ERROR_ENCODING,
+     "Line 3 of batchload.csv is not UTF-8, although the file is up to there"},
+    {"R3.4 a mark of UTF-8, then Windows-1252", S("\xef\xbb\xbf" HEAD "a;M\xfcller;F;A\n"),
+     TABLE_ERROR_ENCODING, "Line 2 of batchload.csv is not UTF-8, although"},
+    {"R3.4 UTF-8, cut off", S(HEAD "a;M\xc3\xbcller;F;A\na;M\xc3"), TABLE_ERROR_ENCODING,
+     "Line 3 of batchload.csv is not UTF-8, although"},
+    {"R3.4 neither UTF-8 nor Windows-1252", S(HEAD "a;M\xfcller;F;A\na;M\x8dller;F;A\n"),
+     TABLE_ERROR_ENCODING, "Line 3 of batchload.csv holds a byte that is a character neither in"},
+    {"R3.4 Windows-1252 with a NUL", S(HEAD "a;M\xfcller;F;A\na;\0;F;A\n"), TABLE_ERROR_ENCODING,
+     "Line 3 of batchload.csv holds a NUL"},
     {"R3.7 doubled column", S("DOMAIN;USER;TYPE;ACTION;USERNAME\n"), TABLE_ERROR_COLUMN,
      "The column USER is given twice"},
     {"R3.7 unknown column", S("DOMAIN;USER;TYPE;ACTION;SURNME\n"), TABLE_ERROR_COLUMN,
@@ -205,11 +238,17 @@ static const struct {
     {"R3.8 headline in a strange separator", S("DOMAIN:USER:TYPE:ACTION\n"), TABLE_ERROR_HEADLINE,
      "it holds none"},
     {"R3.8 forced separator", S("sep=;\nDOMAIN,USER,TYPE,ACTION\n"), TABLE_ERROR_HEADLINE, "none"},
-    {"R4.13 no headline, and not UTF-8", S("a;b\nc;M\xfcller\n"), TABLE_ERROR_ENCODING, "Line 2"},
-    {"R4.13 no headline, and cut within a character", S("a;b\nc;d\xc3"), TABLE_ERROR_ENCODING,
+    {"R4.13 no headline, and not UTF-8", S("a;\xc3\xbc\nc;M\xfcller\n"), TABLE_ERROR_ENCODING,
      "Line 2"},
-    {"R4.13 unknown column, and not UTF-8", S("DOMAIN;USER;TYPE;ACTION;X\n\xff\n"),
+    {"R4.13 no headline, and cut within a character", S("a;\xc3\xbc\nc;d\xc3"),
      TABLE_ERROR_ENCODING, "Line 2"},
+    {"R4.13 no headline, and Windows-1252", S("a;b\nc;M\xfcller\n"), TABLE_ERROR_HEADLINE, "none"},
+    {"R4.13 unknown column, and no encoding", S("DOMAIN;USER;TYPE;ACTION;X\n\x81\n"),
+     TABLE_ERROR_ENCODING, "Line 2"},
+    {"R3.7 Windows-1252 in the headline",
+     S("DOMAIN;USER;TYPE;ACTION;STRA\xdf"
+       "E\n"),
+     TABLE_ERROR_COLUMN, "Unknown column STRA\303\237E"},
     {"R4.13 unknown column, beyond ASCII", S("DOMAIN;USER;TYPE;ACTION;X\n\xc3\xbc"),
      TABLE_ERROR_COLUMN, "Unknown column X"},
     {"R3.12 quote in the headline", S("DOMAIN;USER;TY\"PE;ACTION\n"), TABLE_ERROR_QUOTING,
@@ -306,6 +345,35 @@ static void test_large(void)
         g_autofree char *said = read_all(reader);
         g_assert_nonnull(strstr(said, files[i].says));
         g_assert_nonnull(strchr(said, '!'));
+    }
+}
+
+/* R3.4: the decision is made while the file flows by, wherever its bytes are cut. */
+static void test_late(void)
+{
+    const TableLimits wide = {20000, 8, 1000, 10000000};
+    const struct {
+        const char *line, *last, *cell;
+        unsigned note; /* line */
+    } files[] = {
+        {"a.de;abc;FULL;ADD\n", "a.de;\xfc\x80;FULL;ADD\n", "\303\274\342\202\254", 10002},
+        {"a.de;abc;FULL;ADD\n", "a.de;\303\274;FULL;ADD\n", "\303\274", 0},
+        {"a.de;\343\201\202\303\274;FULL;ADD\n", "a.de;x;FULL;ADD\n", "x", 0},
+        {"a.de;\360\237\230\200;FULL;ADD\n", "a.de;x;FULL;ADD\n", "x", 0},
+        {"a.de;M\xfcller;FULL;ADD\n", "a.de;\303\274;FULL;ADD\n", "\303\203\302\274", 2},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autoptr(GString) file = g_string_new(HEAD);
+        for (unsigned row = 0; row < 10000; row++)
+            g_string_append(file, files[i].line);
+        g_string_append(file, files[i].last);
+        g_autofree char *rows = read_bytes(file->str, file->len, 65521, &wide);
+        g_autofree char *end =
+            files[i].note
+                ? g_strdup_printf("10002/4:a.de|%s|FULL|ADD\n?%u", files[i].cell, files[i].note)
+                : g_strdup_printf("10002/4:a.de|%s|FULL|ADD\n", files[i].cell);
+        g_assert_true(g_str_has_suffix(rows, end));
+        g_assert_null(strchr(rows, '!'));
     }
 }
 
@@ -469,6 +537,7 @@ int main(int argc, char **argv)
     g_test_add_func("/table/refused (R3.4 to R3.12)", test_bad);
     g_test_add_func("/table/no echo (R3.8)", test_no_echo);
     g_test_add_func("/table/endless", test_large);
+    g_test_add_func("/table/late (R3.4)", test_late);
     g_test_add_func("/table/stream fails", test_stream_fails);
     g_test_add_func("/table/300,000 rows", test_flat);
     g_test_add_func("/table/variant", test_variant);

@@ -71,9 +71,11 @@ BAD_FILES = {
         plain("bad") + '%s;bad2;FORWARD;ADD;x"y@elsewhere.example\n' % DOMAIN,
         "Line 3 of batchload.csv has a quote inside a field."),
     "R3.4 a NUL": (plain("bad").encode() + b"a\0b;c;d;e;f\n", "Line 3 of batchload.csv holds a NUL"),
-    "R3.4 UTF-16": (plain("bad").encode("utf-16"), "UTF-16, which is not available yet"),
-    "R3.4 Windows-1252": (plain("bad").encode() + "\u00e4;b;c;d;e\n".encode("cp1252"),
-                          "Line 3 of batchload.csv is not UTF-8"),
+    "R3.4 UTF-16, cut off": (
+        plain("bad").encode("utf-16")[:-5], "Line 2 of batchload.csv is not UTF-16"),
+    "R3.4 UTF-8 and Windows-1252": (
+        plain("bad").encode() + "\u00e4;b;c;d;e\n".encode() + "\u00e4;b;c;d;e\n".encode("cp1252"),
+        "Line 4 of batchload.csv is not UTF-8, although the file is up to there"),
     "an empty file": ("", "batchload.csv is empty."),
 }
 
