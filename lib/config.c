@@ -307,6 +307,7 @@ Config *config_load(const char *path, GError **error)
                     cause->message);
         return NULL;
     }
+    config->rules.digits = profile_digits(config->profile);
     return g_steal_pointer(&config);
 }
 

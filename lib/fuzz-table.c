@@ -14,7 +14,7 @@ static const TableLimits limits = {100, 20, 1000, 20000};
 
 static void check_operation(const TableRow *row, const TableHead *head)
 {
-    const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_ARGON2};
+    const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_ARGON2, NULL};
     g_autoptr(Outcome) outcome = NULL;
     g_autoptr(Operation) operation = operation_from_row(row, head, &rules, &outcome);
     g_assert_true((operation == NULL) != (outcome == NULL));

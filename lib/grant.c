@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/grant.h"
+#include "lib/nearest.h"
 
 #include "lib/text.h"
 
@@ -271,4 +272,21 @@ bool grant_covers(const Grant *grant, const char *domain)
     if (grant->verdict != GRANT_ALLOW)
         return false;
     return grant->every_domain || g_strv_contains((const char *const *)grant->domains, domain);
+}
+
+const char *grant_nearest_domain(const Grant *grant, const char *domain)
+{
+    guint count = grant->domains ? g_strv_length(grant->domains) : 0;
+    if (count == 0)
+        return NULL;
+    /* nearest_word() compares with words in capitals. */
+    g_auto(GStrv) words = g_new0(char *, count + 1);
+    for (guint i = 0; i < count; i++)
+        words[i] = g_ascii_strup(grant->domains[i], -1);
+    const char *word = nearest_word(domain, (const char *const *)words, count);
+    for (guint i = 0; word && i < count; i++) {
+        if (words[i] == word)
+            return grant->domains[i];
+    }
+    return NULL;
 }

@@ -53,6 +53,9 @@ void grant_free(Grant *grant);
 /* Whether a domain in normal form lies inside the grant; exact match, no parent domains. */
 bool grant_covers(const Grant *grant, const char *domain);
 
+/* The domain of the grant that a mistyped one was meant to be; owned by the grant. NULL: none. */
+const char *grant_nearest_domain(const Grant *grant, const char *domain);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Grant, grant_free)
 
 #endif

@@ -11,6 +11,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/grant.c lib/grant.h \
 	lib/nearest.c lib/nearest.h \
 	lib/field.c lib/field.h \
+	lib/damage.c lib/damage.h \
 	lib/table.c lib/table-head.c lib/table-row.c lib/table-text.c lib/table-text.h lib/table.h \
 	lib/outcome.c lib/outcome.h \
 	lib/mode.c lib/mode.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/operation.h"
 
+#include "lib/damage.h"
 #include "lib/nearest.h"
 #include "lib/password.h"
 #include <string.h>
@@ -227,6 +228,32 @@ static bool check_shift(Check *check)
                   "%s can't be used as it stands. It comes after the password and may be a part of "
                   "it, so nothing after the password is repeated.",
                   field_name(field));
+}
+
+/* --- a cell that a spreadsheet damaged --- */
+
+/* With DELETE most cells are not looked at. */
+static bool is_looked_at(const Check *check, Field field)
+{
+    return field < FIELD_PASSWORD || field == FIELD_LIST_MEMBER ||
+           g_ascii_strcasecmp(cell_of(check, FIELD_ACTION), actions[ACTION_DELETE]) != 0;
+}
+
+static bool check_damage(Check *check)
+{
+    const TableHead *head = check->head;
+    for (unsigned i = 0; i < head->columns; i++) {
+        Field field = head->field[i];
+        bool white = field >= FIELD_WHITE_FIRST && field <= FIELD_WHITE_LAST;
+        const unsigned *digits = check->rules->digits;
+        Damage damage = damage_find(field, check->row->cell[i],
+                                    white && digits ? digits[field - FIELD_WHITE_FIRST] : 0);
+        bool told = !field_is_secret(field) && !operation_cell_is_doubtful(check->row, head, i);
+        if (damage != DAMAGE_NONE && is_looked_at(check, field))
+            return refuse(check, field, told ? check->row->cell[i] : NULL, damage_advice(damage),
+                          "%s %s.", field_name(field), damage_reason(damage));
+    }
+    return true;
 }
 
 /* --- TYPE, ACTION, DOMAIN, USER --- */
@@ -496,8 +523,8 @@ static bool check_white(Check *check)
 
 /* In this order; the first that refuses is told. */
 static bool (*const checks[])(Check *) = {
-    check_fields,   check_shift,   check_type,    check_action, check_address,
-    check_password, check_forward, check_members, check_white,
+    check_fields,  check_shift,    check_damage,  check_type,    check_action,
+    check_address, check_password, check_forward, check_members, check_white,
 };
 
 Operation *operation_from_row(const TableRow *row, const TableHead *head,

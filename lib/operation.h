@@ -36,7 +36,8 @@ typedef struct {
 
 typedef struct {
     bool modify_requires_password;
-    unsigned hash_schemes; /* PASSWORD_* bits accepted in a file */
+    unsigned hash_schemes;  /* PASSWORD_* bits accepted in a file */
+    const unsigned *digits; /* of profile_digits(), or NULL */
 } OperationRules;
 
 /* The operation of a row, or NULL with *outcome set to the failed outcome that the administrator

@@ -82,6 +82,15 @@ static bool any_white(const Operation *operation)
 
 /* --- before any look-up in the directory --- */
 
+static Outcome *foreign_domain(const Grant *grant, const char *domain)
+{
+    const char *nearest = grant_nearest_domain(grant, domain);
+    return outcome_failed("DOMAIN", domain, "Correct the domain, or ask your service provider.",
+                          "The domain %s is not one that you manage%s%s%s", domain,
+                          nearest ? "; did you mean " : ".", nearest ? nearest : "",
+                          nearest ? "?" : "");
+}
+
 static Answer check_grant(Step *step, GError **error)
 {
     (void)error;
@@ -98,10 +107,7 @@ static Answer check_grant(Step *step, GError **error)
                                              "You may not use the action %s.",
                                              action_name(operation->action)));
     if (!grant_covers(grant, operation->address->domain))
-        return step_end(step, outcome_failed("DOMAIN", operation->address->domain,
-                                             "Correct the domain, or ask your service provider.",
-                                             "The domain %s is not one that you manage.",
-                                             operation->address->domain));
+        return step_end(step, foreign_domain(grant, operation->address->domain));
     return ANSWER_YES;
 }
 

@@ -38,16 +38,19 @@ static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
 
 static cfg_t *options_new(void)
 {
-    cfg_opt_t field_options[FIELD_WHITE_COUNT + 1];
+    cfg_opt_t field_options[FIELD_WHITE_COUNT + 1], digit_options[FIELD_WHITE_COUNT + 1];
     cfg_opt_t type_section[] = {CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT),
                                 CFG_STR("known_by", NULL, CFGF_NODEFAULT), CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_COUNT + 5];
+    cfg_opt_t options[NAME_COUNT + TYPE_COUNT + 6];
     guint count = 0;
     cfg_t *cfg;
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
-        field_options[i] =
-            (cfg_opt_t)CFG_STR(field_name(FIELD_WHITE_FIRST + i), NULL, CFGF_NODEFAULT);
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++) {
+        const char *name = field_name(FIELD_WHITE_FIRST + i);
+        field_options[i] = (cfg_opt_t)CFG_STR(name, NULL, CFGF_NODEFAULT);
+        digit_options[i] = (cfg_opt_t)CFG_INT(name, 0, CFGF_NONE);
+    }
     field_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
+    digit_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
     options[count++] = (cfg_opt_t)CFG_INT("version", 0, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("domain_dn", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
@@ -56,6 +59,7 @@ static cfg_t *options_new(void)
     for (guint i = 0; i < TYPE_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_SEC(type_options[i], type_section, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_SEC("fields", field_options, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_SEC("digits", digit_options, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_END();
     cfg = cfg_init(options, CFGF_NONE); /* copies them */
     cfg_set_error_function(cfg, take_fault);
@@ -162,6 +166,18 @@ static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, const c
     return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "known_by is not one of classes");
 }
 
+static bool take_digits(cfg_t *digits, Profile *profile, const char *path, GError **error)
+{
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++) {
+        long count = cfg_getint(digits, field_name(FIELD_WHITE_FIRST + i));
+        if (count < 0 || count > PROFILE_DIGITS_MAX)
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, "digits",
+                          "a number of digits is not from 0 to 40");
+        profile->digits[i] = (unsigned)count;
+    }
+    return true;
+}
+
 static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError **error)
 {
     cfg_t *fields = cfg_getsec(cfg, "fields");
@@ -178,6 +194,8 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
         if (!take_name(fields, field_name(FIELD_WHITE_FIRST + i), path, &profile->field[i], error))
             return false;
     }
+    if (!take_digits(cfg_getsec(cfg, "digits"), profile, path, error))
+        return false;
     for (guint i = 0; i < TYPE_COUNT; i++) {
         if (!take_type(cfg_getsec(cfg, type_options[i]), &profile->type[i], type_options[i], path,
                        error))

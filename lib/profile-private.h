@@ -32,6 +32,7 @@ struct Profile {
     char *entry_dn;
     char *name[NAME_COUNT];
     char *field[FIELD_WHITE_COUNT];
+    unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
     ProfileType type[TYPE_COUNT];
     GPtrArray *attributes; /* of char *, borrowed, NULL at the end */
 };

@@ -417,3 +417,8 @@ const char *profile_field_of_attribute(const Profile *profile, const char *attri
     }
     return NULL;
 }
+
+const unsigned *profile_digits(const Profile *profile)
+{
+    return profile->digits;
+}

@@ -164,6 +164,25 @@ static void test_covers(void)
     g_assert_true(grant_covers(every, "x.a.org"));
 }
 
+/* R3.54 */
+static void test_nearest(void)
+{
+    const struct {
+        const char *grant, *domain, *nearest;
+    } cases[] = {
+        {"allow domains=one.example,two.example", "on.example", "one.example"},
+        {"allow domains=one.example,two.example", "tow.example", "two.example"},
+        {"allow domains=one.example,two.example", "three.example", NULL},
+        {"allow domains=xn--mller-kva.de", "xn--mler-kva.de", "xn--mller-kva.de"},
+        {"allow domains=*", "on.example", NULL},
+        {"discard", "on.example", NULL},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(Grant) grant = grant_parse(cases[i].grant, NULL, NULL);
+        g_assert_cmpstr(grant_nearest_domain(grant, cases[i].domain), ==, cases[i].nearest);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -171,5 +190,6 @@ int main(int argc, char **argv)
     g_test_add_func("/grant/bad", test_bad);
     g_test_add_func("/grant/domain-key", test_domain_key);
     g_test_add_func("/grant/covers", test_covers);
+    g_test_add_func("/grant/nearest domain (R3.54)", test_nearest);
     return g_test_run();
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const TableLimits limits = {10, 50, 100000, 1000000};
-static const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512};
-static const OperationRules lenient = {false, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512};
+static const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, NULL};
+static const unsigned digits[FIELD_WHITE_COUNT] = {[FIELD_POSTALCODE - FIELD_WHITE_FIRST] = 5};
+static const OperationRules lenient = {false, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, digits};
 
 typedef struct {
     TableHead *head;
@@ -80,6 +81,7 @@ static char *describe(const char *head, const char *line, const OperationRules *
 #define P D ";PASSWORD"
 #define F D ";MAILFORWARD"
 #define L D ";LIST MEMBER"
+#define W D ";TITLE;PHONE"
 #define SHIFTED                                                                                    \
     " can't be used as it stands. It comes after the password and may be a part of it, so "        \
     "nothing after the password is repeated."
@@ -142,6 +144,58 @@ static const struct {
     {"R3.60 later hyphen", D, "a.de;a-;LIST;ADD", "LIST ADD a-@a.de", 0},
     {"ragged", P, "a.de;u;FULL;ADD;s3;cret", "||The row has 6 fields, but the headline has 5.", 0},
     {"ragged", P, "a.de", "||The row has 1 field, but the headline has 5.", 0},
+    /* What spreadsheets do to cells. */
+    {"R3.55 #REF!", W, "a.de;u;LIST;ADD;#REF!;",
+     "TITLE|#REF!|TITLE holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 #NAME? in USER", D, "a.de;#name?;FULL;DELETE",
+     "USER|#name?|USER holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 #N/A in TYPE", D, "a.de;u;#N/A;DELETE",
+     "TYPE|#N/A|TYPE holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 in another language", W, "a.de;u;LIST;ADD;;#BEZUG!",
+     "PHONE|#BEZUG!|PHONE holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 LibreOffice", W, "a.de;u;LIST;ADD;Err:502;",
+     "TITLE|Err:502|TITLE holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 password not told", P, "a.de;u;FULL;ADD;#REF!",
+     "PASSWORD||PASSWORD holds an error of your spreadsheet instead of a value.", 0},
+    {"R3.55 too narrow", W, "a.de;u;LIST;ADD;;####",
+     "PHONE|####|PHONE holds only # signs: your spreadsheet's column was too narrow to show the "
+     "value.",
+     0},
+    {"R3.55 hashes as a password", P, "a.de;u;FULL;ADD;####", "FULL ADD u@a.de password:####", 0},
+    {"R3.55 with DELETE not looked at", W, "a.de;u;LIST;DELETE;#REF!;", "LIST DELETE u@a.de", 0},
+    {"R3.55 only a part", W, "a.de;u;LIST;ADD;Room #N/A;", "LIST ADD u@a.de TITLE=Room #N/A", 0},
+    {"R3.51 exponent", W, "a.de;u;LIST;ADD;;4.9E+11",
+     "PHONE|4.9E+11|PHONE was turned into a number with an exponent by your spreadsheet, and its "
+     "last digits are lost.",
+     0},
+    {"R3.51 exponent with a comma", W, "a.de;u;LIST;ADD;;4,91512E+11",
+     "PHONE|4,91512E+11|PHONE was turned into a number with an exponent by your spreadsheet, and "
+     "its last digits are lost.",
+     0},
+    {"R3.51 a user of digits", D, "a.de;4.9E+11;FULL;DELETE",
+     "USER|4.9E+11|USER was turned into a number with an exponent by your spreadsheet, and its "
+     "last digits are lost.",
+     0},
+    {"R3.51 a password of digits", P, "a.de;u;FULL;ADD;1.23457E+13",
+     "PASSWORD||PASSWORD was turned into a number with an exponent by your spreadsheet, and its "
+     "last digits are lost.",
+     0},
+    {"R3.51 no exponent", W, "a.de;u;LIST;ADD;1E5;+49 30 1E+",
+     "LIST ADD u@a.de TITLE=1E5 PHONE=+49 30 1E+", 0},
+    {"R3.52 typographic quotes", P, "a.de;u;FULL;ADD;\342\200\234s3cret\342\200\235",
+     "PASSWORD||PASSWORD stands in typographic quotes, which would be a part of it.", 0},
+    {"R3.52 low ones", P, "a.de;u;FULL;ADD;\342\200\236s3cret\342\200\234",
+     "PASSWORD||PASSWORD stands in typographic quotes, which would be a part of it.", 0},
+    {"R3.52 on one side", P, "a.de;u;FULL;ADD;s3cret\342\200\235",
+     "FULL ADD u@a.de password:s3cret\342\200\235", 0},
+    {"R3.53 leading zero lost", D ";POSTALCODE", "a.de;u;LIST;ADD;1067",
+     "POSTALCODE|1067|POSTALCODE has too few digits; spreadsheets take leading zeros away.", true},
+    {"R3.53 none lost", D ";POSTALCODE", "a.de;u;LIST;ADD;01067",
+     "LIST ADD u@a.de POSTALCODE=01067", true},
+    {"R3.53 no number", D ";POSTALCODE", "a.de;u;LIST;ADD;EC1A", "LIST ADD u@a.de POSTALCODE=EC1A",
+     true},
+    {"R3.53 not by default", D ";POSTALCODE", "a.de;u;LIST;ADD;1067",
+     "LIST ADD u@a.de POSTALCODE=1067", 0},
     /* PASSWORD */
     {"R3.13 ADD without column", D, "a.de;u;FULL;ADD",
      "PASSWORD||PASSWORD is empty, but ADD of a FULL needs it.", 0},

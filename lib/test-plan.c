@@ -252,6 +252,8 @@ static const Case cases[] = {
      {{"ADD FULL carl@two.example PASSWORD=s", "failed DOMAIN not one that you manage"},
       {"MODIFY FULL cleo@two.example PASSWORD=s", "failed DOMAIN not one that you manage"},
       {"DELETE FULL x@sub.one.example", "failed DOMAIN not one that you manage"},
+      {"DELETE FULL x@on.example",
+       "failed DOMAIN not one that you manage; did you mean one.example?"},
       {"ADD FULL postmaster@two.example PASSWORD=s", "failed DOMAIN not one that you manage"}}},
     {"domains",
      WIDE,

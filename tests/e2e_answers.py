@@ -261,7 +261,7 @@ def order(world):
             ("unreadable file before no headline", "nul", dict(csv=none + nul)),
             ("unreadable file before an unknown column", "nul", dict(csv=unknown + nul)),
             ("not UTF-8 before an unknown column", None,
-             dict(csv=unknown.encode() + b"a;b\xfc;c;d;e\r\n")),
+             dict(csv=unknown.encode() + b"\xc3\xbc;b\xfc;c;d;e\r\n")),
             ("no headline before unknown", "no headline",
              dict(csv="DOMAIN;USER;TYPE;GIVENNAM\r\n")),
             ("unknown", "unknown", dict(csv=unknown))):
