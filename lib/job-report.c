@@ -195,7 +195,7 @@ static Answer hand_over_smaller(JobWorker *worker, SpoolClaim *claim, GError **e
         if (!make_response(worker, claim, RESPONSE_TEXT, &smaller)) {
             /* Sent again by hand its rows are gone: the response is as it is. */
             bool gone = g_error_matches(smaller, SPOOL_ERROR, SPOOL_ERROR_KEY);
-            g_propagate_error(error, g_steal_pointer(gone ? &problem : &smaller));
+            g_propagate_error(error, gone ? g_steal_pointer(&problem) : g_steal_pointer(&smaller));
             return gone ? ANSWER_NO : ANSWER_UNKNOWN;
         }
         g_clear_error(&problem);
