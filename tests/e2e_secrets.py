@@ -317,7 +317,7 @@ def echoes(world):
         "a damaged hash": head + start + HASH[:-9] + ";x\r\n",
         "PASSWORD on a forward": head.replace("\r\n", ";MAILFORWARD\r\n") + (
             "%s;leak;FORWARD;ADD;%s;x;a@b.example\r\n" % (DOMAIN, quoted)),
-        "a password that is no text": head.encode() + start.encode() + b'"\xff\xfe' + (
+        "a password that is no text": head.encode() + start.encode() + b'"\x81\x8d' + (
             CLEAR[10:].encode() + b'";x\r\n'),
         "the columns the other way": "PASSWORD;DOMAIN;USER;TYPE;ACTION\r\n%s;x;y\r\n" % plain,
     }
