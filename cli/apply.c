@@ -100,8 +100,8 @@ static int report(const char *id, const char *address, const Progress *progress)
     for (int i = 0; i < RESULT_COUNT; i++)
         printf("%-10s %u\n", result_name((Result)i), progress->counts[i]);
     if (failed > 0)
-        printf("%u of %u rows failed; the response of job %s to %s says why.\n", failed,
-               progress->rows, id, address);
+        printf("%u of %u %s failed; the response of job %s to %s says why.\n", failed,
+               progress->rows, progress->rows == 1 ? "row" : "rows", id, address);
     else
         puts("processed ok");
     return failed > 0 ? CLI_NO : 0;

@@ -79,6 +79,27 @@ static void add_address(GString *out, const TableRow *row, const TableHead *head
     g_string_append_printf(out, ": %s", line);
 }
 
+/* The same for a sentence, over as many lines as it takes. */
+static void add_sentence(GString *out, const char *label, const char *text)
+{
+    if (!text || !*text)
+        return;
+    g_autofree char *line = text_printable(text, -1, TEXT_BYTES_MAX);
+    text_wrap(out, label, line);
+}
+
+/* Sentences with a blank line after them. */
+G_GNUC_PRINTF(2, 3)
+static void add_paragraph(GString *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    text_wrap(out, "", text);
+    g_string_append_c(out, '\n');
+}
+
 static void add_failure(GString *out, const TableRow *row, const TableHead *head,
                         const Outcome *outcome)
 {
@@ -87,8 +108,8 @@ static void add_failure(GString *out, const TableRow *row, const TableHead *head
     g_string_append_c(out, '\n');
     add_labelled(out, "  Field:  ", outcome->field);
     add_labelled(out, "  Value:  ", outcome->value);
-    add_labelled(out, "  Reason: ", outcome->reason);
-    add_labelled(out, "  To do:  ", outcome->advice);
+    add_sentence(out, "  Reason: ", outcome->reason);
+    add_sentence(out, "  To do:  ", outcome->advice);
     g_string_append_c(out, '\n');
 }
 
@@ -135,6 +156,11 @@ static void add_duration(GString *out, gint64 microseconds)
                                seconds / 60, seconds % 60);
 }
 
+static const char *rows_noun(const Report *report)
+{
+    return report->rows == 1 ? "row" : "rows";
+}
+
 /* What stands at the end of every text. */
 static void add_foot(GString *out, const Report *report)
 {
@@ -157,107 +183,131 @@ static void add_counts(GString *out, const Report *report)
 
 static char *text_of_refusal(const Report *report)
 {
-    GString *out = g_string_new("Your request was not processed; nothing was changed.\n\n");
-    add_labelled(out, "", report->job->refusal);
+    GString *out = g_string_new(NULL);
+    add_paragraph(out, "Your request was not processed; nothing was changed.");
+    add_sentence(out, "", report->job->refusal);
     g_string_append_c(out, '\n');
     add_foot(out, report);
     return g_string_free(out, FALSE);
 }
 
 /* What must be known before the rows are read: that nothing was changed. */
-static const char *text_of_mode(const Job *job)
+static void add_mode(GString *out, const Job *job)
 {
     if (job->mode == MODE_CHECK)
-        return "Checked only (Mode: check): nothing was changed.\n"
-               "Below stands what would happen without that line.\n\n";
-    if (job->phase == PHASE_UNDONE)
-        return "Nothing was changed: with Mode: atomic all rows are carried out, or none.\n\n";
-    if (job->phase == PHASE_UNDONE_LEFT)
-        return "With Mode: atomic all rows are carried out, or none. What had been done was taken "
-               "back,\nbut for the rows below that say so.\n\n";
-    return "";
+        add_paragraph(out, "Checked only (Mode: check): nothing was changed. Below stands what "
+                           "would happen without that line.");
+    else if (job->phase == PHASE_UNDONE)
+        add_paragraph(out, "Nothing was changed: with Mode: atomic all rows are carried out, or "
+                           "none.");
+    else if (job->phase == PHASE_UNDONE_LEFT)
+        add_paragraph(out, "With Mode: atomic all rows are carried out, or none. What had been "
+                           "done was taken back, but for the rows below that say so.");
 }
 
 /* The response has no attachments. */
 static void add_left_out(GString *out, const Report *report)
 {
     bool failed = report->counts[RESULT_FAILED] > 0, apply = report->job->mode == MODE_APPLY;
-    g_string_append(out, "result.csv is left out, since this mail would be too large with it.");
-    if (report->listed == report->counts[RESULT_FAILED] && apply)
-        g_string_append_printf(out, " Every %s\nwas done.",
-                               failed ? "row that is not told above" : "row");
-    if (failed && apply)
-        g_string_append(out, " To send the failed rows again, take their lines from your own "
-                             "file,\ncorrect them, and send them as a new request.");
-    else if (failed)
-        g_string_append(out, "\nCorrect these rows in your file, and send the whole file again.");
-    g_string_append(out, " The response to a smaller request has\nits result.csv.\n\n");
+    bool all = report->listed == report->counts[RESULT_FAILED];
+    add_paragraph(out,
+                  "result.csv is left out, since this mail would be too large with it.%s%s The "
+                  "response to a smaller request has its result.csv.",
+                  !all || !apply ? ""
+                  : failed       ? " Every row that is not told above was done."
+                                 : " Every row was done.",
+                  !failed ? ""
+                  : apply ? " To send the failed rows again, take their lines from your own "
+                            "file, correct them, and send them as a new request."
+                          : " Correct these rows in your file, and send the whole file again.");
+}
+
+/* How to go on with the failed rows. */
+static void add_correction(GString *out, const Report *report)
+{
+    const char *end = report->form == RESPONSE_COMPRESSED ? ".gz" : "";
+    bool one = report->counts[RESULT_FAILED] == 1;
+    bool passwords = report->head->column_of[FIELD_PASSWORD] >= 0;
+    if (report->job->mode != MODE_APPLY)
+        add_paragraph(out,
+                      "Correct %s in your file, and send the whole file again. (The attached "
+                      "batchload.csv%s holds only %s.)",
+                      one ? "this row" : "these rows", end,
+                      one ? "the failed row" : "the failed rows");
+    else
+        add_paragraph(
+            out,
+            "The attached batchload.csv%s holds only the failed %s. Correct %s there%s and "
+            "send it as a new request.",
+            end, one ? "row" : "rows", one ? "it" : "them",
+            passwords ? ", fill in passwords again (they are never mailed back)," : "");
 }
 
 /* What to do with the attachments. */
 static void add_how_on(GString *out, const Report *report)
 {
     bool packed = report->form == RESPONSE_COMPRESSED, failed = report->counts[RESULT_FAILED] > 0;
-    const char *end = packed ? ".gz" : "";
-    if (failed && report->job->mode != MODE_APPLY)
-        g_string_append_printf(out,
-                               "Correct these rows in your file, and send the whole file again. "
-                               "(The attached\nbatchload.csv%s holds only the failed rows.)\n\n",
-                               end);
-    else if (failed)
-        g_string_append_printf(out,
-                               "The attached batchload.csv%s holds only the failed rows. Correct "
-                               "them there, fill in the\npasswords again (they are never mailed "
-                               "back), and send it as a new request.\n\n",
-                               end);
+    if (failed)
+        add_correction(out, report);
     if (packed)
-        g_string_append_printf(out,
-                               "The attachments are compressed, since this mail would be too large "
-                               "without that. Unpack\nresult.csv.gz%s before use (a double click "
-                               "does it on most computers)%s.\n\n",
-                               failed ? " and batchload.csv.gz" : "",
-                               failed ? ", and send batchload.csv unpacked" : "");
+        add_paragraph(out,
+                      "The attachments are compressed, since this mail would be too large without "
+                      "that. Unpack result.csv.gz%s before use (a double click does it on most "
+                      "computers)%s.",
+                      failed ? " and batchload.csv.gz" : "",
+                      failed ? ", and send batchload.csv unpacked" : "");
 }
 
 static void add_failures(GString *out, const Report *report)
 {
     unsigned failed = report->counts[RESULT_FAILED], more = failed - report->listed;
-    g_string_append_printf(out, "%u of %u rows failed:\n\n", failed, report->rows);
+    const char *rows = more == 1 ? "row is" : "rows are";
+    add_paragraph(out, "%u of %u %s failed:", failed, report->rows, rows_noun(report));
     g_string_append(out, report->failures->str);
     if (more && report->form == RESPONSE_TEXT)
-        g_string_append_printf(out,
-                               "%u more failed %s not told here, to keep this mail small. To see "
-                               "why, send the rows behind\nthe last one above again in smaller "
-                               "requests.\n\n",
-                               more, more == 1 ? "row is" : "rows are");
+        add_paragraph(out,
+                      "%u more failed %s not told here, to keep this mail small. To see why, send "
+                      "the rows behind the last one above again in smaller requests.",
+                      more, rows);
     else if (more)
-        g_string_append_printf(out, "%u more failed %s told in the attached result.csv%s.\n\n",
-                               more, more == 1 ? "row is" : "rows are",
-                               report->form == RESPONSE_COMPRESSED ? ".gz" : "");
+        add_paragraph(out, "%u more failed %s told in the attached result.csv%s.", more, rows,
+                      report->form == RESPONSE_COMPRESSED ? ".gz" : "");
 }
 
 static char *text_of_rows(const Report *report)
 {
     const Job *job = report->job;
-    GString *out = g_string_new(text_of_mode(job));
+    GString *out = g_string_new(NULL);
+    add_mode(out, job);
     if (report->counts[RESULT_FAILED])
         add_failures(out, report);
     else
-        g_string_append(out, job->mode == MODE_CHECK
-                                 ? "processed ok: every row can be carried out.\n\n"
-                                 : "processed ok\n\n");
+        add_paragraph(out, job->mode == MODE_CHECK ? "processed ok: every row can be carried out."
+                                                   : "processed ok");
     if (report->form == RESPONSE_TEXT)
         add_left_out(out, report);
     else
         add_how_on(out, report);
     if (report->note)
-        g_string_append_printf(out, "Please note: %s\n\n", report->note);
+        add_paragraph(out, "Please note: %s", report->note);
     add_counts(out, report);
     add_foot(out, report);
     return g_string_free(out, FALSE);
 }
 
 /* --- the header --- */
+
+/* Where not all that did not fail was done. */
+static const char *subject_end(const Job *job)
+{
+    if (job->mode == MODE_CHECK)
+        return " (checked only, nothing was changed)";
+    if (job->phase == PHASE_UNDONE)
+        return " (nothing was changed)";
+    if (job->phase == PHASE_UNDONE_LEFT)
+        return " (not all could be taken back)";
+    return "";
+}
 
 static char *make_subject(const Report *report)
 {
@@ -266,12 +316,12 @@ static char *make_subject(const Report *report)
     g_autofree char *start =
         *shown ? g_strdup_printf("Batchload %s", shown) : g_strdup("Batchload");
     unsigned failed = report->counts[RESULT_FAILED];
-    const char *end = report->job->mode == MODE_CHECK ? " (checked only, nothing was changed)" : "";
+    const char *end = subject_end(report->job);
     if (!report->head)
         return g_strdup_printf("%s: not processed", start);
     if (failed)
-        return g_strdup_printf("%s: processed, %u of %u rows failed%s", start, failed, report->rows,
-                               end);
+        return g_strdup_printf("%s: processed, %u of %u %s failed%s", start, failed, report->rows,
+                               rows_noun(report), end);
     return g_strdup_printf("%s: processed ok%s", start, end);
 }
 

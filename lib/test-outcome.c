@@ -84,6 +84,37 @@ static void test_printable(void)
     g_assert_true(g_str_has_suffix(outcome->value, "a\xe2\x80\xa6"));
 }
 
+/* --- lines --- */
+
+static void wraps(void)
+{
+    static const struct {
+        const char *label, *text, *lines;
+    } texts[] = {
+        {"", "", "\n"},
+        {"To do: ", "Nothing.", "To do: Nothing.\n"},
+        /* 74 characters stay, 75 do not; characters are counted, not bytes. */
+        {"", "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 \303\244123456 z",
+         "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 \303\244123456\nz\n"},
+        {"", "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 \303\2441234567 z",
+         "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 \303\2441234567\nz\n"},
+        {"", "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 \303\24412345678",
+         "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n\303\24412345678\n"},
+        {"  Reason: ", "0123456789 0123456789 0123456789 0123456789 0123456789 012345678 end",
+         "  Reason: 0123456789 0123456789 0123456789 0123456789 0123456789 012345678\n"
+         "          end\n"},
+        /* A long word has a line of its own, and the first one does not leave its label. */
+        {"A: ", "0123456789012345678901234567890123456789012345678901234567890123456789012345 b",
+         "A: 0123456789012345678901234567890123456789012345678901234567890123456789012345\n   b\n"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        text_wrap(out, texts[i].label, texts[i].text);
+        g_assert_cmpstr(out->str, ==, texts[i].lines);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -91,5 +122,6 @@ int main(int argc, char **argv)
     g_test_add_func("/outcome/variant", test_variant);
     g_test_add_func("/outcome/variant-refused", test_variant_refused);
     g_test_add_func("/outcome/printable", test_printable);
+    g_test_add_func("/text/wraps", wraps);
     return g_test_run();
 }

@@ -47,3 +47,24 @@ char *text_printable(const char *text, gssize length, gsize max)
     }
     return g_string_free(out, FALSE);
 }
+
+void text_wrap(GString *out, const char *label, const char *text)
+{
+    gsize indent = strlen(label), column = indent;
+
+    g_string_append(out, label);
+    while (*text != '\0') {
+        gsize size = strcspn(text, " "), width = (gsize)g_utf8_strlen(text, (gssize)size);
+        if (column > indent && column + 1 + width > TEXT_COLUMNS) {
+            g_string_append_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            g_string_append_c(out, ' ');
+            column++;
+        }
+        g_string_append_len(out, text, (gssize)size);
+        column += width;
+        text += size + strspn(text + size, " ");
+    }
+    g_string_append_c(out, '\n');
+}

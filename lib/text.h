@@ -9,4 +9,11 @@
  * between characters and ends in "…", which fits in max too. Any thread. Caller owns the result. */
 char *text_printable(const char *text, gssize length, gsize max);
 
+/* Most characters of a line of text_wrap, but for a word that is longer. */
+#define TEXT_COLUMNS 74
+
+/* Appends label and text to out as lines, broken at blanks; the lines after the first are indented
+ * as far as label is long. text is one line of valid UTF-8, label is ASCII. Any thread. */
+void text_wrap(GString *out, const char *label, const char *text);
+
 #endif

@@ -105,7 +105,7 @@ def headers(world):
               "Batchload r 1: processed ok"),
              (dict(rows=[forward(world, user()), bad, bad], reference="Gr\u00f6\u00dfe"),
               "Batchload Gr\u00f6\u00dfe: processed, 2 of 3 rows failed"),
-             (dict(rows=[bad]), "Batchload: processed, 1 of 1 rows failed"),
+             (dict(rows=[bad]), "Batchload: processed, 1 of 1 row failed"),
              (dict(rows=[forward(world, user())], mode="undo", reference="x"),
               "Batchload x: not processed"),
              (dict(rows=[forward(world, user())], parts=[]), "Batchload: not processed"))
@@ -480,7 +480,7 @@ def never_tried(world):
     finally:
         world.slapd.start()
     for raw in raws:
-        tap.contains(world.response(raw).text, "The mail has no password.")
+        tap.contains(world.response(raw).words, "The mail has no password.")
 
 
 # --- handing over ---

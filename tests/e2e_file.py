@@ -87,7 +87,7 @@ def bad_files(world):
     for name, response in answers.items():
         tap.contains(response.subject, ": not processed", name)
         tap.equal(response.files, {}, name + ": attachments")
-        text = " ".join(response.text.split())
+        text = response.words
         tap.contains(text, "nothing was changed", name)
         for words in BAD_FILES[name][1:]:
             tap.contains(text, words, name)

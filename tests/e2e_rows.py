@@ -539,7 +539,7 @@ def grants(world):
     rows = [row("ADD LIST g%d" % i) for i in range(5, 9)]
     response = world.ask(rows, sender=at("few"))
     tap.contains(response.subject, "not processed")
-    tap.contains(" ".join(response.text.split()), "more than 3 rows, the most that one request of yours")
+    tap.contains(response.words, "more than 3 rows, the most that one request of yours")
     tap.equal(world.entry(at("g5")), None, "entry")
     SENTENCES.add(response.text.split("\n\n")[1])
     check(world, [Case(each, "created") for each in rows[:3]], sender=at("few"))

@@ -163,8 +163,8 @@ class Batch:
     def _check_refused(self, case, _jobs):
         self._answer(case, ": not processed")
         for word in case.words:
-            tap.contains(case.response.text, word)
-        tap.contains(case.response.text, "nothing was changed")
+            tap.contains(case.response.words, word)
+        tap.contains(case.response.words, "nothing was changed")
         self._nothing(case)
 
     def _nothing(self, case):

@@ -55,13 +55,13 @@ def versions(world):
             for entry in found.values() for value in entry["mail"]}
 
 
-FAILURE = re.compile(r"^Line (\d+)(?:: (.*))?\n((?:  [A-Z][A-Za-z ]+:.*\n)+)", re.M)
+FAILURE = re.compile(r"^Line (\d+)(?:: (.*))?\n((?:  .*\n)+)", re.M)
 
 
 def failures(text):
     """{line: {"Field": …, "Value": …, "Reason": …, "To do": …}} of a response's text."""
     return {int(line): dict((part.strip() for part in each.split(":", 1))
-                            for each in details.splitlines())
+                            for each in re.sub(r"\n {10}", " ", details).splitlines())
             for line, _, details in FAILURE.findall(text)}
 
 

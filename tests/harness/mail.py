@@ -213,6 +213,11 @@ class Response:
         return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
 
     @property
+    def words(self):
+        """The text on one line, for sentences wherever they are broken."""
+        return " ".join(self.text.split())
+
+    @property
     def results(self):
         """RESULT of each row of result.csv, in order."""
         return [row["RESULT"] for row in self.rows()]
