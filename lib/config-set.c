@@ -433,6 +433,10 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     SPOOL("key_file", take_path, key_file, 0, 0, SYSCONFDIR "/batchload/spool.key"),
     SPOOL("jobs_max", take_count, jobs_max, 1, 10000000, "10000"),
     SPOOL("bytes_max", take_size, bytes_max, MIB, 1024 * GIB, "4G"),
+    SPOOL("client_jobs_max", take_count, client_jobs_max, 1, 10000000, "3000"),
+    SPOOL("client_bytes_max", take_size, client_bytes_max, MIB, 1024 * GIB, "1G"),
+    SPOOL("requester_jobs_max", take_count, requester_jobs_max, 1, 10000000, "2000"),
+    SPOOL("requester_bytes_max", take_size, requester_bytes_max, MIB, 1024 * GIB, "512M"),
     SPOOL("duplicate_days", take_count, duplicate_days, 1, 3650, "7"),
     SPOOL("keep_days", take_count, keep_days, 1, 3650, "30"),
 

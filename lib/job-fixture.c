@@ -240,7 +240,7 @@ char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *g
             body, "--b\r\nContent-Type: text/csv; name=batchload.csv\r\n\r\n%s\r\n", csv);
     g_string_append(body, "--b--\r\n");
     g_autoptr(GError) error = NULL;
-    g_autoptr(SpoolIntake) intake = spool_intake_new(fixture->spool, &error);
+    g_autoptr(SpoolIntake) intake = spool_intake_new(fixture->spool, &facts, &error);
     char *id = NULL;
     g_assert_no_error(error);
     g_assert_true(spool_intake_header(intake, head, strlen(head), &error));

@@ -213,9 +213,9 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
         return false;
     }
 
-    bool by_command = g_strcmp0(job->facts.client, SPOOL_CLIENT_COMMAND) == 0 ||
-                      g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0;
-    Answer proof = by_command ? ANSWER_YES : check_proof(worker, job, request->password, &problem);
+    Answer proof = spool_is_by_command(&job->facts)
+                       ? ANSWER_YES
+                       : check_proof(worker, job, request->password, &problem);
     if (proof == ANSWER_NO)
         return refuse(claim, reference, PROOF_REFUSED, config->refusal_pause, error);
     if (proof == ANSWER_UNKNOWN) {

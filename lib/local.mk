@@ -34,7 +34,8 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
-	lib/spool-intake.c lib/spool-work.c lib/spool-hand.c lib/command.c lib/command.h
+	lib/spool-intake.c lib/spool-room.c lib/spool-work.c lib/spool-hand.c \
+	lib/network.c lib/network.h lib/command.c lib/command.h
 EXTRA_DIST += tests/tsan-glib.c
 if TSAN
 lib_libbatchload_a_SOURCES += tests/tsan-glib.c
@@ -65,6 +66,9 @@ test_log_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-seal
 test_seal_SOURCES = lib/test-seal.c
 test_seal_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-network
+test_network_SOURCES = lib/test-network.c
+test_network_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-grant
 test_grant_SOURCES = lib/test-grant.c
 test_grant_LDADD = $(ENGINE_LIBS)
@@ -131,6 +135,9 @@ test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-spool-room
+test_spool_room_SOURCES = lib/test-spool-room.c lib/spool-fixture.c lib/spool-fixture.h
+test_spool_room_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-spool-queue
 test_spool_queue_SOURCES = lib/test-spool-queue.c
 test_spool_queue_LDADD = $(ENGINE_LIBS)

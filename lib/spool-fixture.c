@@ -78,7 +78,7 @@ Answer spool_fixture_mail(Spool *spool, const char *requester, const char *clien
         .date = (char *)"Fri, 20 Nov 2026 10:00:00 +0000",
     };
     *id = NULL;
-    g_autoptr(SpoolIntake) intake = spool_intake_new(spool, error);
+    g_autoptr(SpoolIntake) intake = spool_intake_new(spool, &facts, error);
     if (!intake || !spool_intake_header(intake, header, strlen(header), error) ||
         !spool_intake_body(intake, body, strlen(body), error))
         return ANSWER_UNKNOWN;

@@ -69,8 +69,7 @@ Answer spool_job_send_again(Spool *spool, const char *id, GError **error)
     if (!spool->type->save(spool->store, job, false, error))
         return ANSWER_UNKNOWN;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
-    spool->jobs++;
-    spool->bytes += job->bytes;
+    spool_room_add(spool, &job->facts, job->proven, job->bytes);
     spool_queue_add(spool->queue, g_steal_pointer(&job), NULL);
     spool_changed(spool);
     return ANSWER_YES;

@@ -16,7 +16,9 @@ struct SpoolIntake {
     char *id;
     int fd;
     GOutputStream *stream;
-    SealHash *body; /* NULL once finished */
+    SealHash *body;   /* NULL once finished */
+    JobFacts counted; /* whose room it takes */
+    bool counts;      /* it takes room that is to be given back */
     guint64 bytes;
     bool broken; /* a write failed: never commit */
     bool kept;   /* the file is a job's */
@@ -61,37 +63,45 @@ static bool make_file(SpoolIntake *intake, GError **error)
     return false;
 }
 
-/* Whether so many jobs and bytes more are allowed; the caller holds the lock. */
-static bool has_room(const Spool *spool, guint64 bytes, GError **error)
+static bool take_room(SpoolIntake *intake, const JobFacts *facts, GError **error)
 {
-    if (spool->jobs >= spool->jobs_max) {
-        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
-                    "%u jobs are queued, as many as are allowed", spool->jobs);
+    Spool *spool = intake->spool;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    if (!spool_room_take(spool, facts, error))
         return false;
-    }
-    if (spool->bytes >= spool->bytes_max || bytes > spool->bytes_max - spool->bytes) {
-        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
-                    "%" G_GUINT64_FORMAT " bytes of mail are queued, and no more are allowed",
-                    spool->bytes);
-        return false;
-    }
+    intake->counted = (JobFacts){.requester = g_strdup(facts->requester),
+                                 .client = g_strdup(facts->client),
+                                 .login = g_strdup(facts->login),
+                                 .proven = facts->proven};
+    intake->counts = true;
     return true;
 }
 
-static bool check_room(Spool *spool, guint64 bytes, GError **error)
+static bool grow_room(SpoolIntake *intake, guint64 bytes, GError **error)
 {
+    Spool *spool = intake->spool;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
-    return has_room(spool, bytes, error);
+    if (!spool_room_grow(spool, &intake->counted, bytes, error))
+        return false;
+    intake->bytes += bytes;
+    return true;
 }
 
-SpoolIntake *spool_intake_new(Spool *spool, GError **error)
+static void give_room_back(SpoolIntake *intake)
 {
-    if (!check_room(spool, 0, error))
-        return NULL;
+    Spool *spool = intake->spool;
+    if (!intake->counts)
+        return;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    spool_room_remove(spool, &intake->counted, intake->counted.proven, intake->bytes);
+}
+
+SpoolIntake *spool_intake_new(Spool *spool, const JobFacts *facts, GError **error)
+{
     g_autoptr(SpoolIntake) intake = g_new0(SpoolIntake, 1);
     intake->spool = spool;
     intake->fd = -1;
-    if (!make_file(intake, error))
+    if (!take_room(intake, facts, error) || !make_file(intake, error))
         return NULL;
     g_autofree char *label = spool_label(intake->id, "mail");
     g_autoptr(GOutputStream) file = g_unix_output_stream_new(intake->fd, FALSE);
@@ -112,8 +122,7 @@ bool spool_intake_header(SpoolIntake *intake, gconstpointer data, gsize size, GE
 {
     if (intake->broken)
         return store_error(intake, NULL, error);
-    intake->bytes += size;
-    if (!check_room(intake->spool, intake->bytes, error)) {
+    if (!grow_room(intake, size, error)) {
         intake->broken = true;
         return false;
     }
@@ -169,28 +178,20 @@ static Job *make_job(const SpoolIntake *intake, const JobFacts *facts)
     job->id = g_strdup(intake->id);
     job->received = g_get_real_time();
     job->bytes = intake->bytes;
+    job->proven = intake->counted.proven;
     job->facts.own_key = facts->own_key;
-    job->facts.requester = g_strdup(facts->requester);
+    job->facts.proven = intake->counted.proven;
+    job->facts.requester = g_strdup(intake->counted.requester);
     job->facts.batch_address = g_strdup(facts->batch_address);
     job->facts.grant = g_strdup(facts->grant);
-    job->facts.client = g_strdup(facts->client);
+    job->facts.client = g_strdup(intake->counted.client);
+    job->facts.login = g_strdup(intake->counted.login);
     job->facts.queue_id = g_strdup(facts->queue_id);
     job->facts.message_id = g_strdup(facts->message_id);
     job->facts.references = g_strdup(facts->references);
     job->facts.subject = g_strdup(facts->subject);
     job->facts.date = g_strdup(facts->date);
     return job;
-}
-
-/* The job counts before it is committed, so that two can't take one last place. */
-static bool reserve(Spool *spool, guint64 bytes, GError **error)
-{
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
-    if (!has_room(spool, bytes, error))
-        return false;
-    spool->jobs++;
-    spool->bytes += bytes;
-    return true;
 }
 
 Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id, GError **error)
@@ -202,22 +203,20 @@ Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id
         return ANSWER_UNKNOWN;
     }
     g_autofree char *key = make_key(intake, facts);
-    if (!seal_and_sync(intake, error) || !reserve(spool, intake->bytes, error))
+    if (!seal_and_sync(intake, error))
         return ANSWER_UNKNOWN;
     g_autoptr(Job) job = make_job(intake, facts);
     Answer answer = spool->type->add(spool->store, job, key, id, error);
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     if (answer == ANSWER_YES) {
         intake->kept = true;
+        intake->counts = false;
         *id = g_strdup(job->id);
         spool_queue_add(spool->queue, g_steal_pointer(&job), NULL);
         spool_changed(spool);
-    } else {
-        spool->jobs--;
-        spool->bytes -= intake->bytes;
+    } else if (answer == ANSWER_UNKNOWN) {
         /* Whoever waits learns that the spool may have failed. */
-        if (answer == ANSWER_UNKNOWN)
-            spool_changed(spool);
+        spool_changed(spool);
     }
     return answer;
 }
@@ -233,6 +232,8 @@ void spool_intake_free(SpoolIntake *intake)
     /* After a failed commit the row may be there all the same: the next start decides. */
     if (intake->id && !intake->kept)
         spool_drop(intake->spool, SPOOL_MAIL, intake->id);
+    give_room_back(intake);
+    job_facts_clear(&intake->counted);
     seal_hash_free(intake->body);
     g_free(intake->id);
     g_free(intake);

@@ -6,11 +6,11 @@
 #include "lib/spool-queue.h"
 #include "lib/spool-store.h"
 
-/* What the spool's sources share. lock guards queue, jobs, bytes, generation and seen; the store
- * has a mutex of its own and is never called with lock held. */
+/* What the spool's sources share. lock guards queue, jobs, bytes, loads, generation and seen; the
+ * store has a mutex of its own and is never called with lock held. */
 struct Spool {
-    unsigned jobs_max;
-    guint64 bytes_max;
+    unsigned jobs_max, client_jobs_max, requester_jobs_max;
+    guint64 bytes_max, client_bytes_max, requester_bytes_max;
     unsigned duplicate_days, keep_days;
     SealKey *key;      /* NULL: read only, as are files and queue */
     SpoolFiles *files; /* holds the lock on the folder */
@@ -20,8 +20,9 @@ struct Spool {
     GMutex lock;
     GCond changed;
     SpoolQueue *queue;
-    unsigned jobs;      /* unfinished, with those being committed */
+    unsigned jobs;      /* unfinished, with those that are coming in */
     guint64 bytes;      /* of them */
+    GHashTable *loads;  /* the same by whom they count against; lib/spool-room.c */
     guint64 generation; /* grows with each change that may make something claimable */
     GHashTable *seen;   /* GThread → generation of its last look, owned */
 };
@@ -45,6 +46,13 @@ void spool_fail(Spool *spool);
 void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
 /* Wakes the waiting; the caller holds the lock. */
 void spool_changed(Spool *spool);
+
+/* Room; the caller holds the lock. _take: for one job that comes in; _grow: for bytes more of it;
+ * false with SPOOL_ERROR_FULL. _add and _remove: of a job that is there, or is no more. */
+bool spool_room_take(Spool *spool, const JobFacts *facts, GError **error);
+bool spool_room_grow(Spool *spool, const JobFacts *facts, guint64 bytes, GError **error);
+void spool_room_add(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
+void spool_room_remove(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
 
 /* A job that keeps its domains from its first slice to its last. */
 bool spool_job_is_whole(const Job *job);

@@ -56,7 +56,7 @@ static const char *queue_of(const SpoolEntry *entry)
 
 SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
 {
-    const char *client = job->facts.client ? job->facts.client : "";
+    g_autofree char *client = spool_client_key(&job->facts);
     SpoolEntry *entry = g_new0(SpoolEntry, 1);
     entry->job = job;
     entry->slice = slice;

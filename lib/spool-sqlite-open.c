@@ -35,6 +35,16 @@ static const char *const upgrades[SPOOL_VERSION] = {
     "CREATE TABLE overlay_member(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
     " member TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(job, member, name)) WITHOUT ROWID;",
     "ALTER TABLE job ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;",
+    /* Of version 3 a job that was begun is proven, unless it was refused. */
+    "ALTER TABLE job ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job ADD COLUMN login TEXT;"
+    "UPDATE job SET proven=1 WHERE state>0 AND refusal IS NULL;"
+    "CREATE TABLE refusal(address TEXT NOT NULL, at INTEGER NOT NULL);"
+    "CREATE INDEX refusal_address ON refusal(address, at);"
+    "CREATE TABLE lockout(sender TEXT NOT NULL, client TEXT NOT NULL, failures INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, until INTEGER NOT NULL, locked_until INTEGER NOT NULL,"
+    " PRIMARY KEY(sender, client)) WITHOUT ROWID;"
+    "CREATE INDEX lockout_last ON lockout(last);",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

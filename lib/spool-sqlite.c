@@ -47,12 +47,12 @@ typedef enum {
 /* What can change of a job comes first, in the order of bind_changing(). */
 #define CHANGING                                                                                   \
     "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
-    "slices, slices_done, created, changed, deleted, unchanged, failed, mode, phase"
-#define CHANGING_COUNT 18
+    "slices, slices_done, created, changed, deleted, unchanged, failed, mode, phase, proven"
+#define CHANGING_COUNT 19
 #define FIXED                                                                                      \
     "id, requester, batch_address, sender_grant, own_key, client, queue_id, message_id, refs, "    \
-    "subject, sent, received, bytes"
-#define FIXED_COUNT 13
+    "subject, sent, received, bytes, login"
+#define FIXED_COUNT 14
 
 static const char *const sql_text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -63,11 +63,11 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_FIRST] = "SELECT id FROM job WHERE key=?1",
     [SQL_ADD] = "INSERT INTO job(" CHANGING ", " FIXED ", key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
-                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
     [SQL_SAVE] = "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
                  "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
                  "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17, "
-                 "phase=?18 WHERE id=?19",
+                 "phase=?18, proven=?19 WHERE id=?20",
     [SQL_HEAD_STORE] = "INSERT OR REPLACE INTO head(job, sealed) VALUES(?1, ?2)",
     [SQL_HEAD_LOAD] = "SELECT sealed FROM head WHERE job=?1",
     [SQL_SLICE_STORE] = "INSERT OR REPLACE INTO slice(job, number, offset, size, first_line, "
@@ -270,9 +270,10 @@ static void bind_changing(sqlite3_stmt *statement, const Job *job)
         sqlite3_bind_int64(statement, 12 + i, job->counts[i]);
     sqlite3_bind_int(statement, 12 + RESULT_COUNT, job->mode);
     sqlite3_bind_int(statement, 13 + RESULT_COUNT, job->phase);
+    sqlite3_bind_int(statement, 14 + RESULT_COUNT, job->proven);
 }
 
-G_STATIC_ASSERT(13 + RESULT_COUNT == CHANGING_COUNT);
+G_STATIC_ASSERT(14 + RESULT_COUNT == CHANGING_COUNT);
 
 static void bind_fixed(sqlite3_stmt *statement, const Job *job)
 {
@@ -291,6 +292,7 @@ static void bind_fixed(sqlite3_stmt *statement, const Job *job)
     bind_text(statement, ++at, facts->date);
     sqlite3_bind_int64(statement, ++at, job->received);
     sqlite3_bind_int64(statement, ++at, (sqlite3_int64)job->bytes);
+    bind_text(statement, ++at, facts->login);
 }
 
 static char *column_text(sqlite3_stmt *statement, int at)
@@ -320,6 +322,7 @@ static Job *column_job(sqlite3_stmt *statement)
     job->mode = mode >= 0 && mode < MODE_COUNT ? (Mode)mode : MODE_APPLY;
     int phase = sqlite3_column_int(statement, 12 + RESULT_COUNT);
     job->phase = phase >= 0 && phase < PHASE_COUNT ? (JobPhase)phase : PHASE_UNDONE_LEFT;
+    job->proven = sqlite3_column_int(statement, 13 + RESULT_COUNT);
     int at = CHANGING_COUNT;
     job->id = column_text(statement, at++);
     facts->requester = column_text(statement, at++);
@@ -334,6 +337,8 @@ static Job *column_job(sqlite3_stmt *statement)
     facts->date = column_text(statement, at++);
     job->received = sqlite3_column_int64(statement, at++);
     job->bytes = (guint64)sqlite3_column_int64(statement, at++);
+    facts->login = column_text(statement, at++);
+    facts->proven = job->proven;
     return job;
 }
 

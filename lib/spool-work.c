@@ -159,10 +159,12 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     Spool *spool = claim->spool;
     Job *job = claim->entry->job;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
-    if (job->state < JOB_DONE && next->state >= JOB_DONE) {
-        spool->jobs--;
-        spool->bytes -= job->bytes;
+    if (job->state < JOB_DONE) {
+        spool_room_remove(spool, &job->facts, job->proven, job->bytes);
+        if (next->state < JOB_DONE)
+            spool_room_add(spool, &job->facts, next->proven, job->bytes);
     }
+    job->proven = next->proven;
     replace_text(&job->reference, next->reference);
     replace_text(&job->waiting, next->waiting);
     replace_text(&job->refusal, next->refusal);
@@ -380,6 +382,7 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     Job next = job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
     next.reference = (char *)reference;
     next.mode = mode;
+    next.proven = true;
     next.slices = slices;
     next.rows = rows ? (unsigned)rows->rows : 0;
     g_autoptr(GVariant) names =

@@ -37,6 +37,7 @@ void job_facts_clear(JobFacts *facts)
     g_free(facts->batch_address);
     g_free(facts->grant);
     g_free(facts->client);
+    g_free(facts->login);
     g_free(facts->queue_id);
     g_free(facts->message_id);
     g_free(facts->references);
@@ -172,6 +173,7 @@ static Job *job_copy(const Job *job)
     copy->facts.batch_address = g_strdup(facts->batch_address);
     copy->facts.grant = g_strdup(facts->grant);
     copy->facts.client = g_strdup(facts->client);
+    copy->facts.login = g_strdup(facts->login);
     copy->facts.queue_id = g_strdup(facts->queue_id);
     copy->facts.message_id = g_strdup(facts->message_id);
     copy->facts.references = g_strdup(facts->references);
@@ -222,8 +224,7 @@ static bool load_queue(Spool *spool, GPtrArray *jobs, GError **error)
             spool_slice_free(slice);
             return false;
         }
-        spool->jobs++;
-        spool->bytes += (*job)->bytes;
+        spool_room_add(spool, &(*job)->facts, (*job)->proven, (*job)->bytes);
         spool_queue_add(spool->queue, g_steal_pointer(job), slice)->unsettled = unsettled;
     }
     return true;
@@ -252,6 +253,7 @@ static Spool *spool_new(void)
     g_mutex_init(&spool->lock);
     g_cond_init(&spool->changed);
     spool->seen = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    spool->loads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return spool;
 }
 
@@ -260,6 +262,10 @@ Spool *spool_open(const SpoolSettings *settings, GError **error)
     g_autoptr(Spool) spool = spool_new();
     spool->jobs_max = settings->jobs_max;
     spool->bytes_max = settings->bytes_max;
+    spool->client_jobs_max = settings->client_jobs_max;
+    spool->client_bytes_max = settings->client_bytes_max;
+    spool->requester_jobs_max = settings->requester_jobs_max;
+    spool->requester_bytes_max = settings->requester_bytes_max;
     spool->duplicate_days = settings->duplicate_days;
     spool->keep_days = MAX(settings->keep_days, settings->duplicate_days);
     spool->queue = spool_queue_new();
@@ -296,6 +302,7 @@ void spool_close(Spool *spool)
     /* Last: it gives the lock away. */
     spool_files_close(spool->files);
     g_hash_table_unref(spool->seen);
+    g_hash_table_unref(spool->loads);
     g_cond_clear(&spool->changed);
     g_mutex_clear(&spool->lock);
     g_free(spool);

@@ -44,13 +44,17 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 3
+#define SPOOL_VERSION 4
 
 typedef struct {
     char *directory;
     char *key_file;
     unsigned jobs_max; /* queued jobs in all */
     guint64 bytes_max; /* bytes of queued mail in all */
+    /* The same of one client while their proof is unchecked, and of one requester once it is (and
+     * of one requester's name at one client before); 0: no limit of their own. */
+    unsigned client_jobs_max, requester_jobs_max;
+    guint64 client_bytes_max, requester_bytes_max;
     unsigned duplicate_days;
     unsigned keep_days; /* records of finished jobs; at least duplicate_days */
 } SpoolSettings;
@@ -81,6 +85,8 @@ typedef struct {
     char *grant;         /* right-hand side of the sender table at acceptance */
     bool own_key;        /* found by the full address, not by the domain */
     char *client;        /* client address, "local" for sendmail(1), or SPOOL_CLIENT_… */
+    char *login;         /* who logged in to send it, or NULL */
+    bool proven;         /* nothing that the grant asks for is left to be checked */
     char *queue_id;
     char *message_id; /* with <>, at most 998 bytes */
     char *references; /* at most 2,000 bytes */
@@ -89,12 +95,19 @@ typedef struct {
 } JobFacts;
 void job_facts_clear(JobFacts *facts);
 
+/* Who counts as one client: "login:NAME" where somebody logged in, else the network of the client's
+ * address (lib/network.h), "local", or SPOOL_CLIENT_…. Owned by the caller. */
+char *spool_client_key(const JobFacts *facts);
+/* Whether a request was handed in by the command line. */
+bool spool_is_by_command(const JobFacts *facts);
+
 typedef struct {
     char *id; /* "20261120-K7M2QP": date and 6 random characters of base 32 */
     JobState state;
     JobFacts facts;
     char *reference;   /* known from WORKING or a refusal on */
     Mode mode;         /* likewise */
+    bool proven;       /* the proof held: it counts against its requester, not its client */
     JobPhase phase;    /* of MODE_ATOMIC */
     gint64 received;   /* times are microseconds since 1970 (g_get_real_time) */
     gint64 started;    /* 0: not yet */
@@ -128,12 +141,14 @@ bool spool_failed(Spool *spool);
 
 typedef struct SpoolIntake SpoolIntake;
 
-/* Begins a mail. NULL with SPOOL_ERROR_STORE or SPOOL_ERROR_FULL. */
-SpoolIntake *spool_intake_new(Spool *spool, GError **error);
+/* Begins a mail. Of facts requester, client, login and proven say whose room it takes. NULL with
+ * SPOOL_ERROR_STORE or SPOOL_ERROR_FULL (which the next calls may end with, too). */
+SpoolIntake *spool_intake_new(Spool *spool, const JobFacts *facts, GError **error);
 /* Headers and the blank line; then the body, whose bytes go into the job's key. */
 bool spool_intake_header(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
 bool spool_intake_body(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
-/* The promise: sealed, synced, committed. ANSWER_YES: a new job; ANSWER_NO: this mail is a job
+/* The promise: sealed, synced, committed. facts are complete now, what was told before is the same.
+ * ANSWER_YES: a new job; ANSWER_NO: this mail is a job
  * already (the key: keyed hash of requester, Message-ID or else Date, Subject, body); *id, owned
  * by the caller, names it in both cases. ANSWER_UNKNOWN: not stored, say 4xx. */
 Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id, GError **error);

@@ -493,7 +493,8 @@ static void test_abandoned(void)
 {
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
     g_autoptr(GError) error = NULL;
-    SpoolIntake *intake = spool_intake_new(fixture->spool, &error);
+    const JobFacts facts = {.requester = (char *)"a@x.example", .client = (char *)"c"};
+    SpoolIntake *intake = spool_intake_new(fixture->spool, &facts, &error);
     g_assert_true(spool_intake_header(intake, "Subject: x\r\n", 12, &error));
     spool_intake_free(intake);
     g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 0);

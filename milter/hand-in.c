@@ -95,23 +95,6 @@ static bool write_mail(SpoolIntake *intake, const Config *config, const Address 
            write_file(intake, size, read, data, error) && write_text(intake, end, error);
 }
 
-/* Each is a request of its own, also with the same file. */
-static Answer commit(SpoolIntake *intake, const Config *config, const Address *sender,
-                     const Grant *grant, bool own_key, bool check, char **id, GError **error)
-{
-    g_autofree char *unique = g_uuid_string_random();
-    const JobFacts facts = {
-        .requester = sender->full,
-        .batch_address = config->batch_addresses[0],
-        .grant = grant->source,
-        .own_key = own_key,
-        .client = (char *)(check ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND),
-        .subject = (char *)"PROCESS",
-        .date = unique,
-    };
-    return spool_intake_commit(intake, &facts, id, error);
-}
-
 static Answer no(char **text, char *why)
 {
     *text = why;
@@ -134,9 +117,19 @@ Answer hand_in(const World *world, const char *address, bool check, const char *
     if (found == ANSWER_NO || grant->verdict != GRANT_ALLOW)
         return no(text, g_strdup_printf("the sender table does not allow %s to send requests",
                                         sender->full));
-    g_autoptr(SpoolIntake) intake = spool_intake_new(world_spool(world), error);
+    g_autofree char *unique = g_uuid_string_random(); /* each is a request of its own */
+    const JobFacts facts = {
+        .requester = sender->full,
+        .batch_address = config->batch_addresses[0],
+        .grant = grant->source,
+        .own_key = own_key,
+        .client = (char *)(check ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND),
+        .subject = (char *)"PROCESS",
+        .date = unique,
+    };
+    g_autoptr(SpoolIntake) intake = spool_intake_new(world_spool(world), &facts, error);
     if (intake == NULL ||
         !write_mail(intake, config, sender, check, reference, size, read, data, error))
         return ANSWER_UNKNOWN;
-    return commit(intake, config, sender, grant, own_key, check, text, error);
+    return spool_intake_commit(intake, &facts, text, error);
 }

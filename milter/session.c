@@ -378,12 +378,34 @@ static gsize room_for(const Mail *mail, gsize size)
     return mail->stored >= max ? 0 : (gsize)MIN((guint64)size, max - mail->stored);
 }
 
-static void store_head(Mail *mail)
+/* What the spool is told of the mail; cleared by the caller. */
+static JobFacts facts_of(const Session *session)
 {
+    const Mail *mail = &session->mail;
+    const Headers *headers = &mail->headers;
+    return (JobFacts){
+        .requester = g_strdup(mail->from->full),
+        .batch_address = g_strdup(mail->batch_address),
+        .grant = g_strdup(mail->grant->source),
+        .own_key = mail->own_key,
+        .client = g_strdup(session->client != NULL ? session->client : "local"),
+        .login = g_strdup(mail->login),
+        .queue_id = g_strdup(mail->queue_id),
+        .message_id = g_strdup(headers->message_id),
+        .references = g_strdup(headers->references),
+        .subject = header_subject(headers->subject),
+        .date = g_strdup(headers->date),
+    };
+}
+
+static void store_head(Session *session)
+{
+    Mail *mail = &session->mail;
+    g_auto(JobFacts) facts = facts_of(session);
     g_autoptr(GError) error = NULL;
     g_string_append(mail->head, "\r\n");
     gsize size = room_for(mail, mail->head->len);
-    mail->intake = spool_intake_new(mail->world.spool, &error);
+    mail->intake = spool_intake_new(mail->world.spool, &facts, &error);
     if (mail->intake == NULL || !spool_intake_header(mail->intake, mail->head->str, size, &error)) {
         store_failed(mail, error);
         return;
@@ -401,7 +423,7 @@ SessionVerdict session_end_of_header(Session *session)
         decide(mail, RULING_IGNORE, "the envelope sender is empty");
     else if (decide_from(mail) && decide_automatic(mail) && decide_grant(mail) &&
              decide_allowed(mail) && decide_subject(mail))
-        store_head(mail);
+        store_head(session);
     g_string_truncate(mail->head, 0);
     return SESSION_CONTINUE;
 }
@@ -425,19 +447,7 @@ SessionVerdict session_body(Session *session, gconstpointer data, gsize size)
 static char *commit(Session *session)
 {
     Mail *mail = &session->mail;
-    const Headers *headers = &mail->headers;
-    g_auto(JobFacts) facts = {
-        .requester = g_strdup(mail->from->full),
-        .batch_address = g_strdup(mail->batch_address),
-        .grant = g_strdup(mail->grant->source),
-        .own_key = mail->own_key,
-        .client = g_strdup(session->client != NULL ? session->client : "local"),
-        .queue_id = g_strdup(mail->queue_id),
-        .message_id = g_strdup(headers->message_id),
-        .references = g_strdup(headers->references),
-        .subject = header_subject(headers->subject),
-        .date = g_strdup(headers->date),
-    };
+    g_auto(JobFacts) facts = facts_of(session);
     g_autoptr(GError) error = NULL;
     char *id = NULL;
     switch (spool_intake_commit(mail->intake, &facts, &id, &error)) {

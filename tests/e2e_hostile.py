@@ -3,15 +3,14 @@
 good request behind it and is still the same process."""
 
 import base64
-import contextlib
 import os
 import re
-import smtplib
 import time
 
 import tap
 from harness import (MemoryPeak, World, attachment, message_id, message_id_of, multipart,
                      run, text_part, write)
+from harness.flood import burst, held
 from rows import DOMAIN, at, failures, row
 
 EVIL = "evil"  # local part of what must never come to be
@@ -410,30 +409,6 @@ def stopped(world):
 def jobs(world):
     """Unfinished jobs, as the command tells."""
     return run([world.tree.command, "-c", world.milter.conf, "queue", "-j"]).stdout.splitlines()
-
-
-def burst(world, mails, sender, client):
-    """Many mails by one connection from this address of loopback."""
-    with smtplib.SMTP("127.0.0.1", world.postfix.port, "client.example", 60,
-                      (client, 0)) as connection:
-        for raw in mails:
-            connection.sendmail(sender, [world.batch_address], raw)
-    return [message_id_of(raw) for raw in mails]
-
-
-@contextlib.contextmanager
-def held(world):
-    """Mails are taken, but none is opened while this lasts: the parser stands still."""
-    hold, parser = world.nursery.path("milter", "hold"), world.nursery.path("milter", "parser")
-    write(hold, "")
-    write(parser, "#!/bin/sh\nwhile [ -e %s ]; do sleep 0.02; done\nexec %s \"$@\"\n" % (
-        hold, world.tree.parser), 0o755)
-    world.milter.configure({"parser": parser})
-    world.milter.restart()
-    try:
-        yield
-    finally:
-        os.unlink(hold)
 
 
 def finished(world):

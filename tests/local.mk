@@ -14,7 +14,7 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/demo.py \
-	tests/harness/big.py
+	tests/harness/big.py tests/harness/flood.py
 
 EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
@@ -22,7 +22,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
-dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py
+dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py

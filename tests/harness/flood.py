@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Many mails at once, from any address of loopback."""
+
+import contextlib
+import os
+import smtplib
+
+from .process import HarnessError, write
+from .world import message_id_of
+
+
+def hand_over(world, mails, sender, client, login=None):
+    """Many mails by one connection from this address of loopback; the code of each one's end."""
+    codes = []
+    with smtplib.SMTP("127.0.0.1", world.postfix.port, "client.example", 60,
+                      (client, 0)) as connection:
+        connection.ehlo()
+        if login:
+            connection.login(*login)
+        for raw in mails:
+            connection.mail(sender)
+            connection.rcpt(world.batch_address)
+            try:
+                codes.append(connection.data(raw)[0])
+            except smtplib.SMTPDataError as error:
+                codes.append(error.smtp_code)
+    return codes
+
+
+def burst(world, mails, sender, client):
+    """hand_over() of mails that are all taken; their Message-IDs."""
+    codes = hand_over(world, mails, sender, client)
+    if set(codes) - {250}:
+        raise HarnessError("mails were not taken: %r" % codes)
+    return [message_id_of(raw) for raw in mails]
+
+
+@contextlib.contextmanager
+def held(world, settings=None):
+    """Mails are taken, but none is opened while this lasts: the parser stands still."""
+    hold, parser = world.nursery.path("milter", "hold"), world.nursery.path("milter", "parser")
+    write(hold, "")
+    write(parser, "#!/bin/sh\nwhile [ -e %s ]; do sleep 0.02; done\nexec %s \"$@\"\n" % (
+        hold, world.tree.parser), 0o755)
+    world.milter.configure({**(settings or {}), "parser": parser})
+    world.milter.restart()
+    try:
+        yield
+    finally:
+        os.unlink(hold)
