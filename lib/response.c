@@ -147,10 +147,14 @@ static bool gather(Report *report, const ResponseSource *source, ResponseFailure
 
 static void add_duration(GString *out, gint64 microseconds)
 {
-    gint64 tenths = MAX(microseconds, 0) / (G_USEC_PER_SEC / 10), seconds = tenths / 10;
-    if (seconds < 60)
-        g_string_append_printf(out, "Time taken: %d.%d seconds\n", (int)seconds,
-                               (int)(tenths % 10));
+    gint64 hundredths = MAX(microseconds, 0) / (G_USEC_PER_SEC / 100), seconds = hundredths / 100;
+    if (hundredths == 0)
+        g_string_append(out, "Time taken: less than 0.01 seconds\n");
+    else if (seconds < 10)
+        g_string_append_printf(out, "Time taken: %d.%02d seconds\n", (int)seconds,
+                               (int)(hundredths % 100));
+    else if (seconds < 60)
+        g_string_append_printf(out, "Time taken: %d seconds\n", (int)seconds);
     else
         g_string_append_printf(out, "Time taken: %" G_GINT64_FORMAT " min %" G_GINT64_FORMAT " s\n",
                                seconds / 60, seconds % 60);

@@ -455,6 +455,33 @@ static void test_too_large(void)
     fixture_close(&fixture);
 }
 
+/* R4.5: as exact as it is of use. */
+static void test_durations(void)
+{
+    static const struct {
+        gint64 microseconds;
+        const char *words;
+    } rows[] = {
+        {-5, "less than 0.01 seconds"},
+        {9999, "less than 0.01 seconds"},
+        {10000, "0.01 seconds"},
+        {420000, "0.42 seconds"},
+        {9999999, "9.99 seconds"},
+        {10000000, "10 seconds"},
+        {59999999, "59 seconds"},
+        {60000000, "1 min 0 s"},
+        {G_GINT64_CONSTANT(3661000000), "61 min 1 s"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Job job = make_job("time", "No.");
+        job.received = NOW - rows[i].microseconds;
+        g_autofree char *mail = write_response(&job, NULL, NULL);
+        g_autofree char *line = g_strdup_printf("\r\nTime taken: %s\r\n", rows[i].words);
+        g_test_message("%s", rows[i].words);
+        g_assert_nonnull(strstr(mail, line));
+    }
+}
+
 /* R4.7: what is mailed back can be sent again. */
 static void test_again(void)
 {
@@ -576,6 +603,7 @@ int main(int argc, char **argv)
     g_test_add_func("/response/501 rows (R4.4)", test_many);
     g_test_add_func("/response/forms (R4.9)", test_forms);
     g_test_add_func("/response/too large (R4.9)", test_too_large);
+    g_test_add_func("/response/time taken (R4.5)", test_durations);
     g_test_add_func("/response/sent again (R4.7)", test_again);
     g_test_add_func("/response/references (R4.2)", test_references);
     g_test_add_func("/response/failures", test_failures);
