@@ -80,12 +80,13 @@ const char *profile_mark_attribute(const Profile *profile); /* owned by the prof
 char *profile_assertion(const Profile *profile, const char *uuid, const char *version,
                         const char *mark);
 
-/* Attribute a directory's complaint names → the column's name to tell the administrator, or NULL;
- * static. */
 /* How many digits each white page has at least, index Field - FIELD_WHITE_FIRST, 0 where any will
  * do; owned by the profile. */
 #define PROFILE_DIGITS_MAX 40
 const unsigned *profile_digits(const Profile *profile);
+
+/* Attribute a directory's complaint names → the column's name to tell the administrator, or NULL;
+ * static. */
 const char *profile_field_of_attribute(const Profile *profile, const char *attribute);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)

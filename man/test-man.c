@@ -2,6 +2,7 @@
 #include "lib/config-set.h"
 #include "lib/field.h"
 #include "lib/operation.h"
+#include "lib/profile.h"
 
 #include <string.h>
 
@@ -242,6 +243,43 @@ static void test_json(void)
     g_assert_cmpuint(count, >, 10);
 }
 
+/* Every option and section of the shipped profile, and nothing else; the range of digits is the
+ * program's. */
+static void test_profile(void)
+{
+    g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload.conf.5");
+    g_autofree char *profile = read_file(G_TEST_DIST, "policy/profiles", "default.conf");
+    g_autofree char *range = g_strdup_printf("at least, 0 to %d, ", PROFILE_DIGITS_MAX);
+    g_autoptr(GRegex) option = g_regex_new("(?m)^([a-z_]+) (?:=|\\{)", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const char *section = strstr(page, ".Sh THE PROFILE");
+
+    g_assert_nonnull(section);
+    g_autofree char *words = g_strndup(section, (gsize)(strstr(section, ".El") - section));
+    g_assert_nonnull(strstr(words, range));
+    for (g_regex_match(option, profile, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        char *name = g_match_info_fetch(match, 1);
+        g_autofree char *pattern = g_strdup_printf("(?m)^\\.It Cm ([a-z_]+ , )*%s\\b", name);
+        if (!g_regex_match_simple(pattern, words, 0, 0))
+            g_test_message("%s is missing", name);
+        g_assert_true(g_regex_match_simple(pattern, words, 0, 0));
+        g_hash_table_add(known, name);
+    }
+    g_auto(GStrv) lines = g_strsplit(words, "\n", -1);
+    unsigned count = 0;
+    for (char **line = lines; *line != NULL; line++) {
+        if (!g_str_has_prefix(*line, ".It Cm "))
+            continue;
+        g_auto(GStrv) names = g_strsplit(*line + strlen(".It Cm "), " , ", -1);
+        for (char **name = names; *name != NULL; name++, count++)
+            if (!g_hash_table_contains(known, *name))
+                g_error("%s is no option of a profile", *name);
+    }
+    g_assert_cmpuint(count, ==, g_hash_table_size(known));
+}
+
 /* --- batchload-csv(5) --- */
 
 /* The attribute of a white-page field in the shipped profile, owned by the caller. */
@@ -390,6 +428,7 @@ int main(int argc, char **argv)
     g_test_add_func("/man/settings/page-ranges", test_page_ranges);
     g_test_add_func("/man/settings/sample", test_sample);
     g_test_add_func("/man/json", test_json);
+    g_test_add_func("/man/R3.53/profile", test_profile);
     g_test_add_func("/man/csv/complete", test_csv);
     g_test_add_func("/man/csv/known", test_csv_known);
     g_test_add_func("/man/rules/unique", test_rules);
