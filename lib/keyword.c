@@ -68,21 +68,29 @@ bool keywords_add(Keywords *keywords, const char *name, const char *value)
     return true;
 }
 
-/* One line; false when it ends the keywords. */
-static bool add_line(Keywords *keywords, const char *line, gsize length)
+/* The keyword that a line (without outer blanks) begins with, and where its value does. */
+static bool split(const char *line, gsize length, Keyword *keyword, const char **value)
 {
-    line = trim(line, &length);
-    if (length == 0)
-        return true;
     const char *colon = memchr(line, ':', length);
     if (colon == NULL)
         return false;
     gsize name_length = (gsize)(colon - line);
     const char *name = trim(line, &name_length);
+    *value = colon + 1;
+    return find(name, name_length, keyword);
+}
+
+/* One line; false when it ends the keywords. */
+static bool add_line(Keywords *keywords, const char *line, gsize length)
+{
     Keyword keyword;
-    if (!find(name, name_length, &keyword))
+    const char *value;
+    line = trim(line, &length);
+    if (length == 0)
+        return true;
+    if (!split(line, length, &keyword, &value))
         return false;
-    take(keywords, keyword, colon + 1, length - (gsize)(colon + 1 - line));
+    take(keywords, keyword, value, length - (gsize)(value - line));
     return true;
 }
 
@@ -97,6 +105,38 @@ void keywords_add_text(Keywords *keywords, const char *text)
     }
 }
 
+/* Whether a text goes on here with a line of its own: a blank one, or a keyword. */
+static bool is_own_line(const char *line)
+{
+    gsize length = strcspn(line, "\r\n");
+    Keyword keyword;
+    const char *value;
+    line = trim(line, &length);
+    return length == 0 || split(line, length, &keyword, &value);
+}
+
+Secret *keyword_text_of_flowed(const char *text, bool delsp)
+{
+    /* Never longer than the text. */
+    GString *out = g_string_sized_new(strlen(text) + 1);
+    while (*text != '\0') {
+        gsize length = strcspn(text, "\r\n");
+        const char *line = text;
+        text += length;
+        text += *text == '\r' && text[1] == '\n' ? 2 : *text != '\0';
+        bool flows = length > 0 && line[length - 1] == ' ' && !is_own_line(text);
+        if (*line == ' ' && length > 1) {
+            /* Stuffed, so that it looks like nothing else. */
+            line++;
+            length--;
+        }
+        g_string_append_len(out, line, (gssize)(flows && delsp ? length - 1 : length));
+        if (!flows)
+            g_string_append_c(out, '\n');
+    }
+    return g_string_free(out, FALSE);
+}
+
 void keywords_clear(Keywords *keywords)
 {
     for (unsigned i = 0; i < KEYWORD_COUNT; i++)
@@ -106,18 +146,56 @@ void keywords_clear(Keywords *keywords)
 
 /* --- HTML --- */
 
-static const char *const block_tags[] = {"br", "p",   "div", "tr",   "li", "table",
-                                         "ul", "ol",  "h1",  "h2",   "h3", "blockquote",
-                                         "td", "pre", "hr",  "body", NULL};
+static const char *const block_tags[] = {"br", "p",    "div", "tr", "li",         "table", "ul",
+                                         "ol", "h1",   "h2",  "h3", "blockquote", "h4",    "pre",
+                                         "hr", "body", "dt",  "dd", NULL};
+static const char *const row_tags[] = {"table", "tr", NULL};
+static const char *const cell_tags[] = {"td", "th", NULL};
 static const char *const hidden_tags[] = {"script", "style", "head", "title", NULL};
 
 static const struct {
     const char *name;
     gunichar c;
 } entities[] = {
-    {"amp;", '&'},   {"lt;", '<'},    {"gt;", '>'},      {"quot;", '"'},
-    {"apos;", '\''}, {"nbsp;", 0xa0}, {"euro;", 0x20ac},
+    {"amp", '&'},       {"lt", '<'},        {"gt", '>'},        {"quot", '"'},
+    {"apos", '\''},     {"OElig", 0x152},   {"oelig", 0x153},   {"Scaron", 0x160},
+    {"scaron", 0x161},  {"Yuml", 0x178},    {"fnof", 0x192},    {"circ", 0x2c6},
+    {"tilde", 0x2dc},   {"ensp", 0x2002},   {"emsp", 0x2003},   {"thinsp", 0x2009},
+    {"zwnj", 0x200c},   {"zwj", 0x200d},    {"ndash", 0x2013},  {"mdash", 0x2014},
+    {"lsquo", 0x2018},  {"rsquo", 0x2019},  {"sbquo", 0x201a},  {"ldquo", 0x201c},
+    {"rdquo", 0x201d},  {"bdquo", 0x201e},  {"dagger", 0x2020}, {"bull", 0x2022},
+    {"hellip", 0x2026}, {"permil", 0x2030}, {"lsaquo", 0x2039}, {"rsaquo", 0x203a},
+    {"euro", 0x20ac},   {"trade", 0x2122},
 };
+
+/* From U+00A0 on: what mail programs write umlauts as. */
+static const char *const latin1[] = {
+    "nbsp",   "iexcl",  "cent",   "pound",  "curren", "yen",    "brvbar", "sect",   "uml",
+    "copy",   "ordf",   "laquo",  "not",    "shy",    "reg",    "macr",   "deg",    "plusmn",
+    "sup2",   "sup3",   "acute",  "micro",  "para",   "middot", "cedil",  "sup1",   "ordm",
+    "raquo",  "frac14", "frac12", "frac34", "iquest", "Agrave", "Aacute", "Acirc",  "Atilde",
+    "Auml",   "Aring",  "AElig",  "Ccedil", "Egrave", "Eacute", "Ecirc",  "Euml",   "Igrave",
+    "Iacute", "Icirc",  "Iuml",   "ETH",    "Ntilde", "Ograve", "Oacute", "Ocirc",  "Otilde",
+    "Ouml",   "times",  "Oslash", "Ugrave", "Uacute", "Ucirc",  "Uuml",   "Yacute", "THORN",
+    "szlig",  "agrave", "aacute", "acirc",  "atilde", "auml",   "aring",  "aelig",  "ccedil",
+    "egrave", "eacute", "ecirc",  "euml",   "igrave", "iacute", "icirc",  "iuml",   "eth",
+    "ntilde", "ograve", "oacute", "ocirc",  "otilde", "ouml",   "divide", "oslash", "ugrave",
+    "uacute", "ucirc",  "uuml",   "yacute", "thorn",  "yuml"};
+
+/* The character of a name, or 0. */
+static gunichar named(const char *name, gsize length)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(entities); i++)
+        if (strlen(entities[i].name) == length && memcmp(entities[i].name, name, length) == 0)
+            return entities[i].c;
+    for (gsize i = 0; i < G_N_ELEMENTS(latin1); i++)
+        if (strlen(latin1[i]) == length && memcmp(latin1[i], name, length) == 0)
+            return (gunichar)(0xa0 + i);
+    return 0;
+}
+
+/* Longest name of an entity. */
+#define ENTITY_MAX 8
 
 /* Length of an entity's text after the '&', or 0 where it is none. */
 static gsize entity(const char *at, gunichar *c)
@@ -134,12 +212,11 @@ static gsize entity(const char *at, gunichar *c)
         *c = (gunichar)number;
         return (gsize)(end + 1 - at);
     }
-    for (gsize i = 0; i < G_N_ELEMENTS(entities); i++)
-        if (g_str_has_prefix(at, entities[i].name)) {
-            *c = entities[i].c;
-            return strlen(entities[i].name);
-        }
-    return 0;
+    gsize length = 0;
+    while (length < ENTITY_MAX && g_ascii_isalnum(at[length]))
+        length++;
+    *c = at[length] == ';' ? named(at, length) : 0;
+    return *c != 0 ? length + 1 : 0;
 }
 
 static bool tag_is(const char *name, gsize length, const char *const *tags)
@@ -159,8 +236,48 @@ static const char *skip_hidden(const char *at, const char *name, gsize length)
     return at;
 }
 
+typedef struct {
+    GString *out;
+    gsize row;  /* where the present row of a table begins */
+    bool fresh; /* nothing but blanks came since a cell began: its blocks begin no line */
+} Html;
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* A cell begins or ends: what programs put around its text begins no line either. */
+static void add_cell(Html *html)
+{
+    GString *out = html->out;
+    while (out->len > html->row && is_space(out->str[out->len - 1]))
+        g_string_truncate(out, out->len - 1);
+    g_string_append_c(out, '\t');
+    html->fresh = true;
+}
+
+static void add_tag(Html *html, const char *name, gsize length)
+{
+    if (tag_is(name, length, cell_tags)) {
+        add_cell(html);
+    } else if (tag_is(name, length, row_tags)) {
+        g_string_append_c(html->out, '\n');
+        html->row = html->out->len;
+        html->fresh = false;
+    } else if (tag_is(name, length, block_tags) && !html->fresh) {
+        g_string_append_c(html->out, '\n');
+    }
+}
+
+static void add_char(Html *html, gunichar c)
+{
+    html->fresh = html->fresh && c < 0x80 && is_space((char)c);
+    g_string_append_unichar(html->out, c);
+}
+
 /* A tag at '<'; where the text goes on. */
-static const char *skip_tag(const char *at, GString *text)
+static const char *skip_tag(const char *at, Html *html)
 {
     if (g_str_has_prefix(at, "<!--")) {
         const char *end = strstr(at, "-->");
@@ -182,8 +299,7 @@ static const char *skip_tag(const char *at, GString *text)
     }
     if (*end == '>')
         end++;
-    if (tag_is(name, length, block_tags))
-        g_string_append_c(text, '\n');
+    add_tag(html, name, length);
     if (!closing && tag_is(name, length, hidden_tags))
         return skip_hidden(end, name, length);
     return end;
@@ -192,20 +308,20 @@ static const char *skip_tag(const char *at, GString *text)
 Secret *keyword_text_of_html(const char *html)
 {
     /* Never longer than the HTML: so the buffer is never moved, and no copy stays behind. */
-    GString *text = g_string_sized_new(strlen(html) + 8);
+    Html text = {.out = g_string_sized_new(strlen(html) + 8)};
     while (*html != '\0') {
         gunichar c;
         gsize length;
         if (*html == '<' && (g_ascii_isalpha(html[1]) || html[1] == '/' || html[1] == '!')) {
-            html = skip_tag(html, text);
+            html = skip_tag(html, &text);
         } else if (*html == '&' && (length = entity(html + 1, &c)) > 0) {
-            g_string_append_unichar(text, c);
+            add_char(&text, c);
             html += 1 + length;
         } else {
             /* A line's end in the source is a blank. */
-            g_string_append_c(text, *html == '\r' || *html == '\n' ? ' ' : *html);
-            html++;
+            add_char(&text, *html == '\r' || *html == '\n' ? ' ' : g_utf8_get_char(html));
+            html = g_utf8_next_char(html);
         }
     }
-    return g_string_free(text, FALSE);
+    return g_string_free(text.out, FALSE);
 }

@@ -21,12 +21,18 @@ bool keywords_add(Keywords *keywords, const char *name, const char *value);
  * neither blank nor a keyword line. */
 void keywords_add_text(Keywords *keywords, const char *text);
 
+/* A text of the format "flowed" (RFC 3676) with its long lines whole again: one that ends in a
+ * blank goes on in the next, unless that is blank or begins with a keyword. delsp: that blank was
+ * added. Caller owns the result, and wipes it. */
+Secret *keyword_text_of_flowed(const char *text, bool delsp);
+
 /* Wipes. */
 void keywords_clear(Keywords *keywords);
 
-/* HTML with its tags taken off: blocks begin a line, entities that stand for a character are that
- * character, script and style are left out. It is no parser of HTML, and good enough for a few
- * lines at the top of a mail. Caller owns the result, and wipes it. */
+/* HTML with its tags taken off: blocks begin a line, the cells of a table's row share one, entities
+ * that stand for a character are that character, script and style are left out. It is no parser of
+ * HTML, and good enough for a few lines at the top of a mail. Caller owns the result, and wipes it.
+ */
 Secret *keyword_text_of_html(const char *html);
 
 #endif

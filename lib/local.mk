@@ -44,7 +44,7 @@ endif
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a
 lib_libparse_a_SOURCES = lib/parse.c lib/parse.h lib/parse-stream.c lib/parse-stream.h \
-	lib/keyword.c lib/keyword.h \
+	lib/keyword.c lib/keyword.h lib/parse-uuencode.c lib/parse-uuencode.h \
 	lib/confine.c lib/confine.h
 EXTRA_DIST += test-fixtures/mail
 pkglibexec_PROGRAMS += batchload-parse

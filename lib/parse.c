@@ -2,6 +2,7 @@
 #include "lib/parse.h"
 #include "lib/keyword.h"
 #include "lib/parse-stream.h"
+#include "lib/parse-uuencode.h"
 #include "lib/text.h"
 #include <string.h>
 
@@ -20,7 +21,9 @@ struct Parse {
     unsigned parts;
     unsigned tables;
     GMimePart *table;
-    GMimePart *plain;
+    bool table_uuencoded; /* it stands so in its part, which may be a text */
+    bool winmail;         /* a part in Outlook's own format, which may hold any file */
+    GPtrArray *plains;    /* of GMimePart: the texts, in their order */
     GMimePart *html;
     bool found[PARSE_REASON_COUNT];
     bool done;
@@ -176,6 +179,11 @@ static bool has_mixed_names(GMimeObject *object, const char *header, const char 
     return plain && starred;
 }
 
+static bool is_uuencoded(GMimePart *part)
+{
+    return g_mime_part_get_content_encoding(part) == GMIME_CONTENT_ENCODING_UUENCODE;
+}
+
 /* The file of a part, by either of its names. */
 static void look_at_names(Parse *parse, GMimePart *part)
 {
@@ -191,8 +199,20 @@ static void look_at_names(Parse *parse, GMimePart *part)
         has_mixed_names(object, "Content-Type", "name"))
         find(parse, PARSE_PARAMETER);
     parse->tables++;
-    if (parse->table == NULL)
+    if (parse->table == NULL) {
         parse->table = part;
+        parse->table_uuencoded = is_uuencoded(part);
+    }
+}
+
+/* What Outlook wraps files in when it believes that the reader has Outlook, too (TNEF). */
+static bool is_winmail(GMimePart *part)
+{
+    const char *name = g_mime_part_get_filename(part);
+    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
+    return g_mime_content_type_is_type(type, "application", "ms-tnef") ||
+           g_mime_content_type_is_type(type, "application", "vnd.ms-tnef") ||
+           (name != NULL && g_ascii_strcasecmp(name, "winmail.dat") == 0);
 }
 
 /* A text is what has no file name and is not said to be a file. */
@@ -211,8 +231,9 @@ static bool is_text(GMimePart *part, const char *subtype)
 static void look_at_leaf(Parse *parse, GMimePart *part)
 {
     look_at_names(parse, part);
-    if (parse->plain == NULL && is_text(part, "plain"))
-        parse->plain = part;
+    parse->winmail = parse->winmail || is_winmail(part);
+    if (is_text(part, "plain"))
+        g_ptr_array_add(parse->plains, part);
     if (parse->html == NULL && is_text(part, "html"))
         parse->html = part;
 }
@@ -256,19 +277,66 @@ static void look_at_parts(Parse *parse)
         find(parse, PARSE_MIME_PARTS);
 }
 
-/* --- keywords --- */
+/* --- texts --- */
 
+/* What reads a text: its beginning is kept, and all of it is looked through for a file. */
 typedef struct {
-    GString *bytes;
-    gsize max;
-} Head;
+    GString *bytes; /* never more than REQUEST_TEXT_MAX; NULL: not wanted */
+    Uuencode *file; /* NULL: not wanted */
+} Text;
 
-static bool write_head(gpointer data, const void *bytes, gsize size)
+static bool write_text(gpointer data, const void *bytes, gsize size)
 {
-    Head *head = data;
-    gsize room = head->max - head->bytes->len;
-    g_string_append_len(head->bytes, bytes, (gssize)MIN(room, size));
-    return size < room;
+    Text *text = data;
+    gsize room = text->bytes != NULL ? REQUEST_TEXT_MAX - text->bytes->len : 0;
+    if (room > 0)
+        g_string_append_len(text->bytes, bytes, (gssize)MIN(room, size));
+    return text->file != NULL ? uuencode_feed(text->file, bytes, size) : size < room;
+}
+
+static void read_part(GMimePart *part, bool (*write)(gpointer, const void *, gsize), gpointer data)
+{
+    GMimeDataWrapper *content = g_mime_part_get_content(part);
+    if (content == NULL)
+        return;
+    GMimeStream *sink = parse_sink_new(write, data);
+    g_mime_data_wrapper_write_to_stream(content, sink);
+    g_object_unref(sink);
+}
+
+static bool write_file(gpointer data, const void *bytes, gsize size)
+{
+    return uuencode_feed(data, bytes, size);
+}
+
+/* The file in a part; false when its write failed. Of a part whose transfer encoding is uuencode
+ * the mail's own lines are read: GMime would not tell whether the end was there. */
+static bool read_file(GMimePart *part, Uuencode *file)
+{
+    GMimeDataWrapper *content = g_mime_part_get_content(part);
+    if (is_uuencoded(part) && content != NULL) {
+        GMimeStream *raw = g_mime_data_wrapper_get_stream(content);
+        GMimeStream *sink = parse_sink_new(write_file, file);
+        g_mime_stream_reset(raw);
+        g_mime_stream_write_to_stream(raw, sink);
+        g_object_unref(sink);
+    } else {
+        read_part(part, write_file, file);
+    }
+    return uuencode_end(file);
+}
+
+static void found_file(Parse *parse, GMimePart *part, const Uuencode *file)
+{
+    if (file->files == 0)
+        return;
+    parse->tables += file->files;
+    if (file->broken)
+        find(parse, PARSE_UUENCODE);
+    if (parse->table == NULL) {
+        parse->table = part;
+        parse->table_uuencoded = true;
+    }
 }
 
 /* Each byte as the character of that number: what always works. */
@@ -293,30 +361,55 @@ static Secret *to_utf8(const char *bytes, gsize length, const char *charset)
     }
     const char *end;
     /* The last character may have been cut at the limit. */
-    if (g_utf8_validate(bytes, (gssize)length, &end) || length - (gsize)(end - bytes) < 4)
+    if (g_utf8_validate(bytes, (gssize)length, &end) ||
+        (length == REQUEST_TEXT_MAX && length - (gsize)(end - bytes) < 4))
         return secret_ndup(bytes, (gsize)(end - bytes));
     char *text = g_convert(bytes, (gssize)length, "UTF-8", "WINDOWS-1252", &used, NULL, NULL);
     return text != NULL ? text : of_latin1(bytes, length);
 }
 
-static void keywords_of_part(GMimePart *part, bool html, Keywords *keywords)
+static bool has_parameter(GMimePart *part, const char *name, const char *value)
 {
-    GMimeDataWrapper *content = g_mime_part_get_content(part);
-    if (content == NULL)
-        return;
+    const char *found = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), name);
+    return found != NULL && g_ascii_strcasecmp(found, value) == 0;
+}
+
+/* file: also looked for, or NULL. */
+static void keywords_of_part(GMimePart *part, bool html, Uuencode *file, Keywords *keywords)
+{
     /* Sized so that it never moves and leaves no copy behind. */
-    Head head = {g_string_sized_new(REQUEST_TEXT_MAX + 1), REQUEST_TEXT_MAX};
-    GMimeStream *sink = parse_sink_new(write_head, &head);
-    g_mime_data_wrapper_write_to_stream(content, sink);
-    g_object_unref(sink);
+    Text head = {g_string_sized_new(REQUEST_TEXT_MAX + 1), file};
+    read_part(part, write_text, &head);
     const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
     g_autoptr(Secret) text = to_utf8(head.bytes->str, head.bytes->len, charset);
     secret_free(g_string_free(head.bytes, FALSE));
     if (html) {
         g_autoptr(Secret) plain = keyword_text_of_html(text);
         keywords_add_text(keywords, plain);
+    } else if (has_parameter(part, "format", "flowed")) {
+        g_autoptr(Secret) plain = keyword_text_of_flowed(text, has_parameter(part, "delsp", "yes"));
+        keywords_add_text(keywords, plain);
     } else {
         keywords_add_text(keywords, text);
+    }
+}
+
+/* Texts are read in the order in which they stand, so that the mail begins again once at most. */
+static void look_at_texts(Parse *parse, Keywords *keywords)
+{
+    if (parse->plains->len == 0 && parse->html != NULL)
+        keywords_of_part(parse->html, true, NULL, keywords);
+    for (guint i = 0; i < parse->plains->len; i++) {
+        GMimePart *part = g_ptr_array_index(parse->plains, i);
+        Uuencode file = {.name = TABLE_NAME};
+        bool both = i == 0 && !is_uuencoded(part);
+        if (i == 0)
+            keywords_of_part(part, false, both ? &file : NULL, keywords);
+        if (both)
+            uuencode_end(&file);
+        else
+            read_file(part, &file);
+        found_file(parse, part, &file);
     }
 }
 
@@ -334,10 +427,7 @@ static void look_for_keywords(Parse *parse, Keywords *keywords)
         g_autoptr(Secret) value = g_utf8_make_valid(decoded, -1);
         keywords_add(keywords, g_mime_header_get_name(header), value);
     }
-    if (parse->plain != NULL)
-        keywords_of_part(parse->plain, false, keywords);
-    else if (parse->html != NULL)
-        keywords_of_part(parse->html, true, keywords);
+    look_at_texts(parse, keywords);
 }
 
 static void judge_mode(Parse *parse, const Keywords *keywords)
@@ -388,20 +478,29 @@ static bool write_count(gpointer data, const void *bytes G_GNUC_UNUSED, gsize si
     return count->size <= count->max;
 }
 
+/* The file in the part that holds it: any of a part that has the name itself. */
+static const char *name_inside(const Parse *parse)
+{
+    return is_uuencoded(parse->table) ? NULL : TABLE_NAME;
+}
+
 /* No transfer encoding makes bytes more than they were: only a part that is over the limit as it
  * stands in the mail has to be decoded to know. */
 static void check_table_size(Parse *parse)
 {
     GMimeDataWrapper *content = g_mime_part_get_content(parse->table);
-    if (content == NULL)
-        return;
     Count count = {0, parse->limits.attachment_bytes_max};
-    gint64 raw = g_mime_stream_length(g_mime_data_wrapper_get_stream(content));
-    if (raw >= 0 && (guint64)raw <= count.max)
-        return;
-    GMimeStream *sink = parse_sink_new(write_count, &count);
-    g_mime_data_wrapper_write_to_stream(content, sink);
-    g_object_unref(sink);
+    if (parse->table_uuencoded) {
+        Uuencode file = {.name = name_inside(parse)};
+        read_file(parse->table, &file);
+        if (file.broken || file.files != 1)
+            find(parse, PARSE_UUENCODE);
+        count.size = file.bytes;
+    } else if (content != NULL) {
+        gint64 raw = g_mime_stream_length(g_mime_data_wrapper_get_stream(content));
+        if (raw < 0 || (guint64)raw > count.max)
+            read_part(parse->table, write_count, &count);
+    }
     if (count.size > count.max)
         find(parse, PARSE_ATTACHMENT_BYTES);
 }
@@ -440,13 +539,13 @@ bool parse_table(Parse *parse, bool (*write)(gpointer data, const void *bytes, g
                  gpointer data)
 {
     g_return_val_if_fail(parse->done && parse->record.reason == PARSE_OK, false);
-    GMimeDataWrapper *content = g_mime_part_get_content(parse->table);
-    if (content == NULL)
-        return true;
     Pieces pieces = {g_byte_array_sized_new(REQUEST_FRAME_MAX), write, data, false};
-    GMimeStream *sink = parse_sink_new(write_pieces, &pieces);
-    g_mime_data_wrapper_write_to_stream(content, sink);
-    g_object_unref(sink);
+    if (parse->table_uuencoded) {
+        Uuencode file = {.name = name_inside(parse), .write = write_pieces, .data = &pieces};
+        read_file(parse->table, &file);
+    } else {
+        read_part(parse->table, write_pieces, &pieces);
+    }
     flush_pieces(&pieces);
     g_byte_array_free(pieces.bytes, TRUE);
     return !pieces.failed && !parse->input.failed;
@@ -458,6 +557,7 @@ Parse *parse_new(const ParseSource *source, const RequestLimits *limits)
 {
     Parse *parse = g_new0(Parse, 1);
     parse->limits = *limits;
+    parse->plains = g_ptr_array_new();
     /* Parsers of 8-bit headers try these. */
     static const char *charsets[] = {"utf-8", "windows-1252", "iso-8859-1", NULL};
     parse->options = g_mime_parser_options_new();
@@ -476,6 +576,7 @@ void parse_free(Parse *parse)
 {
     if (parse == NULL)
         return;
+    g_ptr_array_free(parse->plains, TRUE);
     g_clear_object(&parse->message);
     g_mime_parser_options_free(parse->options);
     g_free(parse->record.reference);
@@ -492,7 +593,7 @@ const ParseRecord *parse_record(Parse *parse)
         look_for_keywords(parse, &keywords);
         judge_keywords(parse, &keywords);
         if (parse->tables == 0)
-            find(parse, PARSE_NO_TABLE);
+            find(parse, parse->winmail ? PARSE_WINMAIL : PARSE_NO_TABLE);
         else if (parse->tables > 1)
             find(parse, PARSE_SEVERAL_TABLES);
         else

@@ -32,8 +32,10 @@ typedef enum {
     PARSE_BOUNDARY,  /* a multipart without boundary or parts */
     PARSE_TRUNCATED,
     PARSE_NUL,
-    PARSE_PARTIAL, /* message/partial */
+    PARSE_PARTIAL,  /* message/partial */
+    PARSE_UUENCODE, /* batchload.csv is uuencoded, and damaged or without its end */
     PARSE_NO_TABLE,
+    PARSE_WINMAIL, /* no table, but a winmail.dat that may hold it */
     PARSE_SEVERAL_TABLES,
     PARSE_PASSWORD_TWICE,
     PARSE_PASSWORD_LONG,

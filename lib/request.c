@@ -62,10 +62,12 @@ static RequestError reason_code(ParseReason reason)
 {
     if (reason <= PARSE_ATTACHMENT_BYTES)
         return REQUEST_ERROR_TOO_LARGE;
-    if (reason <= PARSE_PARTIAL)
+    if (reason <= PARSE_UUENCODE)
         return REQUEST_ERROR_UNREADABLE;
-    if (reason <= PARSE_SEVERAL_TABLES)
-        return reason == PARSE_NO_TABLE ? REQUEST_ERROR_NO_TABLE : REQUEST_ERROR_SEVERAL_TABLES;
+    if (reason <= PARSE_WINMAIL)
+        return REQUEST_ERROR_NO_TABLE;
+    if (reason == PARSE_SEVERAL_TABLES)
+        return REQUEST_ERROR_SEVERAL_TABLES;
     return reason == PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
 }
 
@@ -114,6 +116,13 @@ static const char *plain_words(ParseReason reason)
     case PARSE_PARTIAL:
         return "The mail is only a piece of a larger one (message/partial). Switch the splitting "
                "of large mails off in your mail program, or send several smaller requests.";
+    case PARSE_UUENCODE:
+        return "The mail can't be read: batchload.csv is uuencoded in it, and its end is missing "
+               "or a line of it is damaged. Attach the file to a new mail.";
+    case PARSE_WINMAIL:
+        return "Your mail program has wrapped the attached files in one named winmail.dat, which "
+               "only Outlook can open. Set the format of the mail to plain text or HTML (not rich "
+               "text), and send it again with batchload.csv attached.";
     case PARSE_NO_TABLE:
         return "No file named batchload.csv is attached to the mail. Attach the list under exactly "
                "this name.";
