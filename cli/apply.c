@@ -9,16 +9,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* How often the daemon is asked how far it is, and the width of the bar. */
+/* How often the daemon is asked how far it is; the most columns of the bar, and the fewest that are
+ * worth one. */
 #define LOOK_USEC 250000
 #define BAR 40
+#define BAR_MIN 8
 #define PIECE 65536
 
 /* What the daemon says of a job. */
@@ -76,15 +80,29 @@ static unsigned rows_done(const Progress *progress)
     return done;
 }
 
+/* Columns of the terminal; those of a common one where it does not say. */
+static gsize columns(void)
+{
+    struct winsize size = {0};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* One line, never as wide as the terminal: what runs over its edge could not be drawn over. */
 static void draw(const Progress *progress)
 {
+    const gsize room = columns() - 1;
     const unsigned done = rows_done(progress);
-    const unsigned full = progress->rows > 0 ? (unsigned)((guint64)done * BAR / progress->rows) : 0;
-    g_autofree char *bar = g_strnfill(BAR, ' ');
+    g_autofree char *words = g_strdup_printf("%u of %u rows, %u failed ", done, progress->rows,
+                                             progress->counts[RESULT_FAILED]);
+    const gsize width = MIN(BAR, room > strlen(words) + 3 ? room - strlen(words) - 3 : 0);
+    g_autofree char *bar = g_strnfill(width, ' ');
 
-    memset(bar, '#', MIN(full, BAR));
-    fprintf(stderr, "\r[%s] %u of %u rows, %u failed ", bar, done, progress->rows,
-            progress->counts[RESULT_FAILED]);
+    if (progress->rows > 0)
+        memset(bar, '#', MIN((gsize)((guint64)done * width / progress->rows), width));
+    if (width >= BAR_MIN)
+        fprintf(stderr, "\r[%s] %s", bar, words);
+    else
+        fprintf(stderr, "\r%.*s", (int)MIN(room, G_MAXINT), words);
     fflush(stderr);
 }
 
@@ -106,6 +124,44 @@ static int report(const char *id, const char *address, const Progress *progress)
         puts("processed ok");
     return failed > 0 ? CLI_NO : 0;
 }
+
+/* --- interrupted --- */
+
+/* Says that the job does not end with the command, which then ends by the signal. */
+static gpointer await_interrupt(gpointer words)
+{
+    sigset_t set;
+    int number = 0;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    if (sigwait(&set, &number) != 0)
+        return NULL;
+    fprintf(stderr, "\nbatchload: %s\n", (const char *)words);
+    signal(number, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+    return NULL;
+}
+
+/* From now on; words are taken over. A thread, since the daemon may be waited for meanwhile. Where
+ * INT is ignored (as in the background of a shell script) it stays so. */
+static void watch_interrupt(char *words)
+{
+    struct sigaction present;
+    sigset_t set;
+
+    if (sigaction(SIGINT, NULL, &present) != 0 || present.sa_handler == SIG_IGN) {
+        g_free(words);
+        return;
+    }
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    g_thread_unref(g_thread_new("interrupt", await_interrupt, words));
+}
+
+/* --- following --- */
 
 /* Until the job is in the state or past it. */
 static int follow(const CliPlace *place, const char *id, JobState until, Progress *progress)
@@ -131,7 +187,12 @@ static int follow(const CliPlace *place, const char *id, JobState until, Progres
 static int follow_apply(const CliPlace *place, const char *id, const char *address)
 {
     g_auto(Progress) progress = {0};
-    int code = follow(place, id, JOB_REPORTING, &progress);
+    int code;
+
+    watch_interrupt(g_strdup_printf(
+        "not followed any more; job %s goes on (batchload show %s, batchload cancel %s)", id, id,
+        id));
+    code = follow(place, id, JOB_REPORTING, &progress);
 
     return code != 0 ? code : report(id, address, &progress);
 }
@@ -142,7 +203,11 @@ static int follow_check(const CliPlace *place, const char *id)
     g_auto(Progress) progress = {0};
     g_autoptr(GBytes) message = NULL;
     g_autofree char *text = NULL;
-    int code = follow(place, id, JOB_SENDING, &progress);
+    int code;
+
+    watch_interrupt(
+        g_strdup_printf("not followed any more; job %s changes nothing and goes by itself", id));
+    code = follow(place, id, JOB_SENDING, &progress);
 
     if (code != 0)
         return code;

@@ -49,13 +49,25 @@ static void look_at_schema(Doctor *doctor, const Config *config, Directory *dire
                "The directory knows every attribute of the profile.");
 }
 
-/* "mail eq" or "uid,mail,ou pres,eq" */
+/* --- indexes --- */
+
+/* "mail eq" or "uid,mail,ou pres,eq"; without kinds, those of "default". */
+static bool is_equality(const char *kinds, GPtrArray *indexes)
+{
+    if (kinds != NULL)
+        return strstr(kinds, "eq") != NULL;
+    for (guint i = 0; i < indexes->len; i++)
+        if (g_ascii_strncasecmp(g_ptr_array_index(indexes, i), "default ", 8) == 0)
+            return strstr(g_ptr_array_index(indexes, i), "eq") != NULL;
+    return false;
+}
+
 static bool has_index(GPtrArray *indexes, const char *attribute)
 {
     for (guint i = 0; indexes != NULL && i < indexes->len; i++) {
         g_auto(GStrv) words = g_strsplit(g_ptr_array_index(indexes, i), " ", 2);
         g_auto(GStrv) names = g_strsplit(words[0], ",", -1);
-        if (words[1] == NULL || strstr(words[1], "eq") == NULL)
+        if (!is_equality(words[1], indexes))
             continue;
         for (char **name = names; *name != NULL; name++)
             if (g_ascii_strcasecmp(*name, attribute) == 0)
@@ -64,27 +76,67 @@ static bool has_index(GPtrArray *indexes, const char *attribute)
     return false;
 }
 
-/* slapd's own settings are seldom open to the service. */
+/* The database that holds base, of those found; NULL: none of them, or one without indexes of its
+ * own (a proxy). */
+static const Entry *find_database(GPtrArray *found, const char *base)
+{
+    for (guint i = 0; i < found->len; i++) {
+        const Entry *database = g_ptr_array_index(found, i);
+        const char *suffix = entry_value(database, "olcsuffix");
+        const char *kind = entry_value(database, "olcdatabase");
+        const gsize more =
+            suffix != NULL && strlen(base) > strlen(suffix) ? strlen(base) - strlen(suffix) : 0;
+        if (suffix != NULL && kind != NULL && strstr(kind, "db") != NULL &&
+            g_ascii_strcasecmp(base + more, suffix) == 0 && (more == 0 || base[more - 1] == ','))
+            return database;
+    }
+    return NULL;
+}
+
+/* ANSWER_YES: *found has slapd's databases with their settings. */
+static Answer read_databases(Directory *directory, GPtrArray **found)
+{
+    static const char *const asked[] = {"olcDatabase", "olcSuffix", "olcDbIndex", NULL};
+
+    return directory_search(directory, "cn=config", DIRECTORY_SCOPE_SUB, "(olcSuffix=*)", asked,
+                            DATABASES_MAX, found, NULL);
+}
+
+/* Debian's slapd shows its settings to root on this machine, and to nobody else. */
+static Answer read_databases_as_root(const Config *config, GPtrArray **found)
+{
+    DirectorySettings settings = config->directory;
+    g_autoptr(Directory) directory = NULL;
+
+    if (!g_str_has_prefix(settings.uri, "ldapi://"))
+        return ANSWER_UNKNOWN;
+    settings.bind_dn = NULL;
+    settings.bind_password = NULL;
+    directory = directory_new(&settings, NULL);
+    return directory != NULL ? read_databases(directory, found) : ANSWER_UNKNOWN;
+}
+
 static void look_at_indexes(Doctor *doctor, const Config *config, Directory *directory)
 {
     static const char *const searched[] = {"mail", "batchloadMember", "batchloadTarget"};
-    static const char *const asked[] = {"olcDbIndex", NULL};
-    g_autofree char *base = directory_escape_filter(config->directory.base);
-    g_autofree char *filter = g_strdup_printf("(olcSuffix=%s)", base);
     const char *const *used = profile_attributes(config->profile);
-    g_autoptr(GPtrArray) found = NULL;
-    Answer answer = directory_search(directory, "cn=config", DIRECTORY_SCOPE_SUB, filter, asked,
-                                     DATABASES_MAX, &found, NULL);
+    g_autoptr(GPtrArray) found = NULL, again = NULL;
+    const Entry *database = NULL;
 
-    if (answer != ANSWER_YES || found->len == 0) {
+    if (read_databases(directory, &found) == ANSWER_YES)
+        database = find_database(found, config->directory.base);
+    if (database == NULL && read_databases_as_root(config, &again) == ANSWER_YES)
+        database = find_database(again, config->directory.base);
+    if (database == NULL) {
         doctor_say(doctor, FINDING_NOTE, "indexes",
-                   "The directory's indexes can't be seen from here; mail, batchloadMember and "
-                   "batchloadTarget need \"eq\".");
+                   "Whether the directory has its indexes can't be told from here: its settings "
+                   "are not shown. It needs \"eq\" on mail, batchloadMember and "
+                   "batchloadTarget.");
         return;
     }
     for (gsize i = 0; i < G_N_ELEMENTS(searched); i++) {
         if (!g_strv_contains(used, searched[i]) ||
-            has_index(entry_values(g_ptr_array_index(found, 0), "olcdbindex"), searched[i]))
+            has_index(entry_values(database, "olcdbindex"), searched[i]))
             continue;
         doctor_say(doctor, FINDING_WRONG, "indexes",
                    "The directory has no index \"%s eq\": large requests will be slow.",

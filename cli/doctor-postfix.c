@@ -173,7 +173,11 @@ static void look_at_newlines(const Postfix *postfix)
                    "smtpd_forbid_bare_newline is %s: requests of programs that end lines with a "
                    "bare newline are refused; \"normalize\" takes them.",
                    forbid);
-    else if (*forbid == '\0' || g_str_equal(forbid, "no"))
+    else if (*forbid == '\0')
+        doctor_say(postfix->doctor, FINDING_NOTE, "newlines",
+                   "This Postfix does not know smtpd_forbid_bare_newline: mail with a forged "
+                   "sender can be smuggled in behind other mail; update Postfix.");
+    else if (g_str_equal(forbid, "no"))
         doctor_say(
             postfix->doctor, FINDING_NOTE, "newlines",
             "smtpd_forbid_bare_newline is not set: mail with a forged sender can be smuggled "

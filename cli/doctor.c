@@ -220,6 +220,54 @@ static void look_at_clock(Doctor *doctor, const Config *config)
         doctor_say(doctor, FINDING_GOOD, "clock", "The clock is kept by a time server.");
 }
 
+/* --- jobs --- */
+
+/* Job numbers that one finding names. */
+#define NAMED_MAX 10
+
+typedef struct {
+    unsigned count;
+    GString *names;
+} Damaged;
+
+static void note_damaged(gpointer data, const Job *job)
+{
+    Damaged *damaged = data;
+
+    if (!job_is_damaged(job))
+        return;
+    if (damaged->count < NAMED_MAX)
+        g_string_append_printf(damaged->names, "%s%s", damaged->count > 0 ? ", " : "", job->id);
+    else if (damaged->count == NAMED_MAX)
+        g_string_append(damaged->names, " …");
+    damaged->count++;
+}
+
+static void look_at_jobs(Doctor *doctor, const Config *config)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Spool) spool = NULL;
+    Damaged damaged = {0, g_string_new(NULL)};
+    g_autofree char *names = NULL;
+
+    if (access(config->spool.directory, F_OK) == 0)
+        spool = spool_open_readonly(config->spool.directory, &error);
+    if (spool != NULL)
+        spool_list(spool, false, note_damaged, &damaged, &error);
+    names = g_string_free(damaged.names, FALSE);
+    if (error != NULL)
+        doctor_say(doctor, FINDING_UNKNOWN, "jobs", "The jobs can't be looked at: %s.",
+                   error->message);
+    else if (damaged.count > 0)
+        doctor_say(doctor, FINDING_WRONG, "jobs",
+                   "What is stored of %u job%s is damaged, so that they wait for ever: %s. Put the "
+                   "file back that batchload show names, or end them with batchload cancel; their "
+                   "requesters are told so.",
+                   damaged.count, damaged.count > 1 ? "s" : "", names);
+    else
+        doctor_say(doctor, FINDING_GOOD, "jobs", "No job is damaged.");
+}
+
 /* --- all of it --- */
 
 /* The configuration, whole if it is good, else its file alone, else NULL. */
@@ -260,6 +308,7 @@ static int examine(Doctor *doctor, const CliPlace *place, const char *postfix)
         look_at_senders(doctor, config);
         look_at_socket(doctor, config);
         look_at_clock(doctor, config);
+        look_at_jobs(doctor, config);
         doctor_postfix(doctor, config, postfix);
     }
     if (whole)

@@ -36,12 +36,65 @@ static bool late(const Job *job, const char *why, GError **error)
     return false;
 }
 
+/* --- damaged --- */
+
+static char *counted(const Job *job)
+{
+    return g_strdup_printf("%u created, %u changed, %u deleted, %u unchanged, %u failed",
+                           job->counts[RESULT_CREATED], job->counts[RESULT_CHANGED],
+                           job->counts[RESULT_DELETED], job->counts[RESULT_UNCHANGED],
+                           job->counts[RESULT_FAILED]);
+}
+
+/* What is known of the rows, in sentences. */
+static char *known_rows(const Job *job, bool unsettled)
+{
+    g_autofree char *counts = counted(job);
+    unsigned done = 0;
+    for (int i = 0; i < RESULT_COUNT; i++)
+        done += job->counts[i];
+    if (job->mode == MODE_CHECK ||
+        (job->mode == MODE_ATOMIC && (job->phase == PHASE_PLAN || job->phase == PHASE_UNDONE)))
+        return g_strdup("Nothing was changed.");
+    if (job->state != JOB_WORKING && job->mode == MODE_APPLY)
+        return g_strdup_printf("All of its %u rows were worked on (%s); which row had which result "
+                               "can't be told any more.",
+                               job->rows, counts);
+    if (job->state != JOB_WORKING || job->mode == MODE_ATOMIC)
+        return g_strdup("Which of its rows were carried out can't be told any more.");
+    return g_strdup_printf(
+        "Of its %u rows the first %u were worked on (%s); of the others %s.", job->rows, done,
+        counts, unsettled ? "some may have been carried out, too" : "none was carried out");
+}
+
+/* It would wait for ever. What the directory holds of half done rows stays. */
+static bool break_off(SpoolClaim *claim, GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    bool unsettled = spool_claim_is_unsettled(claim);
+    g_autofree char *known = known_rows(job, unsettled);
+    g_autofree char *refusal = g_strdup_printf(
+        "What was stored of your request was damaged, and your service provider has ended it. %s "
+        "Look at the addresses of your file before you send its rows again.",
+        known);
+    g_autofree char *damage = log_value(job->waiting);
+    unsigned from = job->slices_done;
+    if (!spool_job_broken_off(claim, refusal, error))
+        return false;
+    job_log(job, LOG_LEVEL_WARNING,
+            "action=\"break off\" rows=%u slice=%u slices=%u unsettled=%s reason=%s", job->rows,
+            from, job->slices, unsettled ? "yes" : "no", damage);
+    return true;
+}
+
 bool job_cancel(SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     if (job->state == JOB_RECEIVED) {
         if (!spool_job_refused(claim, NULL, CANCELLED_WHOLE, 0, error))
             return false;
+    } else if (job_is_damaged(job)) {
+        return break_off(claim, error);
     } else if (job->state != JOB_WORKING) {
         return late(job, "has been worked on to its end; only its response is still to go", error);
     } else if (job->mode == MODE_ATOMIC) {

@@ -14,7 +14,16 @@
 
 static GInputStream *open_mail(gpointer claim, GError **error)
 {
-    return spool_mail_open(claim, error);
+    g_autoptr(GError) cause = NULL;
+    GInputStream *mail = spool_mail_open(claim, &cause);
+    if (mail)
+        return mail;
+    /* Gone is as good as damaged, in the words of the room that reads it. */
+    if (g_error_matches(cause, SPOOL_ERROR, SPOOL_ERROR_KEY))
+        g_set_error_literal(error, SEAL_ERROR, SEAL_ERROR_BROKEN, cause->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
 }
 
 static bool refuse(SpoolClaim *claim, const char *reference, const char *sentence, unsigned pause,
@@ -162,7 +171,8 @@ static bool is_refusal(const GError *error)
 {
     if (error->domain == TABLE_ERROR)
         return error->code != TABLE_ERROR_READ;
-    return error->domain == REQUEST_ERROR && error->code != REQUEST_ERROR_CHILD;
+    return error->domain == REQUEST_ERROR && error->code != REQUEST_ERROR_CHILD &&
+           error->code != REQUEST_ERROR_DAMAGED;
 }
 
 static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *request,

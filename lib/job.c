@@ -64,15 +64,26 @@ Grant *job_grant(const Job *job, GError **error)
     return grant_parse(job->facts.grant, job->facts.own_key ? requester : NULL, error);
 }
 
+/* What is stored can't be read: that will be so the next time, too. */
+static bool is_damage(const GError *why)
+{
+    return g_error_matches(why, SPOOL_ERROR, SPOOL_ERROR_KEY) ||
+           g_error_matches(why, REQUEST_ERROR, REQUEST_ERROR_DAMAGED) ||
+           g_error_matches(why, SUBMIT_ERROR, SUBMIT_ERROR_DAMAGED) ||
+           g_error_matches(why, SEAL_ERROR, SEAL_ERROR_BROKEN) ||
+           g_error_matches(why, JOB_ERROR, JOB_ERROR_BROKEN);
+}
+
 static void job_wait(SpoolClaim *claim, const GError *why)
 {
     const Job *job = spool_claim_job(claim);
     unsigned seconds = job_pause(job->attempts);
-    g_autofree char *reason = log_value(why->message);
+    g_autofree char *words = g_strconcat(is_damage(why) ? JOB_DAMAGED : "", why->message, NULL);
+    g_autofree char *reason = log_value(words);
     job_log(job, LOG_LEVEL_WARNING, "state=\"%s\" action=wait seconds=%u reason=%s",
             job_state_name(job->state), seconds, reason);
     g_autoptr(GError) error = NULL;
-    if (!spool_job_wait(claim, seconds, why->message, &error))
+    if (!spool_job_wait(claim, seconds, words, &error))
         job_log(job, LOG_LEVEL_ERROR, "action=wait failed: %s", error->message);
 }
 

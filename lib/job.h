@@ -27,7 +27,8 @@ void job_step(JobWorker *worker, SpoolClaim *claim);
 void job_worker_stop(JobWorker *worker);
 
 /* The claimed job is ended by hand: its rows that have no outcome yet are reported as not done, or
- * the whole request where it was not opened. false with JOB_ERROR_LATE where it can't be ended any
+ * the whole request where it was not opened, or where what is stored of it is damaged
+ * (job_is_damaged()). false with JOB_ERROR_LATE where it can't be ended any
  * more, or not now; with another error where that could not be written (the job then goes on). */
 bool job_cancel(SpoolClaim *claim, GError **error);
 

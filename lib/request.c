@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/request.h"
 #include "lib/parse.h"
+#include "lib/seal.h"
 #include "lib/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -272,6 +273,12 @@ static void put_length(RequestReader *reader, guint32 length)
     reader->out_done = 0;
 }
 
+static RequestError code_of(const GError *cause)
+{
+    return g_error_matches(cause, SEAL_ERROR, SEAL_ERROR_BROKEN) ? REQUEST_ERROR_DAMAGED
+                                                                 : REQUEST_ERROR_CHILD;
+}
+
 static bool open_mail(RequestReader *reader, GError **error)
 {
     g_clear_object(&reader->mail);
@@ -281,7 +288,7 @@ static bool open_mail(RequestReader *reader, GError **error)
         return true;
     g_autofree char *words = g_strdup_printf("the stored mail can't be opened: %s",
                                              cause != NULL ? cause->message : "no reason known");
-    return fail_words(reader, REQUEST_ERROR_CHILD, words, error);
+    return fail_words(reader, code_of(cause), words, error);
 }
 
 /* Has the next frame for the child ready to be sent, if there is one. */
@@ -305,7 +312,7 @@ static bool fill_out(RequestReader *reader, GError **error)
     if (got < 0) {
         g_autofree char *words =
             g_strdup_printf("the stored mail can't be read: %s", cause->message);
-        return fail_words(reader, REQUEST_ERROR_CHILD, words, error);
+        return fail_words(reader, code_of(cause), words, error);
     }
     put_length(reader, (guint32)got);
     reader->out_size += (gsize)got;

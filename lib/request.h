@@ -60,6 +60,8 @@ typedef enum {
     REQUEST_ERROR_NO_PASSWORD, /* missing or empty */
     REQUEST_ERROR_CHILD,       /* could not tell: no child could be started, pipe or spool
                                   failed; to be tried again, never told to anybody */
+    REQUEST_ERROR_DAMAGED,     /* the mail's stream, or open, failed with SEAL_ERROR_BROKEN: it will
+                                  the next time, too */
 } RequestError;
 #define REQUEST_ERROR (request_error_quark())
 GQuark request_error_quark(void);
@@ -73,7 +75,7 @@ typedef struct {
 typedef struct RequestReader RequestReader;
 
 /* Reopens the mail's bytes from the start; called once at first and once per rewind. NULL with
- * any error, which is told as REQUEST_ERROR_CHILD. */
+ * any error, which is told as REQUEST_ERROR_CHILD or _DAMAGED. */
 typedef GInputStream *(*RequestOpenFunc)(gpointer data, GError **error);
 
 /* Starts helper (an absolute path) on a mail. One thread at a time; it blocks in the calling

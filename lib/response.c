@@ -185,10 +185,18 @@ static void add_counts(GString *out, const Report *report)
     }
 }
 
+/* Work on the rows had begun. */
+static bool is_broken_off(const Job *job)
+{
+    return job->refusal && job->slices > 0;
+}
+
 static char *text_of_refusal(const Report *report)
 {
     GString *out = g_string_new(NULL);
-    add_paragraph(out, "Your request was not processed; nothing was changed.");
+    add_paragraph(out, is_broken_off(report->job)
+                           ? "Your request could not be carried to its end."
+                           : "Your request was not processed; nothing was changed.");
     add_sentence(out, "", report->job->refusal);
     g_string_append_c(out, '\n');
     add_foot(out, report);
@@ -322,7 +330,8 @@ static char *make_subject(const Report *report)
     unsigned failed = report->counts[RESULT_FAILED];
     const char *end = subject_end(report->job);
     if (!report->head)
-        return g_strdup_printf("%s: not processed", start);
+        return g_strdup_printf("%s: %s", start,
+                               is_broken_off(report->job) ? "not finished" : "not processed");
     if (failed)
         return g_strdup_printf("%s: processed, %u of %u %s failed%s", start, failed, report->rows,
                                rows_noun(report), end);

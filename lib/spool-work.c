@@ -593,6 +593,24 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
     return true;
 }
 
+bool spool_job_broken_off(SpoolClaim *claim, const char *refusal, GError **error)
+{
+    Spool *spool = claim->spool;
+    const Job *job = claim->entry->job;
+    if (job->state != JOB_SENDING && job->state != JOB_REPORTING &&
+        !expect(claim, JOB_WORKING, error))
+        return false;
+    Job next = job_next(claim, JOB_REPORTING);
+    next.refusal = (char *)refusal;
+    if (!spool->type->save(spool->store, &next, true, error))
+        return false;
+    close_fd(&claim->rows_fd);
+    spool_drop(spool, SPOOL_ROWS, next.id);
+    spool_drop(spool, SPOOL_RESPONSE, next.id);
+    adopt(claim, &next, NULL);
+    return true;
+}
+
 /* --- REPORTING --- */
 
 GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error)

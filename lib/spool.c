@@ -58,6 +58,11 @@ void job_free(Job *job)
     g_free(job);
 }
 
+bool job_is_damaged(const Job *job)
+{
+    return job->state < JOB_DONE && job->waiting && g_str_has_prefix(job->waiting, JOB_DAMAGED);
+}
+
 bool spool_job_is_whole(const Job *job)
 {
     return job->mode == MODE_ATOMIC && job->state == JOB_WORKING && job->started != 0;

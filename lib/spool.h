@@ -14,6 +14,7 @@
  *
  *   RECEIVED ──▶ WORKING ──▶ REPORTING ──▶ SENDING ──▶ DONE
  *       └──────────(refused)────▲              └─────▶ ANSWER_FAILED
+ *                 └─(broken off)─┘
  *
  * RECEIVED: the sealed mail is there, its proof is unchecked. WORKING: the proof holds, the rows
  * lie in sealed slices. REPORTING: the response is to be built. SENDING: it is stored and to be
@@ -121,6 +122,11 @@ typedef struct {
     unsigned counts[RESULT_COUNT];
 } Job;
 void job_free(Job *job);
+
+/* What waiting begins with where what is stored of the job is damaged or missing: it waits for
+ * ever, unless the file is put back or the job is ended by hand. */
+#define JOB_DAMAGED "damaged: "
+bool job_is_damaged(const Job *job);
 
 typedef struct Spool Spool;
 
@@ -285,6 +291,10 @@ GInputStream *spool_response_open(SpoolClaim *claim, GError **error);
  * (a full disk) does not send it again. */
 void spool_response_handed_over(SpoolClaim *claim);
 bool spool_response_is_handed_over(const SpoolClaim *claim);
+/* WORKING, REPORTING, SENDING → REPORTING with a whole-request error, of a job that can't go on
+ * since what is stored of it is damaged (job_is_damaged()). Contents are deleted, half done rows
+ * stay as they are. */
+bool spool_job_broken_off(SpoolClaim *claim, const char *refusal, GError **error);
 /* SENDING → DONE; contents are deleted. */
 bool spool_job_done(SpoolClaim *claim, GError **error);
 /* SENDING → ANSWER_FAILED; why (then in waiting) is for people. Rows are deleted, the response is

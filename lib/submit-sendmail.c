@@ -107,8 +107,10 @@ static bool feed(GSubprocess *process, GInputStream *message, gint64 deadline, G
     for (;;) {
         gssize got = g_input_stream_read(message, buffer + 1, CHUNK, NULL, &cause);
         gsize size;
-        if (got < 0)
-            return away(error, "the message can't be read", cause->message);
+        if (got < 0) {
+            submit_unreadable(cause, error);
+            return false;
+        }
         if (got == 0)
             break;
         buffer[0] = '\r';

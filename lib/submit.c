@@ -4,6 +4,7 @@
 #include "lib/submit-sendmail.h"
 
 #include "lib/address.h"
+#include "lib/seal.h"
 #include "lib/text.h"
 
 #include <curl/curl.h>
@@ -141,6 +142,13 @@ static char *url_with_helo(const SubmitSettings *settings)
     return copy;
 }
 
+void submit_unreadable(const GError *cause, GError **error)
+{
+    bool damaged = g_error_matches(cause, SEAL_ERROR, SEAL_ERROR_BROKEN);
+    g_set_error(error, SUBMIT_ERROR, damaged ? SUBMIT_ERROR_DAMAGED : SUBMIT_ERROR_AWAY,
+                "the message can't be read: %s", cause->message);
+}
+
 static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
 {
     g_autofree char *reply = g_strstrip(g_strdup(dialogue->reply->str));
@@ -154,8 +162,7 @@ static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
         return ANSWER_NO;
     }
     if (dialogue->read_error != NULL)
-        g_set_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY, "the message can't be read: %s",
-                    dialogue->read_error->message);
+        submit_unreadable(dialogue->read_error, error);
     else if (words[0] == '4' || words[0] == '5')
         g_set_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY,
                     "the mail server does not take the message now: %s", words);

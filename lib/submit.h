@@ -16,6 +16,8 @@ typedef struct {
 
 typedef enum {
     SUBMIT_ERROR_AWAY,    /* 4xx, no connection, too late: try again */
+    SUBMIT_ERROR_DAMAGED, /* the message's stream failed with SEAL_ERROR_BROKEN: the next time, too
+                           */
     SUBMIT_ERROR_REFUSED, /* 5xx, sendmail's EX_NOUSER, EX_DATAERR, …: will not be taken */
 } SubmitError;
 #define SUBMIT_ERROR (submit_error_quark())
@@ -26,8 +28,8 @@ bool submit_target_valid(const char *target, GError **error);
 
 /* Hands message (CRLF lines, read to its end) to recipient. ANSWER_YES: taken. ANSWER_NO:
  * refused (SUBMIT_ERROR_REFUSED is set all the same, for its words). ANSWER_UNKNOWN:
- * SUBMIT_ERROR_AWAY. Any thread; curl_global_init in main() before threads. No shell; the
- * recipient comes after "--". */
+ * SUBMIT_ERROR_AWAY or _DAMAGED. Any thread; curl_global_init in main() before threads. No shell;
+ * the recipient comes after "--". */
 Answer submit_message(const SubmitSettings *settings, const char *recipient, GInputStream *message,
                       GError **error);
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import tap
-from harness import World
+from harness import World, mail
 from harness.process import wait_for, write
 
 SECRET = "Canary-Kx81-cli"
@@ -213,6 +213,136 @@ def check(world):
     tap.contains(command(world, "queue")[0], "No job waits")
     tap.absent(world.log_text(), SECRET, "log")
     world.search_spool(SECRET)
+
+
+def damage(path):
+    """A byte of it is another one."""
+    with open(path, "r+b") as stored:
+        stored.seek(os.path.getsize(path) // 2)
+        byte = stored.read(1)
+        stored.seek(-1, os.SEEK_CUR)
+        stored.write(bytes([byte[0] ^ 1]))
+
+
+def doctor_on_jobs(world):
+    result = subprocess.run(
+        [world.tree.command, "-c", world.milter.conf, "doctor", "-j",
+         "--postfix=" + world.postfix.conf], text=True, capture_output=True, timeout=100,
+        check=False)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    return next((each["state"], each["words"]) for each in found if each["what"] == "jobs")
+
+
+def ended_by_hand(world, identifier, words, subject):
+    """A job that waits for ever: it is shown, named by the doctor, and ended by cancel."""
+    command(world, "retry", identifier)
+    waiting = wait_for(lambda: (job(world, identifier)["waiting"] or "").startswith("damaged: ")
+                       and job(world, identifier)["waiting"], "the job to be found damaged")
+    tap.say(waiting)
+    tap.contains(command(world, "queue")[0], "damaged: ")
+    state, said = doctor_on_jobs(world)
+    tap.equal(state, "wrong", said)
+    tap.contains(said, identifier)
+    # It does not mend by itself, nor by a new start.
+    world.milter.restart()
+    wait_for(lambda: job(world, identifier)["attempts"] > 1, "another attempt", 60)
+    command(world, "cancel", identifier)
+    world.slapd.running() or world.slapd.start()
+    box = world.mailbox(world.admin)
+    response = mail.Response(box.wait("Message-ID", "%s.batchload@%s" % (
+        identifier, world.batch_domain)))
+    tap.equal(response.subject, subject, "subject")
+    for each in words:
+        tap.contains(" ".join(response.text.split()), each)
+    wait_for(lambda: job(world, identifier)["state"] == "done", "the job to be done")
+    tap.equal(doctor_on_jobs(world)[0], "good", "jobs")
+    tap.contains(command(world, "cancel", identifier, code=1)[1], "is done")
+    for folder in ("mail", "rows", "response"):
+        tap.equal(os.path.exists(os.path.join(world.milter.spool, folder, identifier)), False, folder)
+
+
+def stored(world, folder, identifier):
+    return os.path.join(world.milter.spool, folder, identifier)
+
+
+def applied(world, reference, *lines):
+    out, _ = command(world, "apply", file(world, rows(world, *lines)), "--as", world.admin,
+                     "--no-wait", "--reference", reference)
+    return out.split()[1]
+
+
+@tap.test("R5.4 a job whose rows are damaged is named, and ended by cancel")
+def damaged_rows(world):
+    for reference, act in (("dam-rows", damage), ("dam-gone", os.unlink)):
+        world.slapd.kill()
+        identifier = applied(world, reference, "w1;FORWARD;ADD;;" + world.admin)
+        wait_for(lambda: job(world, identifier)["waiting"], "the job to wait")
+        tap.equal(job(world, identifier)["state"], "working", "state")
+        act(stored(world, "rows", identifier))
+        ended_by_hand(world, identifier,
+                      ["could not be carried to its end",
+                       "Of its 1 rows the first 0 were worked on", "none was carried out"],
+                      "Batchload %s: not finished" % reference)
+    tap.equal(world.entry("w1@" + world.domain), None, "entry")
+
+
+@tap.test("R5.4 a job whose mail is damaged is named, and ended by cancel")
+def damaged_mail(world):
+    for act in (damage, os.unlink):
+        world.slapd.running() and world.slapd.kill()
+        raw, identifier = waiting_job(world, rows(world, "w2;FORWARD;ADD;;" + world.admin))
+        act(stored(world, "mail", identifier))
+        ended_by_hand(world, identifier, ["cancelled by your service provider", identifier],
+                      "Batchload: not processed")
+    tap.equal(world.entry("w2@" + world.domain), None, "entry")
+
+
+@tap.test("R5.4 a job whose response is damaged is named, and ended by cancel")
+def damaged_response(world):
+    world.fence()
+    world.postfix.stop()
+    identifier = applied(world, "dam-response", "w3;FORWARD;ADD;;" + world.admin)
+    wait_for(lambda: job(world, identifier)["waiting"], "the job to wait")
+    tap.equal(job(world, identifier)["state"], "sending", "state")
+    damage(stored(world, "response", identifier))
+    command(world, "retry", identifier)
+    wait_for(lambda: (job(world, identifier)["waiting"] or "").startswith("damaged: ") or
+             job(world, identifier)["attempts"] > 1, "another attempt")
+    world.postfix.start()
+    ended_by_hand(world, identifier,
+                  ["All of its 1 rows were worked on (1 created, 0 changed",
+                   "could not be carried to its end"], "Batchload dam-response: not finished")
+    tap.equal(world.entry("w3@" + world.domain) is not None, True, "entry")
+
+
+@tap.test("the daemon away, the spool not ours, a configuration not ours or not there")
+def exits(world):
+    path = file(world, rows(world, "e1;FORWARD;ADD;;" + world.admin))
+    asking = (("retry", "20261120-ZZZZZZ"), ("cancel", "20261120-ZZZZZZ"),
+              ("apply", path, "--as", world.admin), ("check", path, "--as", world.admin))
+    reading = (("queue",), ("show", "20261120-ZZZZZZ"))
+    nobody = pwd.getpwnam("nobody")
+    os.chmod(path, 0o644)
+    stranger = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    for words in asking:
+        tap.contains(command(world, *words, code=77, **stranger)[1], "only root and members")
+    for words in reading:
+        tap.contains(command(world, *words, code=77, **stranger)[1], "can't be read")
+    os.chmod(world.milter.conf, 0o600)
+    try:
+        for words in asking + reading:
+            tap.contains(command(world, *words, code=78, **stranger)[1], world.milter.conf)
+    finally:
+        os.chmod(world.milter.conf, 0o644)
+    world.milter.kill()
+    for words in asking:
+        tap.contains(command(world, *words, code=75)[1], "does it run?")
+    tap.contains(command(world, "queue")[0], "No job waits")
+    tap.contains(command(world, "show", "20261120-ZZZZZZ", code=1)[1], "there is no job")
+    for words in asking + reading:
+        tap.contains(command(world, words[0], "--nonsense", code=64)[1], "--nonsense")
+    world.milter.start()
+    world.fence()
 
 
 @tap.test("the daemon away: 75; killed and started again it answers")

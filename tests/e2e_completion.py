@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Completion in bash: every command and option that the program's own help tells, and job numbers."""
+"""Completion in bash and zsh: every command and option that the program's own help tells, and job
+numbers."""
 
 import os
+import pty
 import re
+import select
 import subprocess
 
 import tap
 from harness import World
+from harness.process import wait_for, write
 from rows import row
 
 TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = os.path.join(TOP, "cli", "completion", "batchload")
+ZSH_SCRIPTS = os.path.join(TOP, "cli", "completion")
 # Words are split as readline does it: "=" is a word of its own.
 RUN = """
 . "$1"
@@ -20,6 +25,82 @@ COMP_CWORD=$(($# - 1))
 _batchload
 printf '%s\\n' "${COMPREPLY[@]}"
 """
+
+
+# What is offered goes to a file, what is shown to a terminal that nobody reads closely.
+ZSH = """
+PROMPT= RPROMPT=
+TMPDIR=@FOLDER@ HOME=@FOLDER@
+fpath=(@SCRIPTS@ $fpath)
+autoload -Uz compinit
+compinit -u -D
+compadd() {
+    local -a offered
+    # With these it answers the caller and offers nothing.
+    if [[ " $* " != *" -"[OAD]" "* ]]; then
+        builtin compadd -O offered "$@"
+        (($#offered)) && print -rl -- "$offered[@]" >>@FOLDER@/offered
+    fi
+    builtin compadd "$@"
+}
+look() {
+    : >@FOLDER@/offered
+    BUFFER=$(<@FOLDER@/line)
+    CURSOR=$#BUFFER
+    zle list-choices
+    BUFFER=
+    : >@FOLDER@/looked
+}
+zle -N look
+bindkey '^X' look
+setopt no_list_beep no_beep
+LISTMAX=100000
+: >@FOLDER@/looked
+"""
+
+
+class Zsh:
+    """An interactive zsh -f with its completion system, and ours."""
+
+    def __init__(self, world):
+        self.folder = world.nursery.path("zsh")
+        os.mkdir(self.folder)
+        write(self.folder + "/setup", ZSH.replace("@FOLDER@", self.folder).replace(
+            "@SCRIPTS@", ZSH_SCRIPTS))
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(world.nursery.folder)
+            os.execvpe("zsh", ["zsh", "-f", "-i"],
+                       dict(os.environ, PATH="%s:%s" % (os.path.dirname(world.tree.command),
+                                                        os.environ["PATH"]), TERM="dumb"))
+        self._type("source %s/setup\n" % self.folder)
+
+    def _type(self, keys):
+        os.write(self.fd, keys.encode())
+        wait_for(self._looked, "zsh", 60)
+        os.unlink(self.folder + "/looked")
+
+    def _looked(self):
+        while select.select([self.fd], [], [], 0)[0]:
+            os.read(self.fd, 65536)
+        return os.path.exists(self.folder + "/looked")
+
+    def complete(self, *words):
+        write(self.folder + "/line", " ".join(words))
+        self._type("\x18")
+        with open(self.folder + "/offered", encoding="utf-8") as file:
+            return sorted(set(file.read().split()))
+
+    def close(self):
+        os.close(self.fd)  # hangs up
+        os.waitpid(self.pid, 0)
+
+
+def zsh(world):
+    """One for all tests, ended with the world's folder at the latest."""
+    if not hasattr(world, "zsh"):
+        world.zsh = Zsh(world)
+    return lambda *words: world.zsh.complete("batchload", *words)
 
 
 def complete(world, *words):
@@ -85,6 +166,38 @@ def numbers(world):
     tap.equal(complete(world, "-c", world.milter.conf, "show", ""), [job], "jobs")
     tap.equal(complete(world, "-c", world.milter.conf, "show", job[:-3]), [job], "jobs")
     tap.equal(complete(world, "-c", "/nowhere", "show", ""), [], "jobs of no spool")
+    offered = zsh(world)
+    for command in ("show", "retry", "cancel"):
+        tap.equal(offered("-c", world.milter.conf, command, ""), [job], "jobs in zsh")
+    tap.equal(offered("-c", world.milter.conf, "show", job[:-3]), [job], "jobs in zsh")
+    tap.equal(offered("-c", world.milter.conf, "show", "1"), [], "other jobs in zsh")
+    tap.equal(offered("-c", "/nowhere", "show", ""), [], "jobs of no spool in zsh")
+
+
+@tap.test("zsh: each command and option of the help is offered, and no other")
+def in_zsh(world):
+    offered = zsh(world)
+    tap.equal(offered(""), commands(world), "commands")
+    tap.equal(offered("qu"), ["queue"], "commands with qu")
+    tap.equal(offered("-c", "x.conf", "sho"), ["show"], "after an option")
+    tap.equal(offered("-"), options(told(world)), "options")
+    for command in commands(world):
+        tap.equal(offered(command, "-"), options(told(world, command)), command)
+        tap.equal(offered("-c", "x.conf", command, "--h"), ["--help"], command)
+
+
+@tap.test("zsh: files and folders where the help says FILE and DIR")
+def files_in_zsh(world):
+    offered = zsh(world)
+    folder = world.nursery.path("complete-zsh")
+    os.mkdir(folder)
+    os.mkdir(folder + "/inside")
+    write(folder + "/file.conf", "")
+    tap.equal(offered("-c", folder + "/"), ["file.conf", "inside"], "-c")
+    tap.equal(offered("apply", folder + "/"), ["file.conf", "inside"], "apply")
+    tap.equal(offered("--spool", folder + "/"), ["inside"], "--spool")
+    tap.equal(offered("queue", folder + "/"), [], "queue")
+    world.zsh.close()
 
 
 if __name__ == "__main__":

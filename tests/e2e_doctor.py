@@ -4,10 +4,13 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import tap
 from harness import World
+from harness.process import run, which, write
+from harness.servers import Slapd
 
 
 def doctor(world, code):
@@ -149,6 +152,161 @@ def schema(world):
     tap.equal(found["schema"][0], "wrong", repr(found))
     tap.contains(found["schema"][1], "elsewhereChange")
     world.milter.configure()
+
+
+@tap.test("the clock set back behind a request that is here")
+def clock(world):
+    world.ask([{"DOMAIN": world.domain, "USER": "clock", "TYPE": "FORWARD", "ACTION": "ADD",
+                "MAILFORWARD": world.admin}])
+    for hours, state in ((1, "wrong"), (-1, "good")):
+        # The spool remembers a time that the clock has not come to, or no longer.
+        with sqlite3.connect(world.milter.spool + "/spool.db") as spool:
+            spool.execute("UPDATE job SET received = received + ?", (hours * 3600 * 1000000,))
+        spool.close()
+        found = doctor(world, 1 if state == "wrong" else 0)
+        tap.equal(found["clock"][0] in (state, "note"), True, found["clock"][1])
+        tap.equal("set back" in found["clock"][1], state == "wrong", found["clock"][1])
+
+
+@tap.test("a Postfix that does not know smtpd_forbid_bare_newline")
+def old_postfix(world):
+    folder = world.nursery.path("old")
+    os.mkdir(folder)
+    # What an older one answers is what ours says of a name that it does not know.
+    write(folder + "/postconf", "#!/bin/sh\nn=$#\nfor word; do\n"
+          "  [ \"$word\" = smtpd_forbid_bare_newline ] && word=smtpd_never_heard_of\n"
+          "  set -- \"$@\" \"$word\"\ndone\nshift $n\nexec %s \"$@\"\n" % which("postconf"), 0o755)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = folder + ":" + path
+    try:
+        found = doctor(world, 0)
+    finally:
+        os.environ["PATH"] = path
+    tap.equal(found["newlines"][0], "note", found["newlines"][1])
+    tap.contains(found["newlines"][1], "does not know")
+
+
+class OtherSlapd(Slapd):
+    """slapd with the shipped settings, more of them, and an ldapi socket; slapd.d where of_folder
+    is true."""
+
+    def __init__(self, world, name, more="", of_folder=False, change=lambda text: text):
+        os.rename(world.slapd.folder, world.slapd.folder + ".first")
+        try:
+            super().__init__(world.nursery, world.tree.policy, world.base, world.root_password,
+                             world.service_password, world.mail_password, [world.domain])
+        finally:
+            folder = world.nursery.path("slapd-" + name)
+            if os.path.exists(world.slapd.folder):
+                os.rename(world.slapd.folder, folder)
+            os.rename(world.slapd.folder + ".first", world.slapd.folder)
+        self.folder = folder
+        with open(folder + "/slapd.conf", encoding="utf-8") as file:
+            text = file.read().replace(world.slapd.folder, folder)
+        self.conf = folder + "/slapd.conf"
+        write(self.conf, change(text).replace("database mdb", more + "database mdb", 1), 0o600)
+        self.settings = ["-f", self.conf]
+        self.password_file = folder + "/rootpw"
+        if of_folder:
+            os.mkdir(folder + "/slapd.d", 0o700)
+            run([which("slaptest"), "-f", self.conf, "-F", folder + "/slapd.d"])
+            self.settings = ["-F", folder + "/slapd.d"]
+        self.local = "ldapi://" + (folder + "/s").replace("/", "%2F")
+
+    def command(self):
+        return [which("slapd"), *self.settings, "-h", self.uri + " " + self.local, "-d", "0"]
+
+    def change_settings(self, ldif):
+        run([which("ldapmodify"), "-Q", "-Y", "EXTERNAL", "-H", self.local], ldif.encode())
+
+
+# As Debian's package has it.
+ROOT_MAY = ("database config\naccess to * by dn.exact=gidNumber=0+uidNumber=0,cn=peercred,"
+            "cn=external,cn=auth manage by * none\n")
+
+
+def look(world, slapd, code=0, **settings):
+    with_it = {"directory.uri": slapd.local, **settings}
+    world.milter.configure(with_it)
+    try:
+        return doctor(world, code)
+    finally:
+        world.milter.configure()
+
+
+@tap.test("indexes, from cn=config as root may read it: there, one missing, another kind, by default")
+def indexes(world):
+    slapd = OtherSlapd(world, "config", ROOT_MAY, True)
+    slapd.start()
+    try:
+        tap.equal(look(world, slapd)["indexes"], ("good", "The directory has the indexes."), "all")
+        # Over the network nobody is root.
+        found = look(world, slapd, **{"directory.uri": slapd.uri})["indexes"]
+        tap.equal(found[0], "note", found[1])
+        tap.contains(found[1], "can't be told from here")
+        member = "batchloadMember,batchloadTarget eq"
+        for lines, name in (
+                (["uid,ou eq", member], "mail"),
+                (["uid,ou eq", "mail pres,sub", member], "mail"),
+                (["uid,ou eq", "mail pres,eq", member], None),
+                (["uid,mail eq", "batchloadMember eq"], "batchloadTarget"),
+                (["default eq", "uid,mail", "batchloadMember,batchloadTarget"], None),
+                (["default pres", "uid,mail", member], "mail")):
+            slapd.change_settings(
+                "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcDbIndex\n" +
+                "".join("olcDbIndex: %s\n" % each for each in lines))
+            found = look(world, slapd, 1 if name else 0)["indexes"]
+            tap.equal(found[0], "wrong" if name else "good", "%s: %s" % (lines, found[1]))
+            if name:
+                tap.contains(found[1], '"%s eq"' % name)
+    finally:
+        slapd.stop()
+
+
+@tap.test("indexes, where slapd.conf shows its settings to root, and where it does not")
+def indexes_of_file(world):
+    for name, more, change, state in (
+            ("shown", ROOT_MAY, lambda text: text, "good"),
+            ("missing", ROOT_MAY, lambda text: text.replace("index uid,mail,ou eq\n", ""), "wrong"),
+            ("hidden", "", lambda text: text.replace("index uid,mail,ou eq\n", ""), "note"),
+            ("monitor", "database monitor\n", lambda text: text, "note")):
+        slapd = OtherSlapd(world, name, more, change=change)
+        slapd.start()
+        try:
+            found = look(world, slapd, 1 if state == "wrong" else 0)["indexes"]
+        finally:
+            slapd.stop()
+        tap.equal(found[0], state, "%s: %s" % (name, found[1]))
+        if state == "note":
+            tap.contains(found[1], "can't be told from here")
+
+
+@tap.test("a directory that was never given the schema")
+def bare(world):
+    folder = world.nursery.path("bare")
+    os.mkdir(folder, 0o700)
+    write(folder + "/slapd.conf",
+          "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n"
+          "include /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\n"
+          "moduleload back_mdb\ndatabase mdb\nsuffix \"%s\"\ndirectory %s\n" % (
+              world.base, folder), 0o600)
+    run([which("slapadd"), "-q", "-f", folder + "/slapd.conf"],
+        ("dn: %s\nobjectClass: dcObject\nobjectClass: organization\no: x\ndc: hoster\n" %
+         world.base).encode())
+    slapd = world.slapd.__class__.__new__(OtherSlapd)
+    super(Slapd, slapd).__init__(world.nursery)
+    slapd.port, slapd.uri = world.nursery.port(), None
+    slapd.uri = "ldap://127.0.0.1:%d" % slapd.port
+    slapd.local = "ldapi://" + (folder + "/s").replace("/", "%2F")
+    slapd.settings = ["-f", folder + "/slapd.conf"]
+    slapd.start()
+    try:
+        found = look(world, slapd, 1, **{"directory.bind_dn": None,
+                                         "directory.bind_password_file": None})
+    finally:
+        slapd.stop()
+    tap.equal(found["schema"][0], "wrong", found["schema"][1])
+    tap.contains(found["schema"][1], "load the schema")
 
 
 if __name__ == "__main__":
