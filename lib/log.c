@@ -6,17 +6,32 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define VALUE_MAX 200
+#define FILE_MODE 0640
 
-/* The one thing a process has of its log: set once by log_open(), only read afterwards. */
+/* The one thing a process has of its log: set once by log_open(), only read afterwards (what lies
+ * behind fd changes with log_reopen()). */
 static struct {
     LogTarget target;
     int fd;
     char *ident;
-} process_log = {LOG_TO_STDERR, STDERR_FILENO, NULL};
+    char *path; /* of LOG_TO_FILE */
+} process_log = {LOG_TO_STDERR, STDERR_FILENO, NULL, NULL};
+
+static int open_file(const char *path, GError **error)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
+    if (fd < 0) {
+        int saved = errno;
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(saved), "log file %s: %s",
+                    path, g_strerror(saved));
+    }
+    return fd;
+}
 
 bool log_open(LogTarget target, const char *ident, const char *path, GError **error)
 {
@@ -29,17 +44,36 @@ bool log_open(LogTarget target, const char *ident, const char *path, GError **er
     if (target == LOG_TO_SYSLOG) {
         openlog(process_log.ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
     } else if (target == LOG_TO_FILE) {
-        int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-        if (fd < 0) {
-            int saved = errno;
-            g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(saved), "log file %s: %s",
-                        path, g_strerror(saved));
+        int fd = open_file(path, error);
+        if (fd < 0)
             return false;
-        }
+        g_free(process_log.path);
+        process_log.path = g_strdup(path);
         process_log.fd = fd;
     }
     process_log.target = target;
     return true;
+}
+
+bool log_reopen(GError **error)
+{
+    struct stat now, there;
+    if (process_log.target != LOG_TO_FILE)
+        return true;
+    if (fstat(process_log.fd, &now) == 0 && stat(process_log.path, &there) == 0 &&
+        now.st_dev == there.st_dev && now.st_ino == there.st_ino)
+        return true;
+    int fd = open_file(process_log.path, error);
+    if (fd < 0)
+        return false;
+    /* In one step: other threads may be writing. */
+    bool moved = dup3(fd, process_log.fd, O_CLOEXEC) >= 0;
+    int saved = errno;
+    close(fd);
+    if (!moved)
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(saved), "log file %s: %s",
+                    process_log.path, g_strerror(saved));
+    return moved;
 }
 
 /* As Postfix begins the lines of these levels. */

@@ -16,6 +16,11 @@ typedef enum { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEB
  * called, and after a failure (false with error), lines go to stderr. Main thread, once. */
 bool log_open(LogTarget target, const char *ident, const char *path, GError **error);
 
+/* Opens the file of LOG_TO_FILE again, for it may have been renamed; no line is lost. One that is
+ * still in its place, and every other target, is left as it is. false with a G_FILE_ERROR: lines go
+ * on to the old file. Main thread. */
+bool log_reopen(GError **error);
+
 /* One line in Postfix's shape: "QUEUEID: text" (queue_id NULL: "text"), with "warning: " or
  * "error: " before the text of these levels; debug lines go to syslog only. Control characters and
  * bytes that are not UTF-8 are written as '?', so that no value can begin a line of its own. Any

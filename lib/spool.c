@@ -262,9 +262,8 @@ static Spool *spool_new(void)
     return spool;
 }
 
-Spool *spool_open(const SpoolSettings *settings, GError **error)
+static void take_limits(Spool *spool, const SpoolSettings *settings)
 {
-    g_autoptr(Spool) spool = spool_new();
     spool->jobs_max = settings->jobs_max;
     spool->bytes_max = settings->bytes_max;
     spool->client_jobs_max = settings->client_jobs_max;
@@ -273,6 +272,18 @@ Spool *spool_open(const SpoolSettings *settings, GError **error)
     spool->requester_bytes_max = settings->requester_bytes_max;
     spool->duplicate_days = settings->duplicate_days;
     spool->keep_days = MAX(settings->keep_days, settings->duplicate_days);
+}
+
+void spool_change_limits(Spool *spool, const SpoolSettings *settings)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    take_limits(spool, settings);
+}
+
+Spool *spool_open(const SpoolSettings *settings, GError **error)
+{
+    g_autoptr(Spool) spool = spool_new();
+    take_limits(spool, settings);
     spool->queue = spool_queue_new();
     spool->files = spool_files_open(settings->directory, error);
     if (!spool->files)
@@ -332,8 +343,11 @@ bool spool_expire(Spool *spool, GError **error)
 {
     gint64 now = g_get_real_time();
     g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
-    if (!spool->type->expire(spool->store, now - spool->duplicate_days * G_TIME_SPAN_DAY,
-                             now - spool->keep_days * G_TIME_SPAN_DAY, gone, error))
+    g_mutex_lock(&spool->lock);
+    gint64 duplicate = spool->duplicate_days * G_TIME_SPAN_DAY;
+    gint64 keep = spool->keep_days * G_TIME_SPAN_DAY;
+    g_mutex_unlock(&spool->lock);
+    if (!spool->type->expire(spool->store, now - duplicate, now - keep, gone, error))
         return false;
     for (unsigned i = 0; i < gone->len; i++)
         spool_drop(spool, SPOOL_RESPONSE, g_ptr_array_index(gone, i));

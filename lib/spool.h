@@ -139,6 +139,9 @@ Spool *spool_open(const SpoolSettings *settings, GError **error);
 Spool *spool_open_readonly(const char *directory, GError **error);
 void spool_close(Spool *spool);
 
+/* New limits and days; what they say holds from now on. Folder and key stay. Any thread. */
+void spool_change_limits(Spool *spool, const SpoolSettings *settings);
+
 /* Whether a write or sync failed so that nothing is known of the disk: the database is closed and
  * everything answers SPOOL_ERROR_STORE from then on. Answer 4xx, end, and start again. */
 bool spool_failed(Spool *spool);

@@ -97,6 +97,60 @@ static void test_file(void)
     g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
 }
 
+static unsigned lines_of(const char *path)
+{
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    return g_strv_length(lines) - 1;
+}
+
+static gpointer write_lines(gpointer data G_GNUC_UNUSED)
+{
+    for (unsigned i = 0; i < 1000; i++)
+        log_line(LOG_LEVEL_INFO, NULL, "line %u", i);
+    return NULL;
+}
+
+/* Renamed files are left behind, without a lost line; a file that is in its place stays, and one
+ * that can't be opened leaves the old one in use. */
+static void test_reopen(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_dir_make_tmp("log-XXXXXX", &error);
+    g_autofree char *path = g_build_filename(folder, "sub", "log", NULL);
+    g_autofree char *sub = g_path_get_dirname(path);
+    g_autofree char *old = g_strconcat(path, ".1", NULL), *gone = g_strconcat(sub, ".1", NULL);
+    g_assert_cmpint(g_mkdir(sub, 0700), ==, 0);
+    g_assert_true(log_open(LOG_TO_FILE, "test-log", path, &error));
+    g_assert_true(log_reopen(&error));
+    GThread *thread = g_thread_new("writer", write_lines, NULL);
+    g_assert_cmpint(g_rename(path, old), ==, 0);
+    g_assert_true(log_reopen(&error));
+    g_assert_no_error(error);
+    g_thread_join(thread);
+    g_assert_cmpuint(lines_of(old) + lines_of(path), ==, 1000);
+    log_line(LOG_LEVEL_INFO, NULL, "the last one");
+    g_assert_cmpuint(lines_of(old) + lines_of(path), ==, 1001);
+    g_assert_cmpuint(lines_of(path), >=, 1);
+
+    g_assert_cmpint(g_rename(sub, gone), ==, 0);
+    g_assert_false(log_reopen(&error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    g_autofree char *moved = g_build_filename(gone, "log", NULL);
+    g_autofree char *moved_old = g_build_filename(gone, "log.1", NULL);
+    unsigned before = lines_of(moved);
+    log_line(LOG_LEVEL_INFO, NULL, "still here");
+    g_assert_cmpuint(lines_of(moved), ==, before + 1);
+    g_unlink(moved);
+    g_unlink(moved_old);
+    g_rmdir(gone);
+    g_rmdir(folder);
+    g_assert_true(log_open(LOG_TO_STDERR, "test-log", NULL, NULL));
+    g_assert_true(log_reopen(NULL));
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "-child") == 0) {
@@ -107,5 +161,6 @@ int main(int argc, char **argv)
     g_test_add_func("/log/value", test_value);
     g_test_add_func("/log/stderr", test_stderr);
     g_test_add_func("/log/file", test_file);
+    g_test_add_func("/log/reopen", test_reopen);
     return g_test_run();
 }

@@ -2,7 +2,7 @@
 # Who may ask, and what a postmaster edits.
 
 noinst_LIBRARIES += policy/libpolicy.a
-policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c \
+policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c policy/map-inline.c policy/map-private.h \
 	policy/sender.c policy/sender.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/map.h"
+#include "policy/map-private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -28,6 +28,7 @@ typedef struct {
     GPtrArray *pairs;  /* of Pair, in order */
     GHashTable *index; /* folded key → Pair, the first one; keys owned */
     GError *failed;    /* why the file couldn't be read, or NULL */
+    char *path;
 } Texthash;
 
 static void pair_free(gpointer data)
@@ -38,7 +39,7 @@ static void pair_free(gpointer data)
     g_free(pair);
 }
 
-static char *fold(const char *key)
+char *map_fold(const char *key)
 {
     if (g_str_is_ascii(key) || !g_utf8_validate(key, -1, NULL))
         return g_ascii_strdown(key, -1);
@@ -92,7 +93,7 @@ static void add_line(Texthash *table, const GString *text, unsigned line)
     }
     pair->key = g_strndup(text->str, (gsize)(end - text->str));
     pair->value = g_steal_pointer(&value);
-    g_autofree char *folded = fold(pair->key);
+    g_autofree char *folded = map_fold(pair->key);
     if (!g_hash_table_contains(table->index, folded))
         g_hash_table_insert(table->index, g_steal_pointer(&folded), pair);
 }
@@ -170,6 +171,7 @@ static gpointer texthash_open(const char *name, GError **error)
     Texthash *table = g_new0(Texthash, 1);
     table->pairs = g_ptr_array_new_with_free_func(pair_free);
     table->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    table->path = g_strdup(name);
     gsize size = 0;
     g_autofree char *text = read_file(name, &size, &table->failed);
     if (text != NULL)
@@ -190,7 +192,7 @@ static Answer texthash_lookup(gpointer handle, const char *key, char **value, GE
     const Texthash *table = handle;
     if (!usable(table, error))
         return ANSWER_UNKNOWN;
-    g_autofree char *folded = fold(key);
+    g_autofree char *folded = map_fold(key);
     const Pair *pair = g_hash_table_lookup(table->index, folded);
     if (pair == NULL)
         return ANSWER_NO;
@@ -225,7 +227,24 @@ static void texthash_close(gpointer handle)
     g_hash_table_unref(table->index);
     g_ptr_array_unref(table->pairs);
     g_clear_error(&table->failed);
+    g_free(table->path);
     g_free(table);
+}
+
+static void texthash_fingerprint(gpointer handle, GString *text)
+{
+    const Texthash *table = handle;
+    struct stat status;
+    if (stat(table->path, &status) != 0) {
+        g_string_append_printf(text, "errno %d;", errno);
+        return;
+    }
+    g_string_append_printf(text,
+                           "%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
+                           ":%" G_GINT64_FORMAT ".%09ld:%" G_GINT64_FORMAT ".%09ld;",
+                           (guint64)status.st_dev, (guint64)status.st_ino, (gint64)status.st_size,
+                           (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                           (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
 }
 
 const MapType map_texthash = {
@@ -234,4 +253,5 @@ const MapType map_texthash = {
     .lookup = texthash_lookup,
     .each = texthash_each,
     .close = texthash_close,
+    .fingerprint = texthash_fingerprint,
 };

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/map.h"
+#include "policy/map-private.h"
 #include <string.h>
 
 G_DEFINE_QUARK(batchload_map_error, map_error)
 
+/* Most tables of one list. */
+#define PARTS_MAX 100
+
 struct Map {
     char *spec;
-    const MapType *type;
+    const MapType *type; /* NULL: a list */
     gpointer handle;
+    GPtrArray *parts; /* of Map; of a list only */
 };
 
 /* One row a type; those without a driver are known, but of a later version. */
@@ -16,8 +20,8 @@ static const struct {
     const MapType *driver;
 } types[] = {
     {"texthash", &map_texthash},
-    {"inline", NULL},
-    {"static", NULL},
+    {"inline", &map_inline},
+    {"static", &map_static},
     {"hash", NULL},
     {"btree", NULL},
     {"lmdb", NULL},
@@ -46,22 +50,28 @@ static const MapType *find_type(const char *name, gsize length, GError **error)
             continue;
         if (types[i].driver == NULL)
             g_set_error(error, MAP_ERROR, MAP_ERROR_TYPE,
-                        "Tables of type \"%s\" are not available yet; use texthash:/path/to/file.",
+                        "Tables of type \"%s\" are not available yet; use texthash:/path/to/file, "
+                        "inline:{ key=value } or static:value.",
                         types[i].name);
         return types[i].driver;
     }
     g_autofree char *shown = g_strndup(name, MIN(length, 40));
-    g_set_error(error, MAP_ERROR, MAP_ERROR_TYPE,
-                "There is no table type \"%s\"; use texthash:/path/to/file.", shown);
+    g_set_error(
+        error, MAP_ERROR, MAP_ERROR_TYPE,
+        "There is no table type \"%s\"; use texthash:/path/to/file, inline:{ key=value } or "
+        "static:value.",
+        shown);
     return NULL;
 }
 
-Map *map_open(const char *spec, GError **error)
+static Map *open_one(const char *spec, GError **error)
 {
     const char *colon = strchr(spec, ':');
     if (colon == NULL || colon == spec) {
         g_set_error(error, MAP_ERROR, MAP_ERROR_TYPE,
-                    "The table \"%s\" has no type; write it as texthash:/path/to/file.", spec);
+                    "The table \"%s\" has no type; write it as texthash:/path/to/file. A text with "
+                    "blanks or commas stands in braces, as in static:{ text }.",
+                    spec);
         return NULL;
     }
     const MapType *type = find_type(spec, (gsize)(colon - spec), error);
@@ -77,9 +87,40 @@ Map *map_open(const char *spec, GError **error)
     return map;
 }
 
+Map *map_open(const char *spec, GError **error)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)map_close);
+    const char *rest = spec;
+    for (;;) {
+        g_autofree char *word = map_next_word(&rest);
+        if (word == NULL && parts->len > 0)
+            break;
+        if (parts->len == PARTS_MAX) {
+            g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
+                        "A list of tables has at most %d of them.", PARTS_MAX);
+            return NULL;
+        }
+        Map *part = open_one(word != NULL ? word : "", error);
+        if (part == NULL)
+            return NULL;
+        g_ptr_array_add(parts, part);
+    }
+    if (parts->len == 1)
+        return g_ptr_array_steal_index(parts, 0);
+    Map *map = g_new0(Map, 1);
+    map->spec = g_strdup(spec);
+    map->parts = g_steal_pointer(&parts);
+    return map;
+}
+
 Answer map_lookup(Map *map, const char *key, char **value, GError **error)
 {
-    return map->type->lookup(map->handle, key, value, error);
+    if (map->parts == NULL)
+        return map->type->lookup(map->handle, key, value, error);
+    Answer answer = ANSWER_NO;
+    for (guint i = 0; i < map->parts->len && answer == ANSWER_NO; i++)
+        answer = map_lookup(g_ptr_array_index(map->parts, i), key, value, error);
+    return answer;
 }
 
 Answer map_each(Map *map,
@@ -87,9 +128,48 @@ Answer map_each(Map *map,
                              GError **error),
                 gpointer data, GError **error)
 {
-    if (map->type->each == NULL)
-        return ANSWER_NO;
-    return map->type->each(map->handle, each, data, error);
+    if (map->parts == NULL)
+        return map->type->each != NULL ? map->type->each(map->handle, each, data, error)
+                                       : ANSWER_NO;
+    Answer all = ANSWER_YES;
+    for (guint i = 0; i < map->parts->len; i++) {
+        Answer answer = map_each(g_ptr_array_index(map->parts, i), each, data, error);
+        if (answer == ANSWER_UNKNOWN)
+            return answer;
+        if (answer == ANSWER_NO)
+            all = ANSWER_NO;
+    }
+    return all;
+}
+
+bool map_has_every_key(const Map *map)
+{
+    return map->type != NULL && map->type->every_key;
+}
+
+unsigned map_count(const Map *map)
+{
+    return map->parts != NULL ? map->parts->len : 1;
+}
+
+Map *map_part(Map *map, unsigned index)
+{
+    return map->parts != NULL ? g_ptr_array_index(map->parts, index) : map;
+}
+
+static void add_fingerprint(const Map *map, GString *text)
+{
+    if (map->type != NULL && map->type->fingerprint != NULL)
+        map->type->fingerprint(map->handle, text);
+    for (guint i = 0; map->parts != NULL && i < map->parts->len; i++)
+        add_fingerprint(g_ptr_array_index(map->parts, i), text);
+}
+
+char *map_fingerprint(const Map *map)
+{
+    GString *text = g_string_new(NULL);
+    add_fingerprint(map, text);
+    return g_string_free(text, FALSE);
 }
 
 const char *map_spec(const Map *map)
@@ -101,7 +181,9 @@ void map_close(Map *map)
 {
     if (map == NULL)
         return;
-    map->type->close(map->handle);
+    if (map->type != NULL)
+        map->type->close(map->handle);
+    g_clear_pointer(&map->parts, g_ptr_array_unref);
     g_free(map->spec);
     g_free(map);
 }

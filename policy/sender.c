@@ -2,12 +2,25 @@
 #include "policy/sender.h"
 #include <string.h>
 
-struct SenderTable {
-    Map *map;
+/* One table of the list. */
+typedef struct {
+    Map *map; /* borrowed */
     /* Normal form of a key → its right-hand side, the first one; NULL where the type can't list
      * its pairs and has to be asked. */
     GHashTable *index;
+} Part;
+
+struct SenderTable {
+    Map *map;
+    GPtrArray *parts; /* of Part */
 };
+
+static void part_free(gpointer data)
+{
+    Part *part = data;
+    g_clear_pointer(&part->index, g_hash_table_unref);
+    g_free(part);
+}
 
 /* key in the form in which it is compared; *sender is set for an address. */
 static char *normal_key(const char *key, Address **sender, GError **error)
@@ -17,16 +30,26 @@ static char *normal_key(const char *key, Address **sender, GError **error)
         char *domain = domain_normalise(key, &why);
         if (domain == NULL)
             g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
-                        "is neither an address nor a domain: %s", why->message);
+                        "It is neither an address nor a domain: %s", why->message);
         return domain;
     }
     *sender = address_parse(key, NULL, &why);
     if (*sender == NULL) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "is neither an address nor a domain: %s",
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "It is neither an address nor a domain: %s",
                     why->message);
         return NULL;
     }
     return g_strdup((*sender)->full);
+}
+
+/* Puts key and line, where there are lines, in front of a message; false. */
+static bool at_key(const char *key, unsigned line, GError **error)
+{
+    if (line > 0)
+        g_prefix_error(error, "Line %u, key \"%s\": ", line, key);
+    else
+        g_prefix_error(error, "Key \"%s\": ", key);
+    return false;
 }
 
 static bool add_pair(gpointer data, const char *key, const char *value, unsigned line,
@@ -35,66 +58,106 @@ static bool add_pair(gpointer data, const char *key, const char *value, unsigned
     GHashTable *index = data;
     g_autoptr(Address) sender = NULL;
     g_autofree char *normal = normal_key(key, &sender, error);
-    if (normal == NULL) {
-        g_prefix_error(error, "Line %u: the key \"%s\" ", line, key);
-        return false;
-    }
+    if (normal == NULL)
+        return at_key(key, line, error);
     g_autoptr(Grant) grant = grant_parse(value, sender, error);
-    if (grant == NULL) {
-        g_prefix_error(error, "Line %u, key \"%s\": ", line, key);
-        return false;
-    }
+    if (grant == NULL)
+        return at_key(key, line, error);
     if (!g_hash_table_contains(index, normal))
         g_hash_table_insert(index, g_steal_pointer(&normal), g_strdup(value));
     return true;
 }
 
+/* A type that finds every key has one right-hand side, that of no address. */
+static bool check_every_key(Map *map, GError **error)
+{
+    g_autofree char *value = NULL;
+    if (map_lookup(map, "", &value, error) != ANSWER_YES)
+        return false;
+    g_autoptr(Grant) grant = grant_parse(value, NULL, error);
+    return grant != NULL;
+}
+
+static bool add_part(SenderTable *table, Map *map, GError **error)
+{
+    Part *part = g_new0(Part, 1);
+    g_ptr_array_add(table->parts, part);
+    part->map = map;
+    if (map_has_every_key(map))
+        return check_every_key(map, error);
+    part->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    Answer listed = map_each(map, add_pair, part->index, error);
+    if (listed == ANSWER_NO)
+        g_clear_pointer(&part->index, g_hash_table_unref);
+    return listed != ANSWER_UNKNOWN;
+}
+
 SenderTable *sender_table_open(const char *spec, GError **error)
 {
-    g_autoptr(Map) map = map_open(spec, error);
-    if (map == NULL)
+    g_autoptr(SenderTable) table = g_new0(SenderTable, 1);
+    table->parts = g_ptr_array_new_with_free_func(part_free);
+    table->map = map_open(spec, error);
+    if (table->map == NULL)
         return NULL;
-    g_autoptr(GHashTable) index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    Answer listed = map_each(map, add_pair, index, error);
-    if (listed == ANSWER_UNKNOWN) {
-        g_prefix_error(error, "Sender table %s: ", spec);
+    for (unsigned i = 0; i < map_count(table->map); i++) {
+        Map *map = map_part(table->map, i);
+        if (add_part(table, map, error))
+            continue;
+        g_prefix_error(error, "Sender table %s: ", map_spec(map));
         return NULL;
     }
-    SenderTable *table = g_new0(SenderTable, 1);
-    table->map = g_steal_pointer(&map);
-    table->index = listed == ANSWER_YES ? g_steal_pointer(&index) : NULL;
-    return table;
+    return g_steal_pointer(&table);
 }
 
 void sender_table_free(SenderTable *table)
 {
     if (table == NULL)
         return;
-    g_clear_pointer(&table->index, g_hash_table_unref);
+    g_ptr_array_unref(table->parts);
     map_close(table->map);
     g_free(table);
 }
 
-static Answer look_up(SenderTable *table, const char *key, char **value, GError **error)
+char *sender_table_fingerprint(const SenderTable *table)
 {
-    if (table->index == NULL)
-        return map_lookup(table->map, key, value, error);
-    const char *found = g_hash_table_lookup(table->index, key);
+    return map_fingerprint(table->map);
+}
+
+static Answer look_up_part(const Part *part, const char *key, char **value, GError **error)
+{
+    if (part->index == NULL)
+        return map_lookup(part->map, key, value, error);
+    const char *found = g_hash_table_lookup(part->index, key);
     if (found == NULL)
         return ANSWER_NO;
     *value = g_strdup(found);
     return ANSWER_YES;
 }
 
+/* The first table that has the key; *own says whether it is written there. One that fails is never
+ * passed over. */
+static Answer look_up(const SenderTable *table, const char *key, char **value, bool *own,
+                      GError **error)
+{
+    for (guint i = 0; i < table->parts->len; i++) {
+        const Part *part = g_ptr_array_index(table->parts, i);
+        Answer answer = look_up_part(part, key, value, error);
+        *own = !map_has_every_key(part->map);
+        if (answer != ANSWER_NO)
+            return answer;
+    }
+    return ANSWER_NO;
+}
+
 Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **grant, bool *own_key,
                           GError **error)
 {
     g_autofree char *value = NULL;
-    bool own = true;
-    Answer answer = look_up(table, sender->full, &value, error);
+    bool own = false, written = false;
+    Answer answer = look_up(table, sender->full, &value, &own, error);
     if (answer == ANSWER_NO) {
+        answer = look_up(table, sender->domain, &value, &written, error);
         own = false;
-        answer = look_up(table, sender->domain, &value, error);
     }
     if (answer != ANSWER_YES)
         return answer;
@@ -117,14 +180,24 @@ Answer sender_table_value(SenderTable *table, const char *key, char **value, GEr
     g_autofree char *normal = normal_key(key, &sender, NULL);
     if (normal == NULL)
         return ANSWER_NO;
-    Answer answer = look_up(table, normal, value, error);
+    bool written = false;
+    Answer answer = look_up(table, normal, value, &written, error);
     if (answer == ANSWER_NO && sender != NULL)
-        answer = look_up(table, sender->domain, value, error);
+        answer = look_up(table, sender->domain, value, &written, error);
     return answer;
 }
 
-Answer sender_table_has_own(gpointer table, const Address *address, GError **error)
+Answer sender_table_has_own(gpointer data, const Address *address, GError **error)
 {
-    g_autofree char *value = NULL;
-    return look_up(table, address->full, &value, error);
+    const SenderTable *table = data;
+    for (guint i = 0; i < table->parts->len; i++) {
+        const Part *part = g_ptr_array_index(table->parts, i);
+        g_autofree char *value = NULL;
+        if (map_has_every_key(part->map))
+            continue;
+        Answer answer = look_up_part(part, address->full, &value, error);
+        if (answer != ANSWER_NO)
+            return answer;
+    }
+    return ANSWER_NO;
 }

@@ -6,13 +6,17 @@
 #include "policy/map.h"
 
 /* The sender table: who may ask. Looked up by the full address, then by its domain; no user@
- * keys, no extension stripping, no parent domains. Immutable; any thread. */
+ * keys, no extension stripping, no parent domains. It may be a list of tables: the address is
+ * looked for in all of them, then the domain. Immutable; any thread. */
 typedef struct SenderTable SenderTable;
 
 /* Opens the table and checks every grant in it. NULL with MAP_ERROR or GRANT_ERROR, key and line
  * in the message. A table whose file can't be read is an error here (at start and at -t). */
 SenderTable *sender_table_open(const char *spec, GError **error);
 void sender_table_free(SenderTable *table);
+
+/* A text that differs as soon as a file of the table does. Caller owns it. */
+char *sender_table_fingerprint(const SenderTable *table);
 
 /* The grant of a sender. ANSWER_YES: *grant, owned by the caller; *own_key says whether the full
  * address was found. ANSWER_NO: none. ANSWER_UNKNOWN: MAP_ERROR_FAILED, the mail is deferred. */
@@ -23,7 +27,8 @@ Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **gra
  * be neither is ANSWER_NO. ANSWER_YES: *value, owned by the caller. */
 Answer sender_table_value(SenderTable *table, const char *key, char **value, GError **error);
 
-/* Whether the full address is a key: a PlanHasGrantFunc with the table as data. */
+/* Whether the full address is a key (a type that finds every key has none): a PlanHasGrantFunc with
+ * the table as data. */
 Answer sender_table_has_own(gpointer table, const Address *address, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SenderTable, sender_table_free)

@@ -85,44 +85,197 @@ static char *look_up(Map *map, const char *key)
     return value;
 }
 
+/* What postmap -q says: the value, or NULL for none; *wrong where it could not tell. */
+static char *ask_postmap(Fixture *f, const char *postmap, const char *spec, const char *key,
+                         bool *wrong)
+{
+    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
+    g_assert_true(g_file_set_contents(
+        main_cf, "compatibility_level = 3.6\nmyhostname = test.example.com\n", -1, NULL));
+    const char *argv[] = {postmap, "-c", f->folder, "-q", key, spec, NULL};
+    g_autofree char *out = NULL;
+    g_autofree char *err = NULL;
+    int status = 0;
+    g_autoptr(GError) error = NULL;
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status,
+                 &error);
+    g_assert_no_error(error);
+    /* It warns of an empty value at each look-up, and gives it. */
+    *wrong = strstr(err, "fatal:") != NULL || strstr(err, "empty string result") != NULL;
+    if (!g_spawn_check_wait_status(status, NULL) || *wrong)
+        return NULL;
+    g_assert_true(g_str_has_suffix(out, "\n"));
+    out[strlen(out) - 1] = '\0';
+    return g_steal_pointer(&out);
+}
+
+static char *find_postmap(void)
+{
+    char *postmap = g_find_program_in_path("postmap");
+    if (postmap == NULL && g_file_test("/usr/sbin/postmap", G_FILE_TEST_IS_EXECUTABLE))
+        postmap = g_strdup("/usr/sbin/postmap");
+    if (postmap == NULL)
+        g_test_skip("postmap is not installed");
+    return postmap;
+}
+
+/* One row a case: what stands in the configuration is found, or refused, as Postfix does it. */
+static void test_inline_as_postfix(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *spec, *key;
+    } rows[] = {
+        {"inline:{a=b}", "a"},
+        {"inline:{a=b}", "A"},
+        {"inline:{a=b}", "b"},
+        {"inline:{A=b}", "a"},
+        {"inline:{a=b,c=d e=f}", "c"},
+        {"inline:{a=b,c=d e=f}", "e"},
+        {"inline:{a=b\nc=d}", "c"},
+        {"inline:{ a=b , { c = d e } }", "c"},
+        {"inline:{{c = d, e }}", "c"},
+        {"inline:{{a = b} {c= d}}", "c"},
+        {"inline:{ {  a=b } }", "a"},
+        {"inline:{ {\"x y\" = z} }", "\"x y\""},
+        {"inline:{ {\"x y\" = z} }", "x y"},
+        {"inline:{ {x y = z} }", "x"},
+        {"inline:{a = b}", "a"},
+        {"inline:{a=}", "a"},
+        {"inline:{ {a = } }", "a"},
+        {"inline:{}", "a"},
+        {"inline:{ }", "a"},
+        {"inline:a=b", "a"},
+        {"inline:{a=b}x", "a"},
+        {"inline:{a=b", "a"},
+        {"inline:{a}", "a"},
+        {"inline:{a=1,a=2}", "a"},
+        {"inline:{a=1,A=2}", "a"},
+        {"inline:{a={b}}", "a"},
+        {"inline:{a={b c}}", "a"},
+        {"inline:{ {a=b}c }", "a"},
+        {"inline:{ {a = {b} c} }", "a"},
+        {"inline:{a=b=c}", "a"},
+        {"inline:{caf\xc3\xa9=x}", "CAF\xc3\x89"},
+        {"inline:{a\\=b=c}", "a\\=b"},
+        {"inline:{a\\=b=c}", "a"},
+        {"inline:{a=b;c=d}", "a"},
+        {"inline:{a@x.example=allow,{ x.example = reject go away, please }}", "x.example"},
+        {"static:x", "a"},
+        {"static:X", ""},
+        {"static:{ x  y }", "a"},
+        {"static:{x", "a"},
+        {"static:{x}y", "a"},
+        {"static:{}", "a"},
+        {"static:{ }", "a"},
+        {"static:{{x}}", "a"},
+        {"static:{x {y} }", "a"},
+        {"static:", "a"},
+    };
+    g_autofree char *postmap = find_postmap();
+    for (gsize i = 0; postmap != NULL && i < G_N_ELEMENTS(rows); i++) {
+        bool wrong = false;
+        g_autofree char *theirs = ask_postmap(f, postmap, rows[i].spec, rows[i].key, &wrong);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Map) map = map_open(rows[i].spec, &error);
+        g_autofree char *ours = map != NULL ? look_up(map, rows[i].key) : NULL;
+        g_test_message("%s of %s: theirs %s%s ours %s%s", rows[i].key, rows[i].spec, theirs,
+                       wrong ? " (wrong)" : "", ours, error != NULL ? error->message : "");
+        g_assert_cmpint(wrong, ==, map == NULL);
+        g_assert_cmpstr(ours, ==, theirs);
+    }
+}
+
+/* decisions: stricter than Postfix, which has an entry with an empty key for this one. */
+static void test_inline_empty_key(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(map_open("inline:{=b}", &error));
+    g_assert_error(error, MAP_ERROR, MAP_ERROR_SYNTAX);
+}
+
+/* decisions 17: of a list the first match wins; a failing table is never skipped. */
+static void test_list(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *away = g_strconcat(f->spec, ".away", NULL);
+    const struct {
+        const char *before, *file, *behind, *key;
+        const char *value; /* NULL: none; "!": can't tell */
+    } rows[] = {
+        {"", f->spec, " inline:{plain=second,new=third}", "plain", "value"},
+        {"", f->spec, ",inline:{plain=second,new=third}", "new", "third"},
+        {"", f->spec, "\t,\n inline:{plain=second,new=third} , ", "neither", NULL},
+        {"inline:{ { plain = one, two } }, ", f->spec, "", "plain", "one, two"},
+        {"inline:{a=b} ", f->spec, ",static:{ the rest, all }", "tabs",
+         "value with  blanks inside"},
+        {"inline:{a=b} ", f->spec, ",static:{ the rest, all }", "neither", "the rest, all"},
+        {"static:x, ", f->spec, "", "plain", "x"},
+        {"", away, ", inline:{plain=second}", "plain", "!"},
+        {"", away, ", static:x", "plain", "!"},
+        {"inline:{plain=first}, ", away, "", "plain", "first"},
+        {"inline:{plain=first}, ", away, "", "tabs", "!"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *spec = g_strconcat(rows[i].before, rows[i].file, rows[i].behind, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Map) map = map_open(spec, &error);
+        g_test_message("%s of %s", rows[i].key, spec);
+        g_assert_no_error(error);
+        g_assert_cmpuint(map_count(map), >, 1);
+        g_assert_cmpstr(map_spec(map), ==, spec);
+        g_autofree char *value = NULL;
+        Answer answer = map_lookup(map, rows[i].key, &value, &error);
+        if (g_strcmp0(rows[i].value, "!") == 0) {
+            g_assert_cmpint(answer, ==, ANSWER_UNKNOWN);
+            g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+        } else {
+            g_assert_cmpint(answer, ==, rows[i].value != NULL ? ANSWER_YES : ANSWER_NO);
+            g_assert_cmpstr(value, ==, rows[i].value);
+        }
+    }
+}
+
+/* A changed, replaced, removed or new file is seen; what did not change stays the same. */
+static void test_fingerprint(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *spec = g_strconcat("static:x, ", f->spec, NULL);
+    g_autoptr(Map) map = map_open(spec, NULL);
+    g_autofree char *first = map_fingerprint(map), *same = map_fingerprint(map);
+    g_assert_cmpstr(first, ==, same);
+    g_assert_true(g_file_set_contents(f->file, "a changed table\n", -1, NULL));
+    g_autofree char *replaced = map_fingerprint(map);
+    g_assert_cmpstr(first, !=, replaced);
+    g_assert_cmpint(truncate(f->file, 3), ==, 0);
+    g_autofree char *shorter = map_fingerprint(map);
+    g_assert_cmpstr(replaced, !=, shorter);
+    g_unlink(f->file);
+    g_autofree char *gone = map_fingerprint(map);
+    g_assert_cmpstr(shorter, !=, gone);
+    g_autoptr(Map) fixed = map_open("inline:{a=b}, static:x", NULL);
+    g_autofree char *nothing = map_fingerprint(fixed);
+    g_assert_cmpstr(nothing, ==, "");
+}
+
 /* decisions 17: maps look and behave as Postfix tables do. */
 static void test_as_postfix(Fixture *f, gconstpointer data)
 {
     (void)data;
-    g_autofree char *postmap = g_find_program_in_path("postmap");
-    if (postmap == NULL && g_file_test("/usr/sbin/postmap", G_FILE_TEST_IS_EXECUTABLE))
-        postmap = g_strdup("/usr/sbin/postmap");
-    if (postmap == NULL) {
-        g_test_skip("postmap is not installed");
+    g_autofree char *postmap = find_postmap();
+    if (postmap == NULL)
         return;
-    }
-    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
-    g_assert_true(g_file_set_contents(
-        main_cf, "compatibility_level = 3.6\nmyhostname = test.example.com\n", -1, NULL));
     g_autoptr(Map) map = map_open(f->spec, NULL);
     g_assert_nonnull(map);
     unsigned found = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const char *argv[] = {postmap, "-c", f->folder, "-q", keys[i], f->spec, NULL};
-        g_autofree char *out = NULL;
-        g_autofree char *err = NULL;
-        int status = 0;
-        g_autoptr(GError) error = NULL;
-        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status,
-                     &error);
-        g_assert_no_error(error);
+        bool wrong = false;
+        g_autofree char *theirs = ask_postmap(f, postmap, f->spec, keys[i], &wrong);
         g_autofree char *ours = look_up(map, keys[i]);
-        g_test_message("%s: theirs %s ours %s", keys[i], out, ours);
-        if (g_spawn_check_wait_status(status, NULL)) {
-            g_assert_true(g_str_has_suffix(out, "\n"));
-            out[strlen(out) - 1] = '\0';
-            g_assert_cmpstr(ours, ==, out);
-            found++;
-        } else {
-            g_assert_null(strstr(err, "fatal"));
-            g_assert_cmpstr(out, ==, "");
-            g_assert_null(ours);
-        }
+        g_test_message("%s: theirs %s ours %s", keys[i], theirs, ours);
+        g_assert_false(wrong);
+        g_assert_cmpstr(ours, ==, theirs);
+        found += theirs != NULL;
     }
     g_assert_cmpuint(found, >=, 10);
 }
@@ -245,8 +398,10 @@ static void test_types(void)
         {"text:/etc/x", MAP_ERROR_TYPE, "There is no table type"},
         {"lmdb:/etc/x", MAP_ERROR_TYPE, "not available yet"},
         {"ldap:/etc/x", MAP_ERROR_TYPE, "not available yet"},
-        {"inline:{a=b}", MAP_ERROR_TYPE, "not available yet"},
-        {"static:allow domains=a.b", MAP_ERROR_TYPE, "not available yet"},
+        {"static:allow domains=a.b", MAP_ERROR_TYPE, "\"domains=a.b\" has no type"},
+        {"inline:{a=b}, ldap:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"inline:{a=b}, /etc/x", MAP_ERROR_TYPE, "no type"},
+        {" , ", MAP_ERROR_TYPE, "no type"},
         {"cidr:/etc/x", MAP_ERROR_TYPE, "not available yet"},
         {"pcre:/etc/x", MAP_ERROR_TYPE, "not available yet"},
         {"socketmap:unix:/x:y", MAP_ERROR_TYPE, "not available yet"},
@@ -269,6 +424,10 @@ int main(int argc, char **argv)
     g_test_add("/map/texthash/each", Fixture, NULL, set_up, test_each, tear_down);
     g_test_add("/map/texthash/failed-is-not-no", Fixture, NULL, set_up, test_failed, tear_down);
     g_test_add("/map/texthash/snapshot", Fixture, table, set_up, test_snapshot, tear_down);
+    g_test_add("/map/inline/as-postfix", Fixture, NULL, set_up, test_inline_as_postfix, tear_down);
+    g_test_add_func("/map/inline/empty-key", test_inline_empty_key);
+    g_test_add("/map/list/first-match-never-skipped", Fixture, table, set_up, test_list, tear_down);
+    g_test_add("/map/fingerprint", Fixture, table, set_up, test_fingerprint, tear_down);
     g_test_add_func("/map/types", test_types);
     return g_test_run();
 }

@@ -121,6 +121,92 @@ static void test_refused(Fixture *f, gconstpointer data)
     }
 }
 
+/* R2 authorised: in a list the address is looked for in every table, then the domain; what finds
+ * every key is nobody's own, and must name its domains. */
+static void test_lists(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char text[] = "anna@one.example allow\n"
+                               "one.example reject go away\n"
+                               "two.example discard\n";
+    g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
+    const struct {
+        const char *before, *behind, *sender;
+        Answer answer;
+        GrantVerdict verdict;
+        bool own, has_own;
+    } rows[] = {
+        {"", ", inline:{anna@one.example=discard}", "anna@one.example", ANSWER_YES, GRANT_ALLOW,
+         true, true},
+        {"inline:{anna@one.example=discard}, ", "", "anna@one.example", ANSWER_YES, GRANT_DISCARD,
+         true, true},
+        {"inline:{one.example=discard}, ", "", "anna@one.example", ANSWER_YES, GRANT_ALLOW, true,
+         true},
+        {"", " inline:{ { bob@one.example = allow rows=5 } }", "bob@one.example", ANSWER_YES,
+         GRANT_ALLOW, true, true},
+        {"", " inline:{bob@one.example=allow}", "carl@one.example", ANSWER_YES, GRANT_REJECT, false,
+         false},
+        {"", " inline:{Three.Example=discard}", "a@three.example", ANSWER_YES, GRANT_DISCARD, false,
+         false},
+        {"", " inline:{three.example=discard}", "a@four.example", ANSWER_NO, 0, false, false},
+        {"", ", static:{ allow domains=two.example }", "a@four.example", ANSWER_YES, GRANT_ALLOW,
+         false, false},
+        {"", ", static:{ allow domains=two.example }", "anna@one.example", ANSWER_YES, GRANT_ALLOW,
+         true, true},
+        /* as in Postfix: it finds the address before anybody looks for the domain */
+        {"", ", static:{ allow domains=two.example }", "a@two.example", ANSWER_YES, GRANT_ALLOW,
+         false, false},
+        {"static:discard,", "", "anna@one.example", ANSWER_YES, GRANT_DISCARD, false, true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *spec = g_strconcat(rows[i].before, f->spec, rows[i].behind, NULL);
+        g_test_message("%s in %s", rows[i].sender, spec);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SenderTable) table = sender_table_open(spec, &error);
+        g_assert_no_error(error);
+        g_autoptr(Address) sender = address_parse(rows[i].sender, NULL, &error);
+        g_autoptr(Grant) grant = NULL;
+        bool own = false;
+        g_assert_cmpint(sender_table_grant(table, sender, &grant, &own, &error), ==,
+                        rows[i].answer);
+        g_assert_no_error(error);
+        if (grant != NULL)
+            g_assert_cmpint(grant->verdict, ==, rows[i].verdict);
+        g_assert_cmpint(own, ==, rows[i].own);
+        g_assert_cmpint(sender_table_has_own(table, sender, &error), ==,
+                        rows[i].has_own ? ANSWER_YES : ANSWER_NO);
+        g_assert_no_error(error);
+    }
+}
+
+/* The table of the list that is wrong is named; one that can't be read fails the whole. */
+static void test_lists_refused(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_assert_true(g_file_set_contents(f->file, "a@b.example allow\nb@ allow\n", -1, NULL));
+    g_autofree char *broken = g_strconcat("static:discard, ", f->spec, NULL);
+    const struct {
+        const char *spec, *table, *words;
+    } rows[] = {
+        {broken, f->spec, ": Line 2, key \"b@\": "},
+        {"inline:{a@b.example=allow}, inline:{b@=allow}", "inline:{b@=allow}", ": Key \"b@\": "},
+        {"inline:{a@b.example=permit}", "inline:{a@b.example=permit}", "Key \"a@b.example\": "},
+        {"inline:{b.example=allow}", "inline:{b.example=allow}", "Key \"b.example\": "},
+        {"static:allow", "static:allow", "domains="},
+        {"static:permit", "static:permit", "permit"},
+        {"static:discard, texthash:/nowhere/senders", "texthash:/nowhere/senders", "can't be read"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SenderTable) table = sender_table_open(rows[i].spec, &error);
+        g_test_message("%s -> %s", rows[i].spec, error != NULL ? error->message : "taken");
+        g_assert_null(table);
+        g_autofree char *begin = g_strconcat("Sender table ", rows[i].table, ": ", NULL);
+        g_assert_true(g_str_has_prefix(error->message, begin));
+        g_assert_nonnull(strstr(error->message, rows[i].words));
+    }
+}
+
 static void test_unreadable(Fixture *f, gconstpointer data)
 {
     (void)data;
@@ -165,6 +251,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/sender/grants", Fixture, NULL, set_up, test_grants, tear_down);
     g_test_add("/sender/refused-with-line", Fixture, NULL, set_up, test_refused, tear_down);
+    g_test_add("/sender/lists", Fixture, NULL, set_up, test_lists, tear_down);
+    g_test_add("/sender/lists-refused", Fixture, NULL, set_up, test_lists_refused, tear_down);
     g_test_add("/sender/unreadable", Fixture, NULL, set_up, test_unreadable, tear_down);
     g_test_add("/sender/sample", Fixture, NULL, set_up, test_sample, tear_down);
     return g_test_run();
