@@ -15,55 +15,8 @@ G_DEFINE_QUARK(batchload_callbacks_error, callbacks_error)
 
 /* --- the snapshot --- */
 
-struct World {
-    gatomicrefcount references;
-    Config *config;
-    SenderTable *senders;
-    Spool *spool;
-};
-
 static GMutex world_lock;
 static World *world_now; /* under world_lock */
-
-World *world_new(Config *config, SenderTable *senders, Spool *spool)
-{
-    World *world = g_new0(World, 1);
-    g_atomic_ref_count_init(&world->references);
-    world->config = config_ref(config);
-    world->senders = senders;
-    world->spool = spool;
-    return world;
-}
-
-World *world_ref(World *world)
-{
-    g_atomic_ref_count_inc(&world->references);
-    return world;
-}
-
-void world_unref(World *world)
-{
-    if (world == NULL || !g_atomic_ref_count_dec(&world->references))
-        return;
-    config_unref(world->config);
-    sender_table_free(world->senders);
-    g_free(world);
-}
-
-const Config *world_config(const World *world)
-{
-    return world->config;
-}
-
-SenderTable *world_senders(const World *world)
-{
-    return world->senders;
-}
-
-Spool *world_spool(const World *world)
-{
-    return world->spool;
-}
 
 void callbacks_set_world(World *world)
 {
@@ -225,8 +178,8 @@ static sfsistat on_connect(SMFICTX *context, char *name, _SOCK_ADDR *address)
 
 static void begin_mail(SMFICTX *context, Connection *connection, const char *sender)
 {
-    const SessionWorld world = {connection->world->config, connection->world->senders,
-                                connection->world->spool};
+    const SessionWorld world = {world_config(connection->world), world_senders(connection->world),
+                                world_spool(connection->world)};
     char login[] = "{auth_authen}";
     session_mail(connection->session, &world, sender, smfi_getsymval(context, login));
 }

@@ -2,23 +2,9 @@
 #ifndef BATCHLOAD_CALLBACKS_H
 #define BATCHLOAD_CALLBACKS_H
 
-#include "lib/config.h"
-#include "policy/sender.h"
+#include "milter/world.h"
 
 /* Thin adapters from libmilter to session; the only file that includes libmilter/mfapi.h. */
-
-/* What mails are judged by, one immutable snapshot. Each mail holds on to the one it began with.
- * Counted references, any thread. */
-typedef struct World World;
-
-/* Takes a reference of config, takes senders over, borrows spool. */
-World *world_new(Config *config, SenderTable *senders, Spool *spool);
-World *world_ref(World *world);
-void world_unref(World *world);
-/* Borrowed: what it was made with. */
-const Config *world_config(const World *world);
-SenderTable *world_senders(const World *world);
-Spool *world_spool(const World *world);
 
 /* The snapshot for mails that begin from now on; keeps a reference of its own. NULL: none, mails
  * are deferred. Any thread. libmilter hands no data to its callbacks, so this one pointer is
@@ -45,7 +31,5 @@ bool callbacks_run(void);
 
 /* Makes callbacks_run() return; any thread. */
 void callbacks_stop(void);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_unref)
 
 #endif

@@ -4,8 +4,9 @@
 noinst_LIBRARIES += milter/libmilterd.a
 milter_libmilterd_a_SOURCES = milter/session.c milter/session.h \
 	milter/mailbox.c milter/mailbox.h milter/header.c milter/header.h \
-	milter/workers.c milter/workers.h \
 	milter/control.c milter/control.h milter/hand-in.c milter/hand-in.h \
+	milter/workers.c milter/workers.h milter/world.c milter/world.h \
+	milter/reload.c milter/reload.h milter/notify.c milter/notify.h \
 	milter/callbacks.c milter/callbacks.h milter/start.c milter/start.h
 
 sbin_PROGRAMS += batchload-milter
@@ -22,6 +23,10 @@ test_workers_LDADD = milter/libmilterd.a tests/libfixture.a $(POLICY_LIBS)
 check_PROGRAMS += test-start
 test_start_SOURCES = milter/test-start.c
 test_start_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+
+check_PROGRAMS += test-notify
+test_notify_SOURCES = milter/test-notify.c
+test_notify_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 
 if FUZZERS
 noinst_PROGRAMS += fuzz-header

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/callbacks.h"
 #include "milter/control.h"
+#include "milter/notify.h"
+#include "milter/reload.h"
 #include "milter/start.h"
 #include "milter/workers.h"
 #include <curl/curl.h>
@@ -27,6 +29,7 @@ typedef struct {
     World *world;
     Workers *workers;
     Control *control;
+    Reload *reload;
     bool log_elsewhere; /* lines do not go to stderr */
 } Daemon;
 
@@ -163,25 +166,51 @@ static int next_signal(void)
     return MAX(number, 0);
 }
 
+static void reload_by_signal(Reload *reload)
+{
+    notify(NOTIFY_RELOADING, "reading the configuration anew");
+    if (reload_all(reload))
+        notify(NOTIFY_READY, "serving");
+    else
+        notify(NOTIFY_READY, "serving with the old configuration; the new one can't be used, "
+                             "see the log");
+}
+
+/* Between two signals. */
+static void look_around(Reload *reload)
+{
+    gint64 microseconds;
+    reload_look(reload);
+    if (notify_watched(&microseconds))
+        notify(NOTIFY_WATCHDOG, NULL);
+}
+
+static void stop_serving(void)
+{
+    notify(NOTIFY_STOPPING, "finishing what has begun");
+    callbacks_stop();
+}
+
 /* Until a signal stops the daemon, the spool fails, or libmilter gives up. */
-static int serve_until_stopped(Spool *spool)
+static int serve_until_stopped(const Daemon *daemon)
 {
     pthread_t self = pthread_self();
     GThread *thread = g_thread_new("milter", serve, &self);
     bool failed = false;
+    notify(NOTIFY_READY, "serving");
     for (int number = 0; number != SIGUSR2;) {
         number = next_signal();
         if (number == SIGTERM || number == SIGINT)
-            callbacks_stop();
+            stop_serving();
         else if (number == SIGUSR1)
-            log_line(LOG_LEVEL_WARNING, NULL,
-                     "reloading the configuration is not available yet; restart the daemon");
-        if (failed || !spool_failed(spool))
+            reload_by_signal(daemon->reload);
+        look_around(daemon->reload);
+        if (failed || !spool_failed(daemon->spool))
             continue;
         /* Only a new start can tell what the disk holds. */
         failed = true;
         log_line(LOG_LEVEL_ERROR, NULL, "the spool failed; ending, to be started again");
-        callbacks_stop();
+        stop_serving();
     }
     bool served = GPOINTER_TO_INT(g_thread_join(thread));
     if (failed)
@@ -233,7 +262,7 @@ static int open_rooms(Daemon *daemon)
         return stop_at(daemon, spool_status(config, error), error);
     }
     daemon->world = world_new(config, senders, daemon->spool);
-    daemon->workers = workers_start(config, daemon->spool, sender_table_has_own, senders, &error);
+    daemon->workers = workers_start(daemon->world, &error);
     if (daemon->workers == NULL)
         return stop_at(daemon, EX_OSERR, error);
     callbacks_set_world(daemon->world);
@@ -245,14 +274,15 @@ static int open_rooms(Daemon *daemon)
     return EX_OK;
 }
 
-static int run(Daemon *daemon)
+static int run(Daemon *daemon, const char *path)
 {
     int status = prepare(daemon);
     if (status == EX_OK)
         status = open_rooms(daemon);
     if (status == EX_OK) {
         log_line(LOG_LEVEL_INFO, NULL, "started, version %s", PACKAGE_VERSION);
-        status = serve_until_stopped(daemon->spool);
+        daemon->reload = reload_new(path, daemon->world, daemon->workers);
+        status = serve_until_stopped(daemon);
     }
     /* No callback touches the spool any more; steps that run are finished. */
     control_stop(daemon->control);
@@ -261,9 +291,19 @@ static int run(Daemon *daemon)
         log_line(LOG_LEVEL_INFO, NULL, "stopped");
     }
     callbacks_set_world(NULL);
+    reload_free(daemon->reload);
     world_unref(daemon->world);
     spool_close(daemon->spool);
     return status;
+}
+
+/* A log file that is made here is the user's, who opens it again at a reload. */
+static bool open_log(const Daemon *daemon, GError **error)
+{
+    const Config *config = daemon->config;
+    bool made = config->log == LOG_TO_FILE && !g_file_test(config->log_file, G_FILE_TEST_EXISTS);
+    return log_open(config->log, "batchload-milter", config->log_file, error) &&
+           (!made || start_give_file(config->log_file, &daemon->user, error));
 }
 
 static int start(const Options *options)
@@ -282,10 +322,10 @@ static int start(const Options *options)
         return make_key(&daemon);
     if (options->check)
         return check(&daemon);
-    if (!log_open(config->log, "batchload-milter", config->log_file, &error))
+    if (!open_log(&daemon, &error))
         return stop_at(&daemon, EX_CANTCREAT, error);
     daemon.log_elsewhere = config->log != LOG_TO_STDERR;
-    return run(&daemon);
+    return run(&daemon, options->config);
 }
 
 int main(int argc, char **argv)

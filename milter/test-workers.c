@@ -14,7 +14,8 @@ static SlapdFixture *slapd;
 static Workers *start(JobFixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    Workers *workers = workers_start(fixture->config, fixture->spool, NULL, NULL, &error);
+    g_autoptr(World) world = world_new(fixture->config, NULL, fixture->spool);
+    Workers *workers = workers_start(world, &error);
     g_assert_no_error(error);
     g_assert_nonnull(workers);
     return workers;
@@ -120,7 +121,8 @@ static void test_settings(void)
     g_autoptr(GError) error = NULL;
     char *right = fixture->config->directory.uri;
     fixture->config->directory.uri = (char *)"ldap://192.0.2.1";
-    g_assert_null(workers_start(fixture->config, fixture->spool, NULL, NULL, &error));
+    g_autoptr(World) world = world_new(fixture->config, NULL, fixture->spool);
+    g_assert_null(workers_start(world, &error));
     g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
     fixture->config->directory.uri = right;
 }

@@ -8,16 +8,77 @@
 struct Workers {
     Spool *spool;
     GPtrArray *threads;  /* of GThread */
-    GPtrArray *hands;    /* of JobWorker, one a thread */
+    GPtrArray *seats;    /* of Seat, one a thread */
     int stopping;        /* atomic */
     gint64 expire_after; /* under lock */
     GMutex lock;
 };
 
+/* What one thread works with. */
+typedef struct {
+    JobWorker *worker;
+    World *world; /* that of worker */
+} Hand;
+
 typedef struct {
     Workers *workers;
-    JobWorker *hand;
+    Hand *hand; /* the thread's own */
+    Hand *next; /* under the workers' lock: to be taken before the next step, or NULL */
 } Seat;
+
+static void hand_free(Hand *hand)
+{
+    if (!hand)
+        return;
+    job_worker_free(hand->worker);
+    world_unref(hand->world);
+    g_free(hand);
+}
+
+static Hand *hand_new(World *world, GError **error)
+{
+    JobWorker *worker = job_worker_new(world_config(world), world_spool(world),
+                                       world_senders(world) ? sender_table_has_own : NULL,
+                                       world_senders(world), error);
+    if (!worker)
+        return NULL;
+    Hand *hand = g_new0(Hand, 1);
+    hand->worker = worker;
+    hand->world = world_ref(world);
+    return hand;
+}
+
+/* One for each of so many threads; NULL with an error: not even one. */
+static GPtrArray *hands_new(World *world, unsigned count, GError **error)
+{
+    g_autoptr(GPtrArray) hands = g_ptr_array_new_with_free_func((GDestroyNotify)hand_free);
+    for (unsigned i = 0; i < count; i++) {
+        Hand *hand = hand_new(world, error);
+        if (!hand)
+            return NULL;
+        g_ptr_array_add(hands, hand);
+    }
+    return g_steal_pointer(&hands);
+}
+
+static void seat_free(Seat *seat)
+{
+    hand_free(seat->hand);
+    hand_free(seat->next);
+    g_free(seat);
+}
+
+/* Between two steps: the old hand, and with it the old snapshot, is let go. */
+static void take_next_hand(Seat *seat)
+{
+    g_mutex_lock(&seat->workers->lock);
+    Hand *next = g_steal_pointer(&seat->next);
+    g_mutex_unlock(&seat->workers->lock);
+    if (!next)
+        return;
+    hand_free(seat->hand);
+    seat->hand = next;
+}
 
 /* One of the workers tidies up once an hour. */
 static void expire_sometimes(Workers *workers)
@@ -36,17 +97,18 @@ static void expire_sometimes(Workers *workers)
 
 static gpointer work(gpointer data)
 {
-    g_autofree Seat *seat = data;
+    Seat *seat = data;
     Workers *workers = seat->workers;
     bool complained = false;
     while (!g_atomic_int_get(&workers->stopping)) {
         g_autoptr(SpoolClaim) claim = NULL;
         g_autoptr(GError) error = NULL;
+        take_next_hand(seat);
         gint64 due = G_MAXINT64;
         switch (spool_claim(workers->spool, &claim, &due, &error)) {
         case ANSWER_YES:
             complained = false;
-            job_step(seat->hand, claim);
+            job_step(seat->hand->worker, claim);
             continue;
         case ANSWER_UNKNOWN:
             if (!complained)
@@ -62,29 +124,42 @@ static gpointer work(gpointer data)
     return NULL;
 }
 
-Workers *workers_start(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
-                       GError **error)
+Workers *workers_start(World *world, GError **error)
 {
-    g_autoptr(GPtrArray) hands = g_ptr_array_new_with_free_func((GDestroyNotify)job_worker_free);
-    for (unsigned i = 0; i < config->workers; i++) {
-        JobWorker *hand = job_worker_new(config, spool, has_grant, data, error);
-        if (!hand)
-            return NULL;
-        g_ptr_array_add(hands, hand);
-    }
+    g_autoptr(GPtrArray) hands = hands_new(world, world_config(world)->workers, error);
+    if (!hands)
+        return NULL;
     Workers *workers = g_new0(Workers, 1);
-    workers->spool = spool;
-    workers->hands = g_steal_pointer(&hands);
+    workers->spool = world_spool(world);
+    workers->seats = g_ptr_array_new_with_free_func((GDestroyNotify)seat_free);
     workers->threads = g_ptr_array_new();
     g_mutex_init(&workers->lock);
-    for (unsigned i = 0; i < config->workers; i++) {
+    while (hands->len > 0) {
         Seat *seat = g_new0(Seat, 1);
         seat->workers = workers;
-        seat->hand = g_ptr_array_index(workers->hands, i);
-        g_autofree char *name = g_strdup_printf("worker-%u", i + 1);
+        seat->hand = g_ptr_array_steal_index(hands, hands->len - 1);
+        g_ptr_array_add(workers->seats, seat);
+        g_autofree char *name = g_strdup_printf("worker-%u", workers->seats->len);
         g_ptr_array_add(workers->threads, g_thread_new(name, work, seat));
     }
     return workers;
+}
+
+bool workers_change(Workers *workers, World *world, GError **error)
+{
+    g_autoptr(GPtrArray) hands = hands_new(world, workers->seats->len, error);
+    if (!hands)
+        return false;
+    g_autoptr(GPtrArray) never_used = g_ptr_array_new_with_free_func((GDestroyNotify)hand_free);
+    g_mutex_lock(&workers->lock);
+    for (unsigned i = 0; i < workers->seats->len; i++) {
+        Seat *seat = g_ptr_array_index(workers->seats, i);
+        if (seat->next)
+            g_ptr_array_add(never_used, seat->next);
+        seat->next = g_ptr_array_steal_index(hands, hands->len - 1);
+    }
+    g_mutex_unlock(&workers->lock);
+    return true;
 }
 
 void workers_stop(Workers *workers)
@@ -92,13 +167,11 @@ void workers_stop(Workers *workers)
     if (!workers)
         return;
     g_atomic_int_set(&workers->stopping, 1);
-    for (unsigned i = 0; i < workers->hands->len; i++)
-        job_worker_stop(g_ptr_array_index(workers->hands, i));
     spool_wake(workers->spool);
     for (unsigned i = 0; i < workers->threads->len; i++)
         g_thread_join(g_ptr_array_index(workers->threads, i));
     g_ptr_array_unref(workers->threads);
-    g_ptr_array_unref(workers->hands);
+    g_ptr_array_unref(workers->seats);
     g_mutex_clear(&workers->lock);
     g_free(workers);
 }

@@ -3,15 +3,20 @@
 #define BATCHLOAD_WORKERS_H
 
 #include "lib/job.h"
+#include "milter/world.h"
 
 /* The pool: config->workers threads that claim jobs and do one step at a time. */
 typedef struct Workers Workers;
 
-/* Starts them. has_grant and data as for job_worker_new(). NULL with an error: none runs. */
-Workers *workers_start(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
-                       GError **error);
+/* Starts them. NULL with DIRECTORY_ERROR_SETTINGS: none runs. */
+Workers *workers_start(World *world, GError **error);
 
-/* Lets running slices and hand-overs finish, then returns; main thread. Frees. */
+/* Steps that begin from now on are done with world (of the same spool; the number of threads
+ * stays); those that run are finished with what they began with. Does not wait for them. Main
+ * thread. false with DIRECTORY_ERROR_SETTINGS: all goes on as before. */
+bool workers_change(Workers *workers, World *world, GError **error);
+
+/* Lets running steps finish, then returns; main thread. Frees. */
 void workers_stop(Workers *workers);
 
 #endif

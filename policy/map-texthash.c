@@ -29,6 +29,7 @@ typedef struct {
     GHashTable *index; /* folded key → Pair, the first one; keys owned */
     GError *failed;    /* why the file couldn't be read, or NULL */
     char *path;
+    char *read_as; /* fingerprint before it was read */
 } Texthash;
 
 static void pair_free(gpointer data)
@@ -159,6 +160,19 @@ static char *read_file(const char *name, gsize *size, GError **error)
     return g_steal_pointer(&text);
 }
 
+/* Caller owns it. */
+static char *fingerprint(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return g_strdup_printf("errno %d;", errno);
+    return g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
+                           ":%" G_GINT64_FORMAT ".%09ld:%" G_GINT64_FORMAT ".%09ld;",
+                           (guint64)status.st_dev, (guint64)status.st_ino, (gint64)status.st_size,
+                           (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                           (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
 static gpointer texthash_open(const char *name, GError **error)
 {
     if (!g_path_is_absolute(name)) {
@@ -172,6 +186,7 @@ static gpointer texthash_open(const char *name, GError **error)
     table->pairs = g_ptr_array_new_with_free_func(pair_free);
     table->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     table->path = g_strdup(name);
+    table->read_as = fingerprint(name);
     gsize size = 0;
     g_autofree char *text = read_file(name, &size, &table->failed);
     if (text != NULL)
@@ -228,23 +243,15 @@ static void texthash_close(gpointer handle)
     g_ptr_array_unref(table->pairs);
     g_clear_error(&table->failed);
     g_free(table->path);
+    g_free(table->read_as);
     g_free(table);
 }
 
-static void texthash_fingerprint(gpointer handle, GString *text)
+static void texthash_fingerprint(gpointer handle, bool now, GString *text)
 {
     const Texthash *table = handle;
-    struct stat status;
-    if (stat(table->path, &status) != 0) {
-        g_string_append_printf(text, "errno %d;", errno);
-        return;
-    }
-    g_string_append_printf(text,
-                           "%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
-                           ":%" G_GINT64_FORMAT ".%09ld:%" G_GINT64_FORMAT ".%09ld;",
-                           (guint64)status.st_dev, (guint64)status.st_ino, (gint64)status.st_size,
-                           (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                           (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    g_autofree char *found = now ? fingerprint(table->path) : g_strdup(table->read_as);
+    g_string_append(text, found);
 }
 
 const MapType map_texthash = {

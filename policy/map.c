@@ -157,18 +157,18 @@ Map *map_part(Map *map, unsigned index)
     return map->parts != NULL ? g_ptr_array_index(map->parts, index) : map;
 }
 
-static void add_fingerprint(const Map *map, GString *text)
+static void add_fingerprint(const Map *map, bool now, GString *text)
 {
     if (map->type != NULL && map->type->fingerprint != NULL)
-        map->type->fingerprint(map->handle, text);
+        map->type->fingerprint(map->handle, now, text);
     for (guint i = 0; map->parts != NULL && i < map->parts->len; i++)
-        add_fingerprint(g_ptr_array_index(map->parts, i), text);
+        add_fingerprint(g_ptr_array_index(map->parts, i), now, text);
 }
 
-char *map_fingerprint(const Map *map)
+char *map_fingerprint(const Map *map, bool now)
 {
     GString *text = g_string_new(NULL);
-    add_fingerprint(map, text);
+    add_fingerprint(map, now, text);
     return g_string_free(text, FALSE);
 }
 

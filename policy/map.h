@@ -36,8 +36,9 @@ typedef struct {
                                 GError **error),
                    gpointer data, GError **error);
     void (*close)(gpointer handle);
-    /* Appends what changes when the source does; it is asked for, not read. NULL: never changes. */
-    void (*fingerprint)(gpointer handle, GString *text);
+    /* Appends what changes when the source does: as it was when it was read, or as it is now. NULL:
+     * never changes. */
+    void (*fingerprint)(gpointer handle, bool now, GString *text);
     bool every_key; /* whatever is asked for is found */
 } MapType;
 
@@ -59,9 +60,9 @@ bool map_has_every_key(const Map *map);
 /* The tables of a list, in order; one that is no list is its own only part. Borrowed. */
 unsigned map_count(const Map *map);
 Map *map_part(Map *map, unsigned index);
-/* A text that differs as soon as the sources do (device, inode, size and times of files, looked at
- * now). Caller owns it. */
-char *map_fingerprint(const Map *map);
+/* A text that differs as soon as the sources do (device, inode, size and times of files): as they
+ * were just before they were read, or as they are now. Caller owns it. */
+char *map_fingerprint(const Map *map, bool now);
 void map_close(Map *map);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Map, map_close)

@@ -118,9 +118,9 @@ void sender_table_free(SenderTable *table)
     g_free(table);
 }
 
-char *sender_table_fingerprint(const SenderTable *table)
+char *sender_table_fingerprint(const SenderTable *table, bool now)
 {
-    return map_fingerprint(table->map);
+    return map_fingerprint(table->map, now);
 }
 
 static Answer look_up_part(const Part *part, const char *key, char **value, GError **error)

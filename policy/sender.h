@@ -15,8 +15,9 @@ typedef struct SenderTable SenderTable;
 SenderTable *sender_table_open(const char *spec, GError **error);
 void sender_table_free(SenderTable *table);
 
-/* A text that differs as soon as a file of the table does. Caller owns it. */
-char *sender_table_fingerprint(const SenderTable *table);
+/* A text that differs as soon as a file of the table does: as it was read, or as it is now. Caller
+ * owns it. */
+char *sender_table_fingerprint(const SenderTable *table, bool now);
 
 /* The grant of a sender. ANSWER_YES: *grant, owned by the caller; *own_key says whether the full
  * address was found. ANSWER_NO: none. ANSWER_UNKNOWN: MAP_ERROR_FAILED, the mail is deferred. */
