@@ -57,15 +57,19 @@ bool log_open(LogTarget target, const char *ident, const char *path, GError **er
 
 bool log_reopen(GError **error)
 {
-    struct stat now, there;
+    struct stat now = {0}, there = {0};
     if (process_log.target != LOG_TO_FILE)
         return true;
-    if (fstat(process_log.fd, &now) == 0 && stat(process_log.path, &there) == 0 &&
-        now.st_dev == there.st_dev && now.st_ino == there.st_ino)
+    (void)!fstat(process_log.fd, &now);
+    bool in_place = stat(process_log.path, &there) == 0;
+    if (in_place && now.st_dev == there.st_dev && now.st_ino == there.st_ino)
         return true;
     int fd = open_file(process_log.path, error);
     if (fd < 0)
         return false;
+    /* Whoever could read the old one can read a new one of ours, whatever the umask is by now. */
+    if (!in_place)
+        (void)!fchmod(fd, now.st_mode & 0777);
     /* In one step: other threads may be writing. */
     bool moved = dup3(fd, process_log.fd, O_CLOEXEC) >= 0;
     int saved = errno;

@@ -156,13 +156,18 @@ static gpointer serve(gpointer main_thread)
     return GINT_TO_POINTER(served);
 }
 
-/* The next signal that is waited for, or 0 after a second. */
+/* The next signal that is waited for, or 0 after a second. USR1, however often it comes, does not
+ * keep those waiting that end the daemon: the kernel would hand out the lowest number first. */
 static int next_signal(void)
 {
-    const struct timespec second = {.tv_sec = 1};
-    sigset_t set;
-    waited_for(&set);
-    int number = sigtimedwait(&set, NULL, &second);
+    const struct timespec second = {.tv_sec = 1}, none = {0};
+    sigset_t all, ends;
+    waited_for(&all);
+    ends = all;
+    sigdelset(&ends, SIGUSR1);
+    int number = sigtimedwait(&ends, NULL, &none);
+    if (number <= 0)
+        number = sigtimedwait(&all, NULL, &second);
     return MAX(number, 0);
 }
 
@@ -196,21 +201,24 @@ static int serve_until_stopped(const Daemon *daemon)
 {
     pthread_t self = pthread_self();
     GThread *thread = g_thread_new("milter", serve, &self);
-    bool failed = false;
+    bool failed = false, stopping = false;
     notify(NOTIFY_READY, "serving");
     for (int number = 0; number != SIGUSR2;) {
         number = next_signal();
-        if (number == SIGTERM || number == SIGINT)
+        if (!failed && spool_failed(daemon->spool)) {
+            /* Only a new start can tell what the disk holds. */
+            failed = true;
+            log_line(LOG_LEVEL_ERROR, NULL, "the spool failed; ending, to be started again");
+        }
+        if (!stopping && (failed || number == SIGTERM || number == SIGINT)) {
+            stopping = true;
             stop_serving();
-        else if (number == SIGUSR1)
+        }
+        /* What is taken up now would serve nobody. */
+        if (!stopping && number == SIGUSR1)
             reload_by_signal(daemon->reload);
-        look_around(daemon->reload);
-        if (failed || !spool_failed(daemon->spool))
-            continue;
-        /* Only a new start can tell what the disk holds. */
-        failed = true;
-        log_line(LOG_LEVEL_ERROR, NULL, "the spool failed; ending, to be started again");
-        stop_serving();
+        if (!stopping)
+            look_around(daemon->reload);
     }
     bool served = GPOINTER_TO_INT(g_thread_join(thread));
     if (failed)

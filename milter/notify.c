@@ -5,6 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define PATIENCE_SECONDS 5
+
 /* The socket's address; an '@' in front stands for the abstract ones. 0: none. */
 static socklen_t find_address(struct sockaddr_un *address)
 {
@@ -25,10 +27,13 @@ static void send_text(const char *text)
     socklen_t length = find_address(&address);
     if (length == 0)
         return;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    /* A supervisor that does not listen is its own trouble. */
+    /* Its queue may be full for a moment, and it would wait for READY=1 in vain; one that does not
+     * listen is its own trouble. */
+    const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address, length);
     close(fd);
 }

@@ -7,7 +7,7 @@
 
 /* Tells the supervisor how things stand: the protocol of sd_notify(3), so that a unit of
  * Type=notify works whatever a build found. Nothing happens where no supervisor listens
- * ($NOTIFY_SOCKET); nobody waits for it. Main thread. */
+ * ($NOTIFY_SOCKET), and one that does not read is waited for 5 seconds. Main thread. */
 
 typedef enum {
     NOTIFY_READY,

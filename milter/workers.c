@@ -20,10 +20,11 @@ typedef struct {
     World *world; /* that of worker */
 } Hand;
 
+/* Only the thread replaces hand, and others look at both under the workers' lock. */
 typedef struct {
     Workers *workers;
-    Hand *hand; /* the thread's own */
-    Hand *next; /* under the workers' lock: to be taken before the next step, or NULL */
+    Hand *hand;
+    Hand *next; /* to be taken before the next step, or NULL */
 } Seat;
 
 static void hand_free(Hand *hand)
@@ -71,13 +72,14 @@ static void seat_free(Seat *seat)
 /* Between two steps: the old hand, and with it the old snapshot, is let go. */
 static void take_next_hand(Seat *seat)
 {
+    Hand *old = NULL;
     g_mutex_lock(&seat->workers->lock);
-    Hand *next = g_steal_pointer(&seat->next);
+    if (seat->next) {
+        old = seat->hand;
+        seat->hand = g_steal_pointer(&seat->next);
+    }
     g_mutex_unlock(&seat->workers->lock);
-    if (!next)
-        return;
-    hand_free(seat->hand);
-    seat->hand = next;
+    hand_free(old);
 }
 
 /* One of the workers tidies up once an hour. */
@@ -162,11 +164,25 @@ bool workers_change(Workers *workers, World *world, GError **error)
     return true;
 }
 
+/* No hand is handed out any more. */
+static void stop_hands(Workers *workers)
+{
+    g_mutex_lock(&workers->lock);
+    for (unsigned i = 0; i < workers->seats->len; i++) {
+        const Seat *seat = g_ptr_array_index(workers->seats, i);
+        job_worker_stop(seat->hand->worker);
+        if (seat->next)
+            job_worker_stop(seat->next->worker);
+    }
+    g_mutex_unlock(&workers->lock);
+}
+
 void workers_stop(Workers *workers)
 {
     if (!workers)
         return;
     g_atomic_int_set(&workers->stopping, 1);
+    stop_hands(workers);
     spool_wake(workers->spool);
     for (unsigned i = 0; i < workers->threads->len; i++)
         g_thread_join(g_ptr_array_index(workers->threads, i));

@@ -16,7 +16,7 @@ Workers *workers_start(World *world, GError **error);
  * thread. false with DIRECTORY_ERROR_SETTINGS: all goes on as before. */
 bool workers_change(Workers *workers, World *world, GError **error);
 
-/* Lets running steps finish, then returns; main thread. Frees. */
+/* Lets running slices and hand-overs finish, then returns; main thread. Frees. */
 void workers_stop(Workers *workers);
 
 #endif
