@@ -194,7 +194,7 @@ static void test_inline_empty_key(void)
     g_assert_error(error, MAP_ERROR, MAP_ERROR_SYNTAX);
 }
 
-/* decisions 17: of a list the first match wins; a failing table is never skipped. */
+/* R2.31: of a list the first match wins; a failing table is never skipped. */
 static void test_list(Fixture *f, gconstpointer data)
 {
     (void)data;

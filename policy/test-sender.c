@@ -121,7 +121,7 @@ static void test_refused(Fixture *f, gconstpointer data)
     }
 }
 
-/* R2 authorised: in a list the address is looked for in every table, then the domain; what finds
+/* R2.31: in a list the address is looked for in every table, then the domain; what finds
  * every key is nobody's own, and must name its domains. */
 static void test_lists(Fixture *f, gconstpointer data)
 {

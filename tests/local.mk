@@ -26,6 +26,7 @@ dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py
+dist_check_SCRIPTS += tests/e2e_reload.py
 dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sync.py
 
 # For scripts/check: which tests there are.
