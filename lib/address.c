@@ -19,12 +19,10 @@ static bool is_atext(char c)
 static void refuse_character(GError **error, AddressError code, const char *part, char c)
 {
     if (c == ' ' || c == '\t')
-        g_set_error(error, ADDRESS_ERROR, code, "The %s of the address has a blank in it.", part);
+        g_set_error(error, ADDRESS_ERROR, code, "The %s of the address has a space in it.", part);
     else if (g_ascii_isgraph(c))
         g_set_error(error, ADDRESS_ERROR, code,
-                    "The %s of the address can't have the character "
-                    "%c in it here.",
-                    part, c);
+                    "The %s of the address can't have the character %c in it.", part, c);
     else
         g_set_error(error, ADDRESS_ERROR, code,
                     "The %s of the address has a letter or sign in it that can't stand there, "
@@ -74,11 +72,11 @@ static bool domain_check(const char *domain, GError **error)
         const gsize length = strlen(labels[i]);
         if (length == 0 || length > LABEL_MAX || labels[i][0] == '-' ||
             labels[i][length - 1] == '-') {
-            g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
-                                "The domain is not written as domains are: it has no dot at its "
-                                "beginning or end and no two dots side by side, and each part "
-                                "between dots has at most 63 characters and no hyphen at its "
-                                "beginning or end.");
+            g_set_error_literal(
+                error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
+                "The domain is not written as domains are: it must not begin or end with a dot, "
+                "have two dots side by side, or have a part between dots that begins or ends with "
+                "a hyphen or is longer than 63 characters.");
             return false;
         }
     }

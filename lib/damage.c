@@ -89,10 +89,10 @@ const char *damage_reason(Damage damage)
     case DAMAGE_NARROW:
         return "holds only # signs: your spreadsheet's column was too narrow to show the value";
     case DAMAGE_EXPONENT:
-        return "was turned into a number with an exponent by your spreadsheet, and its last digits "
-               "are lost";
+        return "was turned into the short form of a long number by your spreadsheet, and its last "
+               "digits are lost";
     case DAMAGE_QUOTES:
-        return "stands in typographic quotes, which would be a part of it";
+        return "stands in curly quotes, which would be a part of it";
     case DAMAGE_ZERO:
         return "has too few digits; spreadsheets take leading zeros away";
     case DAMAGE_NONE:

@@ -50,7 +50,7 @@ static const struct {
     {LDAP_ALIAS_PROBLEM, WRITE_REFUSED,
      "The domain is only another name of one, so no address can be made in it."},
     {LDAP_INVALID_SYNTAX, WRITE_REFUSED,
-     "The value has a form, or characters, that the directory does not take in this field."},
+     "The value has a form, or characters, that this field does not take."},
     {LDAP_INVALID_DN_SYNTAX, WRITE_REFUSED, "The directory does not accept this address."},
     {LDAP_INSUFFICIENT_ACCESS, WRITE_REFUSED, "The directory does not allow this change."},
     {LDAP_NAMING_VIOLATION, WRITE_REFUSED, "The directory does not allow this address here."},

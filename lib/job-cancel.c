@@ -4,8 +4,8 @@
 /* A job is ended by hand. */
 
 #define CANCELLED_WHOLE                                                                            \
-    "The request was cancelled by your service provider before work on it began. Nothing was "     \
-    "changed."
+    "The request was cancelled by your service provider before work on it began. Ask there "       \
+    "before you send it again."
 #define CANCELLED_ROW "The request was cancelled by your service provider before this row was done."
 #define CANCELLED_ADVICE "Ask your service provider before you send the row again."
 

@@ -6,7 +6,8 @@
 /* One sentence for an account that is missing, disabled, doubled, or whose password is wrong. */
 #define PROOF_REFUSED                                                                              \
     "The password is not the right one for your address, or your address can't be used to send "   \
-    "requests. Check the Password line; ask your service provider if it is right."
+    "requests. Check the line that begins with Password:. If it is right, ask your service "       \
+    "provider."
 
 #define PROOF_GIVEN_UP                                                                             \
     "Your password could not be checked because the directory was out of reach for too long. "     \
@@ -147,8 +148,8 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
         if (slicer->atomic_rows && count > slicer->atomic_rows) {
             g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
                         "The file has more than %u rows, the most that a request with Mode: atomic "
-                        "may have (limit atomic_rows). Leave that line out, or split the file into "
-                        "several requests.",
+                        "may have (limit atomic_rows). Leave out the line Mode: atomic, or split "
+                        "the file into several requests.",
                         slicer->atomic_rows);
             return false;
         }

@@ -127,8 +127,8 @@ static bool check_fields(Check *check)
         return true;
     *check->outcome = outcome_failed(
         NULL, NULL,
-        "Put a cell that holds a separator, a quote or a line break in quotes, and leave the cells "
-        "of columns that are not needed empty.",
+        "Look for a cell that holds a separator (such as ; or ,), a quote or a line break: it must "
+        "stand in quotes. A cell that is not needed stays empty, but keeps its separator.",
         "The row has %u %s, but the headline has %u.", row->found,
         row->found == 1 ? "field" : "fields", row->columns);
     return false;
@@ -262,8 +262,7 @@ static bool check_word(Check *check, Field field, const char *const *words, unsi
                        const char *const *later, unsigned later_count, unsigned *found)
 {
     const char *cell = cell_of(check, field), *name = field_name(field);
-    g_autofree char *advice =
-        g_strdup_printf("Give one of %s, %s and %s.", words[0], words[1], words[2]);
+    g_autofree char *advice = g_strdup_printf("Write %s, %s or %s.", words[0], words[1], words[2]);
     if (!*cell)
         return refuse(check, field, NULL, advice, "%s is empty.", name);
     if (find_word(cell, words, count, found))
@@ -309,8 +308,9 @@ static bool check_address(Check *check)
     check->operation->address = address_from_parts(user, domain, &error);
     if (!check->operation->address)
         return refuse(check, FIELD_USER, *user ? user : NULL,
-                      "USER is the part of the address before the @; it is best made of letters "
-                      "from a to z, digits, dots and hyphens.",
+                      !*user ? "Fill in USER: what stands before the @ of the address."
+                             : "Correct USER: it is what stands before the @, best made of letters "
+                               "from a to z, digits, dots and hyphens.",
                       "%s", *user ? error->message : "USER is empty.");
     /* Postfix takes no mail for it (allow_min_user); one that is there may still be changed. */
     if (check->operation->action == ACTION_ADD && check->operation->address->local[0] == '-')
@@ -332,16 +332,16 @@ static bool check_password(Check *check)
         return true;
     if (operation->type != TYPE_FULL && *cell)
         return refuse(check, FIELD_PASSWORD, NULL, "Leave PASSWORD empty, or give TYPE FULL.",
-                      "A %s has no password.", type_name(operation->type));
+                      "TYPE %s takes no PASSWORD.", type_name(operation->type));
     if (operation->type != TYPE_FULL || (!*cell && !required))
         return true;
     if (!*cell)
-        return refuse(check, FIELD_PASSWORD, NULL, "Fill in the PASSWORD of the account.",
-                      "PASSWORD is empty, but %s of a FULL needs it.",
+        return refuse(check, FIELD_PASSWORD, NULL, "Fill in the PASSWORD of the mailbox.",
+                      "PASSWORD is empty, but TYPE FULL with ACTION %s needs it.",
                       action_name(operation->action));
     if (strcmp(cell, "-") == 0)
         return refuse(check, FIELD_PASSWORD, NULL, "Give a password.",
-                      "A lone - clears a white page (like PHONE), it is no password.");
+                      "A lone - empties a field like PHONE; it is no password.");
     PasswordForm form = password_form(cell, check->rules->hash_schemes, &reason, &advice);
     if (form == PASSWORD_FORM_REFUSED)
         return refuse(check, FIELD_PASSWORD, NULL, advice, "%s", reason);
@@ -356,26 +356,26 @@ static Address *check_one(Check *check, Field field, const char *word, const cha
     const Operation *operation = check->operation;
     g_autoptr(GError) error = NULL;
     if (strpbrk(word, ",;")) {
-        refuse(check, field, word, "Put a blank between two addresses.",
-               "%s has a comma or a semicolon in it, but addresses are separated by blanks.",
+        refuse(check, field, word, "Put a space between two addresses.",
+               "%s has a comma or a semicolon in it, but addresses are separated by spaces.",
                field_name(field));
         return NULL;
     }
     if (!default_domain && !strchr(word, '@')) {
         refuse(check, field, word,
-               "Give whole addresses like user@example.com, separated by blanks.",
+               "Give whole addresses like user@example.com, separated by spaces.",
                "%s must hold whole addresses.", field_name(field));
         return NULL;
     }
     g_autoptr(Address) address = address_parse(word, default_domain, &error);
     if (!address) {
-        refuse(check, field, word, "Correct the address; several are separated by blanks.", "%s",
+        refuse(check, field, word, "Correct the address; several are separated by spaces.", "%s",
                error->message);
         return NULL;
     }
     if (operation->action != ACTION_DELETE &&
         strcmp(address->full, operation->address->full) == 0) {
-        refuse(check, field, word, "Take the address of the row itself out.",
+        refuse(check, field, word, "Take the row's own address out.",
                operation->type == TYPE_LIST ? "A list can't be a member of itself."
                                             : "An address can't forward to itself.");
         return NULL;
@@ -391,7 +391,7 @@ static GPtrArray *check_addresses(Check *check, Field field, const char *default
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     if (strcmp(cell, "-") == 0) {
         refuse(check, field, cell, "Give addresses, or leave the cell empty.",
-               "A lone - clears a white page (like PHONE), and nothing else.");
+               "A lone - empties a field like PHONE, but not this one.");
         return NULL;
     }
     while (*(cell += strspn(cell, " \t\r\n"))) {
@@ -429,7 +429,7 @@ static bool check_forward(Check *check)
     if (operation->type == TYPE_LIST && given)
         return refuse(check, FIELD_MAILFORWARD, cell,
                       "Put the members of the list into LIST MEMBER.",
-                      "A LIST has no MAILFORWARD.");
+                      "TYPE LIST takes no MAILFORWARD.");
     if (operation->action == ACTION_DELETE || operation->type == TYPE_LIST)
         return true;
     if (operation->type == TYPE_FULL && given)
@@ -438,9 +438,10 @@ static bool check_forward(Check *check)
     if (operation->type == TYPE_FULL)
         return true;
     if (!given)
-        return refuse(
-            check, FIELD_MAILFORWARD, NULL, "Fill in the addresses that mail is forwarded to.",
-            "MAILFORWARD is empty, but %s of a FORWARD needs it.", action_name(operation->action));
+        return refuse(check, FIELD_MAILFORWARD, NULL,
+                      "Fill in the addresses that mail is forwarded to.",
+                      "MAILFORWARD is empty, but TYPE FORWARD with ACTION %s needs it.",
+                      action_name(operation->action));
     operation->targets = check_addresses(check, FIELD_MAILFORWARD, NULL);
     return operation->targets != NULL;
 }
@@ -453,7 +454,7 @@ static bool check_members(Check *check)
         return true;
     if (operation->type != TYPE_LIST)
         return refuse(check, FIELD_LIST_MEMBER, cell, "Leave LIST MEMBER empty, or give TYPE LIST.",
-                      "A %s has no members.", type_name(operation->type));
+                      "TYPE %s takes no LIST MEMBER.", type_name(operation->type));
     if (operation->action == ACTION_MODIFY)
         return refuse(check, FIELD_LIST_MEMBER, cell,
                       "Use ADD to add members and DELETE to remove them.",
@@ -479,10 +480,19 @@ static bool check_country(Check *check, const char *cell, char **value)
 {
     if (strlen(cell) != 2 || !g_ascii_isalpha(cell[0]) || !g_ascii_isalpha(cell[1]))
         return refuse(check, FIELD_COUNTRYNAME, cell,
-                      "Give the country's code of two letters, like DE or US.",
-                      "COUNTRYNAME must be the two letters of ISO 3166.");
+                      "Write the code, like DE for Germany or US for the United States.",
+                      "COUNTRYNAME must be a country's code of two letters.");
     *value = g_ascii_strup(cell, 2);
     return true;
+}
+
+static bool refuse_control(Check *check, Field field, const char *cell, bool lines)
+{
+    if (lines)
+        return refuse(check, field, cell, "Type the text again.",
+                      "%s has a character in it that can't be shown.", field_name(field));
+    return refuse(check, field, cell, "Write it on one line, without tabs.",
+                  "%s has a line break, a tab or the like in it.", field_name(field));
 }
 
 static bool check_white_field(Check *check, Field field)
@@ -502,8 +512,7 @@ static bool check_white_field(Check *check, Field field)
                       "%s is longer than the limit of %" G_GSIZE_FORMAT " bytes.",
                       field_name(field), max);
     if (has_foreign_control(cell, white_rules[index].lines))
-        return refuse(check, field, cell, "Write it on one line, without control characters.",
-                      "%s has a line break or a control character in it.", field_name(field));
+        return refuse_control(check, field, cell, white_rules[index].lines);
     if (field == FIELD_COUNTRYNAME)
         return check_country(check, cell, value);
     *value = g_strdup(cell);

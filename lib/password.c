@@ -197,7 +197,7 @@ static PasswordForm form_hashed(const char *cell, unsigned accepted, const char 
     static const char other[] =
         "Give the password in clear, or ask your service provider which schemes are taken.";
     static const char again[] =
-        "Copy the hashed password again, whole and without blanks, or give it in clear.";
+        "Copy the hashed password again, whole and without spaces, or give it in clear.";
 
     switch (check_hashed(cell, accepted)) {
     case CHECK_FITS:
@@ -236,18 +236,21 @@ PasswordForm password_form(const char *cell, unsigned accepted, const char **rea
     *reason = *advice = NULL;
     if (strlen(cell) > PASSWORD_MAX)
         return refuse(reason, "The password is too long.", advice,
-                      "Give one of at most " G_STRINGIFY(PASSWORD_MAX) " bytes.");
+                      "Give a shorter one: at most " G_STRINGIFY(
+                          PASSWORD_MAX) " letters and signs, of which those like \303\244 count as "
+                                        "two or more.");
     if (!g_utf8_validate(cell, -1, NULL))
         return refuse(reason, "The password has characters in another encoding than UTF-8.", advice,
-                      "Save the file as UTF-8.");
+                      "Save the file as CSV UTF-8.");
     if (has_control(cell))
-        return refuse(reason, "The password has a control character in it.", advice,
-                      "Give one without line ends, tabs and other control characters.");
+        return refuse(
+            reason,
+            "The password has a line break, a tab or the like in it, which nobody can type.",
+            advice, "Type the password again, on one line and without tabs.");
     if (looks_hashed(cell))
         return form_hashed(cell, accepted, reason, advice);
     if (only_blanks(cell))
-        return refuse(reason, "The password is empty or has blanks only.", advice,
-                      "Give a password.");
+        return refuse(reason, "The password has only spaces in it.", advice, "Give a password.");
     return PASSWORD_FORM_CLEAR;
 }
 

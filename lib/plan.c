@@ -144,10 +144,10 @@ static Answer check_privilege(Step *step, GError **error)
         if (operation->action == ACTION_MODIFY && !operation->targets && !operation->members)
             return ANSWER_YES;
         return step_end(
-            step, outcome_failed(
-                      "USER", address->full, "Ask your service provider for any other change.",
-                      "Of your own address you can only change the "
-                      "password and the white pages (name, telephone and so on), with MODIFY."));
+            step,
+            outcome_failed("USER", address->full, "Ask your service provider for any other change.",
+                           "Of your own address you can only change the password and personal "
+                           "details (name, telephone and so on), with MODIFY."));
     }
     if (context->grant->administrators || !context->has_grant)
         return ANSWER_YES;
@@ -267,7 +267,7 @@ static Answer check_free(Step *step)
     if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
         return not_available(step);
     const char *advice = type == step->operation->type
-                             ? "Choose another address, or use MODIFY."
+                             ? "Choose another address, or use MODIFY to change what is there."
                              : "Choose another address, or delete what has this one first.";
     return step_end(step, outcome_failed("USER", address->full, advice,
                                          "The address %s is taken: there is a %s with it already.",
@@ -560,13 +560,14 @@ static Answer plan_list_grow(Step *step, GError **error)
         g_autoptr(Change) other =
             profile_modify(profile, operation, NULL, step->own->entry, step->mark);
         if (other)
-            return step_end(step, outcome_failed(NULL, operation->address->full,
-                                                 "Use MODIFY for its white pages, and ADD with "
-                                                 "LIST MEMBER alone for its members.",
-                                                 "The list %s is there already, and this row "
-                                                 "gives other white pages (DESCRIPTION and so on) "
-                                                 "than it has.",
-                                                 operation->address->full));
+            return step_end(
+                step,
+                outcome_failed(
+                    NULL, operation->address->full,
+                    "Use MODIFY for these details, and ADD with LIST MEMBER alone for members.",
+                    "The list %s is there already, and this row "
+                    "gives other details (DESCRIPTION and so on) than it has.",
+                    operation->address->full));
     }
     if (!operation->members || operation->members->len == 0)
         return step_unchanged(step, "The list is there already.");

@@ -214,7 +214,7 @@ static void add_mode(GString *out, const Job *job)
                            "none.");
     else if (job->phase == PHASE_UNDONE_LEFT)
         add_paragraph(out, "With Mode: atomic all rows are carried out, or none. What had been "
-                           "done was taken back, but for the rows below that say so.");
+                           "done was taken back, except for the rows below that say so.");
 }
 
 /* The response has no attachments. */
@@ -300,6 +300,9 @@ static char *text_of_rows(const Report *report)
         add_left_out(out, report);
     else
         add_how_on(out, report);
+    if (!report->rows)
+        add_paragraph(out, "Please note: batchload.csv has no rows below its first line, so there "
+                           "was nothing to do.");
     if (report->note)
         add_paragraph(out, "Please note: %s", report->note);
     add_counts(out, report);

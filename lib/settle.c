@@ -348,10 +348,11 @@ static Outcome *refusal(const Work *work, guint at, const Write *write)
     bool text = write->server_text && !secret;
     bool partly = work->tracks[at].done[0];
     const char *advice = field_advice(which);
+    const char *words = write->words ? write->words : "The directory refuses this row.";
     return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
-                          "%s%s%s%s%s",
-                          write->words ? write->words : "The directory refuses this row.",
-                          text ? " (" : "", text ? write->server_text : "", text ? ")" : "",
+                          "%.*s%s%s%s.%s", (int)strlen(words) - 1, words,
+                          text ? " (the directory says: " : "", text ? write->server_text : "",
+                          text ? ")" : "",
                           partly ? " It was taken off its lists before that." : "");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/table-text.h"
 
+#include "lib/text.h"
 #include <sodium.h>
 #include <string.h>
 
@@ -68,11 +69,11 @@ static bool fetch(TableText *text, GError **error)
     text->bytes += (guint64)got;
     if (text->bytes <= text->bytes_max)
         return true;
+    g_autofree char *size = text_size(text->bytes_max);
     g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
-                "batchload.csv is larger than %" G_GUINT64_FORMAT
-                " bytes (limit attachment_bytes_max). "
+                "batchload.csv is larger than %s (limit attachment_bytes_max). "
                 "Split it into several requests.",
-                text->bytes_max);
+                size);
     return false;
 }
 
@@ -143,10 +144,11 @@ static gsize count_good(const TableText *text, gsize size, bool *cut)
 static bool leave_utf8(TableText *text, unsigned line, GError **error)
 {
     if (text->beyond_ascii) {
-        g_set_error(error, TABLE_ERROR, TABLE_ERROR_ENCODING,
-                    "Line %u of batchload.csv is not UTF-8, although the file is up to there: it "
-                    "mixes two encodings. Save it as UTF-8 and send it again.",
-                    line);
+        g_set_error(
+            error, TABLE_ERROR, TABLE_ERROR_ENCODING,
+            "Line %u of batchload.csv is not UTF-8, although the file is up to there: it keeps "
+            "letters like \303\244 in two different ways. Save it as CSV UTF-8 and send it again.",
+            line);
         return false;
     }
     text->windows_line = line;
@@ -160,12 +162,12 @@ static void set_unconvertible(const TableText *text, unsigned line, GError **err
     if (text->utf16)
         g_set_error(error, TABLE_ERROR, TABLE_ERROR_ENCODING,
                     "Line %u of batchload.csv is not UTF-16, although the file begins with its "
-                    "mark; it may be cut off. Save it as UTF-8 and send it again.",
+                    "mark; it may be cut off. Save it as CSV UTF-8 and send it again.",
                     line);
     else
         g_set_error(error, TABLE_ERROR, TABLE_ERROR_ENCODING,
                     "Line %u of batchload.csv holds a byte that is a character neither in UTF-8 "
-                    "nor in Windows-1252. Save the file as UTF-8 and send it again.",
+                    "nor in Windows-1252. Save the file as CSV UTF-8 and send it again.",
                     line);
 }
 

@@ -146,8 +146,8 @@ static Answer fill(TableReader *reader)
     if (!nul)
         return ANSWER_YES;
     fail(reader, TABLE_ERROR_ENCODING,
-         "Line %u of batchload.csv holds a NUL byte, so it is no text in UTF-8. Save the file "
-         "as UTF-8 and send it again.",
+         "batchload.csv is no plain text: line %u holds a NUL byte. It may be a workbook under "
+         "another name. Save it in your spreadsheet as CSV UTF-8, and send that.",
          line_of(reader, (gsize)(nul - reader->buffer)));
     return ANSWER_UNKNOWN;
 }
@@ -333,7 +333,7 @@ static void read_head(TableReader *reader)
     if (answer == ANSWER_NO)
         fail(reader, TABLE_ERROR_EMPTY,
              "batchload.csv is empty. Its first line must hold the names of the columns, and each "
-             "further line one row.");
+             "further line one change.");
     else if (answer == ANSWER_YES)
         make_head(reader, line, number, *forced ? forced : separators);
     sodium_memzero(line->str, line->allocated_len);
@@ -523,7 +523,7 @@ const char *table_reader_note(TableReader *reader)
     if (line && !reader->note)
         reader->note = g_strdup_printf(
             "batchload.csv was not saved as UTF-8 (line %u is the first to show it) and was read "
-            "as Windows-1252. If letters like \303\244 or \303\251 came out wrong, save it as "
+            "as Windows-1252. If letters like \303\244 or \303\251 came out wrong, save it as CSV "
             "UTF-8 and send a correction.",
             line);
     return reader->note;

@@ -84,7 +84,28 @@ static void test_printable(void)
     g_assert_true(g_str_has_suffix(outcome->value, "a\xe2\x80\xa6"));
 }
 
-/* --- lines --- */
+/* --- sizes and lines --- */
+
+static void sizes(void)
+{
+    static const struct {
+        guint64 bytes;
+        const char *text;
+    } sizes[] = {
+        {0, "0 bytes"},
+        {1023, "1023 bytes"},
+        {1024, "1 kB"},
+        {65536, "64 kB"},
+        {48 * 1048576ull, "48 MB"},
+        {10240000, "10000 kB"},
+        {1048577, "1048577 bytes"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autofree char *text = text_size(sizes[i].bytes);
+        g_assert_cmpstr(text, ==, sizes[i].text);
+    }
+}
 
 static void wraps(void)
 {
@@ -122,6 +143,7 @@ int main(int argc, char **argv)
     g_test_add_func("/outcome/variant", test_variant);
     g_test_add_func("/outcome/variant-refused", test_variant_refused);
     g_test_add_func("/outcome/printable", test_printable);
+    g_test_add_func("/text/sizes", sizes);
     g_test_add_func("/text/wraps", wraps);
     return g_test_run();
 }

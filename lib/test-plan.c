@@ -221,7 +221,7 @@ static const Case cases[] = {
      {{"ADD LIST l@one.example DESCRIPTION=Us", "created 1"},
       {"ADD LIST l@one.example DESCRIPTION=Us LIST_MEMBER=ben@one.example", "changed 1"},
       {"ADD LIST l@one.example DESCRIPTION=Them LIST_MEMBER=anna@one.example",
-       "failed - other white pages"},
+       "failed - other details"},
       {"MODIFY LIST l@one.example DESCRIPTION=Them", "changed 1"},
       {"MODIFY LIST l@one.example DESCRIPTION=Them", "unchanged"},
       {"MODIFY LIST no@one.example DESCRIPTION=Them", "failed USER no list"},

@@ -289,7 +289,7 @@ static const struct {
            "somedomain.com;joe;FULLL;ADD;" SECRET ";"),
      SAID(TAKEN, CREATED,
           {RESULT_FAILED, "TYPE", "FULLL", "Unknown TYPE; did you mean FULL?",
-           "Give one of FULL, FORWARD and LIST."}),
+           "Write FULL, FORWARD or LIST."}),
      0},
     {"all-failed-slowly", "x", 0, 0, 0, LINES(P, "somedomain.com;bob;FULL;ADD;" SECRET),
      SAID(TAKEN), 754},

@@ -48,6 +48,17 @@ char *text_printable(const char *text, gssize length, gsize max)
     return g_string_free(out, FALSE);
 }
 
+char *text_size(guint64 bytes)
+{
+    const guint64 kib = 1024, mib = kib * kib;
+
+    if (bytes >= mib && bytes % mib == 0)
+        return g_strdup_printf("%" G_GUINT64_FORMAT " MB", bytes / mib);
+    if (bytes >= kib && bytes % kib == 0)
+        return g_strdup_printf("%" G_GUINT64_FORMAT " kB", bytes / kib);
+    return g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes);
+}
+
 void text_wrap(GString *out, const char *label, const char *text)
 {
     gsize indent = strlen(label), column = indent;

@@ -9,6 +9,9 @@
  * between characters and ends in "…", which fits in max too. Any thread. Caller owns the result. */
 char *text_printable(const char *text, gssize length, gsize max);
 
+/* "48 MB", "64 kB" (of 1024) or "700 bytes". Any thread. Caller owns the result. */
+char *text_size(guint64 bytes);
+
 /* Most characters of a line of text_wrap, but for a word that is longer. */
 #define TEXT_COLUMNS 74
 

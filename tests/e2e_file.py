@@ -70,7 +70,7 @@ BAD_FILES = {
     "R3.12 a quote inside a field": (
         plain("bad") + '%s;bad2;FORWARD;ADD;x"y@elsewhere.example\n' % DOMAIN,
         "Line 3 of batchload.csv has a quote inside a field."),
-    "R3.4 a NUL": (plain("bad").encode() + b"a\0b;c;d;e;f\n", "Line 3 of batchload.csv holds a NUL"),
+    "R3.4 a NUL": (plain("bad").encode() + b"a\0b;c;d;e;f\n", "batchload.csv is no plain text: line 3 holds a NUL"),
     "R3.4 UTF-16, cut off": (
         plain("bad").encode("utf-16")[:-5], "Line 2 of batchload.csv is not UTF-16"),
     "R3.4 UTF-8 and Windows-1252": (
@@ -169,7 +169,7 @@ def formulas(world):
     response = check(world, [
         Case(row("ADD LIST formula", DESCRIPTION="=1+1", TITLE="@x", PHONE="+49 228 1"), "created"),
         failed(row("ADD LIST formula", DESCRIPTION="'=2+2", LIST_MEMBER="nobody-is-here"),
-               "gives other white pages")],
+               "gives other details")],
         {at("formula"): {"description": ["=1+1"], "title": ["@x"],
                          "telephonenumber": ["+49 228 1"]}})
     again = response.files["batchload.csv"].decode("utf-8-sig")
@@ -187,11 +187,11 @@ def words(world):
     good = {"MAILFORWARD": "x@elsewhere.example"}
     case = row("ADD FORWARD word", **good)
     check(world, [
-        failed({**case, "TYPE": ""}, "TYPE: TYPE is empty. Give one of FULL, FORWARD and LIST."),
+        failed({**case, "TYPE": ""}, "TYPE: TYPE is empty. Write FULL, FORWARD or LIST."),
         failed({**case, "TYPE": "FORWRD"}, "Unknown TYPE; did you mean FORWARD?"),
-        failed({**case, "TYPE": "mailbox"}, 'Unknown TYPE. Give one of FULL'),
+        failed({**case, "TYPE": "mailbox"}, 'Unknown TYPE. Write FULL'),
         failed({**case, "TYPE": "ALIAS"}, "TYPE ALIAS is not available yet."),
-        failed({**case, "ACTION": ""}, "ACTION is empty. Give one of ADD, DELETE and MODIFY."),
+        failed({**case, "ACTION": ""}, "ACTION is empty. Write ADD, DELETE or MODIFY."),
         failed({**case, "ACTION": "DELTE"}, "Unknown ACTION; did you mean DELETE?"),
         failed({**case, "ACTION": "suspend"}, "ACTION SUSPEND is not available yet."),
         failed({**case, "DOMAIN": ""}, "DOMAIN is empty."),
@@ -199,9 +199,9 @@ def words(world):
         failed({**case, "DOMAIN": "-a.example"}, "The domain is not written as domains are"),
         failed({**case, "DOMAIN": DOMAIN + "."}, "The domain is not written as domains are"),
         failed({**case, "USER": ""}, "USER is empty."),
-        failed({**case, "USER": at("word")}, "can't have the character @ in it here"),
-        failed({**case, "USER": "a b"}, "has a blank in it"),
-        failed({**case, "USER": "a..b"}, "can't have the character . in it here"),
+        failed({**case, "USER": at("word")}, "can't have the character @ in it"),
+        failed({**case, "USER": "a b"}, "has a space in it"),
+        failed({**case, "USER": "a..b"}, "can't have the character . in it"),
         failed({**case, "USER": "m\u00fcller"}, "has a letter or sign in it that can't stand there"),
         failed({**case, "USER": "a" * 65}, "longer than 64 characters"),
         failed({**case, "USER": "-word"}, "begins with a hyphen can't be created"),
@@ -209,15 +209,15 @@ def words(world):
         failed(row("ADD FULL cell", PASSWORD=SECRET, MAILFORWARD="x@elsewhere.example"),
                "MAILFORWARD on FULL is not available yet."),
         failed(row("ADD FULL cell", PASSWORD=SECRET, LIST_MEMBER=at("ann")),
-               "A FULL has no members."),
-        failed(row("ADD FORWARD cell", PASSWORD=SECRET, **good), "A FORWARD has no password."),
-        failed(row("ADD FORWARD cell", LIST_MEMBER="ann", **good), "A FORWARD has no members."),
-        failed(row("ADD LIST cell", PASSWORD=SECRET), "A LIST has no password."),
-        failed(row("ADD LIST cell", **good), "A LIST has no MAILFORWARD."),
-        failed(row("ADD FORWARD cell"), "MAILFORWARD is empty, but ADD of a FORWARD needs it."),
+               "TYPE FULL takes no LIST MEMBER."),
+        failed(row("ADD FORWARD cell", PASSWORD=SECRET, **good), "TYPE FORWARD takes no PASSWORD."),
+        failed(row("ADD FORWARD cell", LIST_MEMBER="ann", **good), "TYPE FORWARD takes no LIST MEMBER."),
+        failed(row("ADD LIST cell", PASSWORD=SECRET), "TYPE LIST takes no PASSWORD."),
+        failed(row("ADD LIST cell", **good), "TYPE LIST takes no MAILFORWARD."),
+        failed(row("ADD FORWARD cell"), "MAILFORWARD is empty, but TYPE FORWARD with ACTION ADD needs it."),
         failed(row("ADD FORWARD cell", MAILFORWARD="x"), "MAILFORWARD must hold whole addresses."),
         failed(row("ADD FORWARD cell", MAILFORWARD="x@b.example,y@b.example"),
-               "MAILFORWARD has a comma or a semicolon in it, but addresses are separated by blanks."),
+               "MAILFORWARD has a comma or a semicolon in it, but addresses are separated by spaces."),
         failed(row("ADD LIST cell", LIST_MEMBER="x@b.example; y@b.example"), "LIST MEMBER has a comma"),
         failed(row("ADD LIST cell", LIST_MEMBER="x@b"), "The domain is not complete"),
     ], {at("word"): {"batchloadTarget": ["x@elsewhere.example"]}, at("cell"): None})
@@ -229,7 +229,7 @@ def literal(world):
     check(world, [Case(row("ADD FORWARD " + user, MAILFORWARD="x@elsewhere.example",
                            DESCRIPTION=' *)(\\,+"<>;=# '), "created") for user in users] +
           [Case("DELETE FORWARD a*b", "deleted"),
-           failed("DELETE FORWARD a(b", "can't have the character ( in it here"),
+           failed("DELETE FORWARD a(b", "can't have the character ( in it"),
            Case("DELETE FORWARD *", "deleted")],
           {at("a*b"): None})
     left = versions(world)

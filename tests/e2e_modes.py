@@ -244,7 +244,7 @@ def another_writer(world):
     tap.contains(response.rows()[0]["REASON"], "could not be taken back")
     tap.equal(response.subject, "Batchload: processed, 2 of 153 rows failed "
               "(not all could be taken back)", "subject")
-    tap.contains(response.words, "but for the rows below that say so")
+    tap.contains(response.words, "except for the rows below that say so")
 
 
 def killed_often(world, rows, times):

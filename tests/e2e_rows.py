@@ -58,10 +58,10 @@ def passwords(world):
     cases += [Case(row("ADD FULL hashed%d" % i, PASSWORD=each), "created")
               for i, each in enumerate(HASHED)]
     refusals = {
-        "": "PASSWORD is empty, but ADD of a FULL needs it.",
-        "-": "A lone - clears a white page (like PHONE), it is no password.",
+        "": "PASSWORD is empty, but TYPE FULL with ACTION ADD needs it.",
+        "-": "A lone - empties a field like PHONE; it is no password.",
         "   ": "PASSWORD",
-        "a\tb": "The password has a control character in it.",
+        "a\tb": "The password has a line break, a tab or the like in it, which nobody can type.",
         "x" * 3000: "The password is too long.",
         "{SASL}admin": "Passwords hashed by this scheme are not taken.",
         "{CLEARTEXT}secret": "Passwords hashed by this scheme are not taken.",
@@ -79,7 +79,7 @@ def passwords(world):
     cases += [failed(row("ADD FULL refused", PASSWORD=cell), words)
               for cell, words in refusals.items()]
     cases.append(failed(row("MODIFY FULL clear0", TITLE="x"),
-                        "PASSWORD is empty, but MODIFY of a FULL needs it."))
+                        "PASSWORD is empty, but TYPE FULL with ACTION MODIFY needs it."))
     response = check(world, cases, {at("refused"): None})
     for secret in clear + HASHED + list(refusals):
         if len(secret) > 4 and secret.strip():
@@ -191,11 +191,11 @@ def names(world):
 
 @tap.test("R3.17 R3.18 values that are refused: our words, and the directory's own")
 def refused_values(world):
-    kinds = {"COUNTRYNAME": ("Germany", "COUNTRYNAME must be the two letters of ISO 3166."),
+    kinds = {"COUNTRYNAME": ("Germany", "COUNTRYNAME must be a country's code of two letters."),
              "PHONE": ("\u00a7", 'PHONE "\u00a7": '),
              "FAX": ("+49\u20ac", "FAX"),
              "ISDNUMBER": ("not a number", "ISDNUMBER"),
-             "TITLE": ("two\nlines", "TITLE has a line break or a control character in it."),
+             "TITLE": ("two\nlines", "TITLE has a line break, a tab or the like in it."),
              "SURNAME": ("x" * 1025, "SURNAME is longer than the limit of 1024 bytes."),
              "DESCRIPTION": ("x" * 4097, "DESCRIPTION is longer than the limit of 4096 bytes."),
              "HOMEPHONE": ("\u00e9", "HOMEPHONE"), "PAGER": ("\u00e9", "PAGER"),
@@ -205,8 +205,8 @@ def refused_values(world):
     cases += [Case(row("ADD FULL value2", PASSWORD=SECRET, PHONE="+49 1"), "created")]
     cases += [failed(row("MODIFY FULL value2", PASSWORD=SECRET, **{field: value}), words)
               for field, (value, words) in kinds.items()]
-    cases += [failed(row("MODIFY FORWARD anyone", MAILFORWARD="-"), "A lone - clears a white page (like PHONE)"),
-              failed(row("ADD LIST anyone", LIST_MEMBER="-"), "A lone - clears a white page (like PHONE)"),
+    cases += [failed(row("MODIFY FORWARD anyone", MAILFORWARD="-"), "A lone - empties a field like PHONE, but not this one."),
+              failed(row("ADD LIST anyone", LIST_MEMBER="-"), "A lone - empties a field like PHONE, but not this one."),
               failed(row("ADD LIST later", LIST_MEMBER=at("value")),
                      "There is no address %s." % at("value")),
               Case(row("ADD LIST later", LIST_MEMBER=at("value2")), "created")]
@@ -227,12 +227,12 @@ def white_limits(world):
     cases = [Case(row("ADD LIST wl%d" % i, **{field: "one\ntwo"}), "created")
              for i, field in enumerate(lines)]
     cases += [failed(row("ADD LIST wl", **{field: "one\ntwo"}),
-                     "%s has a line break or a control character in it." % field)
+                     "%s has a line break, a tab or the like in it." % field)
               for field in FIELDS if field not in lines + ("COUNTRYNAME",)]
     cases += [failed(row("ADD LIST wl", **{field: "x" * 4097}), "%s is longer than the limit" % field)
               for field in FIELDS]
     cases += [Case(row("ADD LIST wl5", DESCRIPTION="x" * 4096, COUNTRYNAME="de"), "created"),
-              failed(row("ADD LIST wl", COUNTRYNAME="D1"), "the two letters of ISO 3166")]
+              failed(row("ADD LIST wl", COUNTRYNAME="D1"), "a country's code of two letters")]
     check(world, cases, {at("wl"): None, at("wl5"): {"c": ["DE"], "description": ["x" * 4096]},
                          **{at("wl%d" % i): {FIELDS[field][0]: ["one\ntwo"]}
                             for i, field in enumerate(lines)}})
@@ -249,7 +249,7 @@ def states(world):
         Case(row("ADD FORWARD s2", **forward), "created"),
         Case(row("ADD LIST s3"), "created"),
         failed(row("ADD FULL s1", **password), "The address %s is taken: there is a mailbox" %
-               at("s1"), "Choose another address, or use MODIFY."),
+               at("s1"), "Choose another address, or use MODIFY to change what is there."),
         failed(row("ADD FORWARD s1", **forward), "is taken: there is a mailbox"),
         failed(row("ADD LIST s1"), "is taken: there is a mailbox",
                "Choose another address, or delete what has this one first."),
@@ -306,7 +306,7 @@ def members(world):
                "Use ADD to add members and DELETE to remove them."),
         unchanged(row("MODIFY LIST ml"), "Everything is already as this row says."),
         failed(row("ADD LIST ml", DESCRIPTION="new", LIST_MEMBER=y),
-               "The list %s is there already, and this row gives other white pages" % at("ml"))],
+               "The list %s is there already, and this row gives other details" % at("ml"))],
         {at("ml"): {"batchloadMember": [at("m1"), at("m2")]}, at("ml2"): None,
          at("mf"): {"batchloadTarget": [at("m1")]}})
 
@@ -449,7 +449,7 @@ def privilege(world):
     ]
     check(world, cases, {at("coming"): None})
     tap.equal(world.can_login(at("chief"), SECRET), False, "login")
-    own = "Of your own address you can only change the password and the white pages (name,"
+    own = "Of your own address you can only change the password and personal details (name,"
     check(world, [
         Case(row("MODIFY FULL few", PASSWORD="Winter-Sonne-17"), "changed"),
         Case(row("ADD FULL coming", PASSWORD=SECRET), "created"),
@@ -568,8 +568,8 @@ def deletes(world):
         Case(row("DELETE FULL d1", PASSWORD="{SASL}x", COUNTRYNAME="Germany", TITLE="-"),
              "deleted"),
         Case(row("DELETE FORWARD d2", MAILFORWARD="not an address", PASSWORD=SECRET), "deleted"),
-        failed(row("DELETE LIST d3", MAILFORWARD=world.admin), "A LIST has no MAILFORWARD."),
-        failed(row("DELETE FORWARD d2", LIST_MEMBER="d1"), "A FORWARD has no members."),
+        failed(row("DELETE LIST d3", MAILFORWARD=world.admin), "TYPE LIST takes no MAILFORWARD."),
+        failed(row("DELETE FORWARD d2", LIST_MEMBER="d1"), "TYPE FORWARD takes no LIST MEMBER."),
         Case(row("DELETE LIST d3", PASSWORD=SECRET, DESCRIPTION="x"), "deleted")],
         {at("d1"): None, at("d2"): None, at("d3"): None})
 
@@ -598,7 +598,7 @@ def keep_password(world):
     world.milter.start()
     check(world, [
         Case(row("MODIFY FULL keep", TITLE="Dr"), "changed"),
-        failed(row("ADD FULL keep2"), "PASSWORD is empty, but ADD of a FULL needs it.")],
+        failed(row("ADD FULL keep2"), "PASSWORD is empty, but TYPE FULL with ACTION ADD needs it.")],
         {at("keep"): {"title": ["Dr"]}})
     tap.equal(world.can_login(at("keep"), SECRET), True, "login")
     check(world, [unchanged(row("MODIFY FULL keep", TITLE="Dr"), "Everything is already as"),

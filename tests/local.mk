@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # End-to-end tests against real servers.
 
+EXTRA_DIST += test-fixtures/message
 EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md
 
 # Rules of the sources.
@@ -25,8 +26,8 @@ dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_sel
 dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
-dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py
 dist_check_SCRIPTS += tests/e2e_reload.py
+dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
 dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sync.py
 
 # For scripts/check: which tests there are.
