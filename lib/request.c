@@ -57,7 +57,7 @@ struct RequestReader {
 /* --- words --- */
 
 #define SPLIT "Split the request into smaller ones."
-#define PLAIN "Write a new mail with batchload.csv attached instead of forwarding one."
+#define PLAIN "Attach batchload.csv to a new mail; do not forward an old one."
 
 static RequestError reason_code(ParseReason reason)
 {
@@ -72,17 +72,20 @@ static RequestError reason_code(ParseReason reason)
     return reason == PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
 }
 
+static char *size_words(const char *what, guint64 bytes, const char *limit, const char *advice)
+{
+    g_autofree char *size = text_size(bytes);
+    return g_strdup_printf("%s is larger than %s (limit %s). %s", what, size, limit, advice);
+}
+
 static char *limit_words(ParseReason reason, const RequestLimits *limits)
 {
     switch (reason) {
     case PARSE_MESSAGE_BYTES:
-        return g_strdup_printf("The mail is larger than %" G_GUINT64_FORMAT
-                               " bytes (limit message_bytes_max). " SPLIT,
-                               limits->message_bytes_max);
+        return size_words("The mail", limits->message_bytes_max, "message_bytes_max", SPLIT);
     case PARSE_HEADER_BYTES:
-        return g_strdup_printf("The header of the mail, or of a part of it, is larger than "
-                               "%" G_GSIZE_FORMAT " bytes (limit header_bytes_max). " PLAIN,
-                               limits->header_bytes_max);
+        return size_words("The header of the mail, or of a part of it,", limits->header_bytes_max,
+                          "header_bytes_max", PLAIN);
     case PARSE_MIME_DEPTH:
         return g_strdup_printf("The parts of the mail are nested more than %u deep (limit "
                                "mime_depth_max). " PLAIN,
@@ -91,9 +94,8 @@ static char *limit_words(ParseReason reason, const RequestLimits *limits)
         return g_strdup_printf("The mail has more than %u parts (limit mime_parts_max). " PLAIN,
                                limits->mime_parts_max);
     case PARSE_ATTACHMENT_BYTES:
-        return g_strdup_printf("batchload.csv is larger than %" G_GUINT64_FORMAT
-                               " bytes (limit attachment_bytes_max). " SPLIT,
-                               limits->attachment_bytes_max);
+        return size_words("batchload.csv", limits->attachment_bytes_max, "attachment_bytes_max",
+                          SPLIT);
     default:
         return NULL;
     }
@@ -113,7 +115,7 @@ static const char *plain_words(ParseReason reason)
         return "The mail can't be read: its end is missing. Send it again.";
     case PARSE_NUL:
         return "The mail can't be read: it contains a NUL byte, which no text may have. Save "
-               "batchload.csv as UTF-8 and attach it to a new mail.";
+               "batchload.csv as CSV UTF-8 and attach it to a new mail.";
     case PARSE_PARTIAL:
         return "The mail is only a piece of a larger one (message/partial). Switch the splitting "
                "of large mails off in your mail program, or send several smaller requests.";
@@ -126,14 +128,15 @@ static const char *plain_words(ParseReason reason)
                "text), and send it again with batchload.csv attached.";
     case PARSE_NO_TABLE:
         return "No file named batchload.csv is attached to the mail. Attach the list under exactly "
-               "this name.";
+               "this name. (Windows may hide an end such as .txt or .xlsx of a file's name.)";
     case PARSE_SEVERAL_TABLES:
-        return "More than one file named batchload.csv is attached to the mail. Attach one.";
+        return "More than one file named batchload.csv is attached to the mail. Attach only "
+               "one.";
     case PARSE_PASSWORD_TWICE:
         return "The keyword Password: stands in the mail twice, with different values. Write it "
                "once.";
     case PARSE_PASSWORD_LONG:
-        return "The value of Password: is too long to be a password.";
+        return "The value of Password: is too long to be a password. Correct it.";
     case PARSE_REFERENCE_TWICE:
         return "The keyword Batchload: stands in the mail twice, with different values. Write it "
                "once.";
@@ -143,10 +146,13 @@ static const char *plain_words(ParseReason reason)
     case PARSE_MODE_TWICE:
         return "The keyword Mode: stands in the mail twice, with different values. Write it once.";
     case PARSE_MODE_UNKNOWN:
-        return "Mode: takes apply, check or atomic, and nothing else.";
+        return "Mode: takes apply, check or atomic, and nothing else. Correct that line, or leave "
+               "it "
+               "out.";
     case PARSE_NO_PASSWORD:
-        return "The mail has no password. Write a line \"Password:\" with your own password at the "
-               "top of its text.";
+        return "The mail has no password. Begin its text with a line that consists of "
+               "\"Password:\" "
+               "and your own password.";
     case PARSE_OK:
     case PARSE_MESSAGE_BYTES:
     case PARSE_HEADER_BYTES:

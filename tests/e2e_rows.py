@@ -216,8 +216,8 @@ def refused_values(world):
     told = failures(response.text)
     phone = told[3]
     tap.equal((phone["Field"], phone["Value"]), ("PHONE", "\u00a7"), "field and value")
-    tap.contains(phone["Reason"], "The value has a form, or characters, that the directory does not "
-                 "take in this field. (telephoneNumber: ")
+    tap.contains(phone["Reason"], "The value has a form, or characters, that this field does not "
+                 "take (the directory says: telephoneNumber: ")
     tap.equal(phone["To do"], "Write the number like +49 228 12345, without other signs.", "To do")
 
 
