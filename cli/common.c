@@ -60,7 +60,10 @@ Config *cli_config(const CliPlace *place, int *code)
     g_autoptr(GError) error = NULL;
     Config *config = config_load_file(place->config != NULL ? place->config : CLI_CONFIG, &error);
 
-    if (config == NULL)
+    if (config == NULL && place->config == NULL && access(CLI_CONFIG, F_OK) != 0)
+        *code = cli_fault(EX_CONFIG, "%s; if the configuration is elsewhere, name it with -c FILE",
+                          error->message);
+    else if (config == NULL)
         *code = fault(error);
     return config;
 }
@@ -75,8 +78,10 @@ Spool *cli_spool(const CliPlace *place, int *code)
     if (directory == NULL)
         return NULL;
     if (access(directory, R_OK | X_OK) != 0) {
-        *code = cli_fault(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
-                          "the spool %s can't be read: %s", directory, g_strerror(errno));
+        const bool denied = errno == EACCES;
+        *code = cli_fault(denied ? EX_NOPERM : EX_NOINPUT, "the spool %s can't be read: %s%s",
+                          directory, g_strerror(errno),
+                          denied ? "; only root and the daemon's user may do this" : "");
         return NULL;
     }
     spool = spool_open_readonly(directory, &error);

@@ -157,18 +157,19 @@ static bool may_write(const struct stat *socket, const struct passwd *user)
     return (socket->st_mode & S_IWOTH) != 0;
 }
 
-static bool answers(const char *path)
+/* 0, or why not, as errno says it. */
+static int try_socket(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool well = false;
+    int problem = ECONNREFUSED;
 
     if (fd >= 0 &&
         g_strlcpy(address.sun_path, path, sizeof address.sun_path) < sizeof address.sun_path)
-        well = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+        problem = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
     if (fd >= 0)
         close(fd);
-    return well;
+    return problem;
 }
 
 static void look_at_socket(Doctor *doctor, const Config *config)
@@ -176,6 +177,7 @@ static void look_at_socket(Doctor *doctor, const Config *config)
     const struct passwd *postfix = getpwnam("postfix");
     const char *path = config->socket + strlen("unix:");
     struct stat found;
+    int problem = 0;
 
     if (!g_str_has_prefix(config->socket, "unix:"))
         doctor_say(doctor, FINDING_NOTE, "socket",
@@ -190,7 +192,10 @@ static void look_at_socket(Doctor *doctor, const Config *config)
                    "Postfix may not write to the socket %s: set socket_group = \"postfix\" and "
                    "socket_mode = \"0660\".",
                    path);
-    else if (!answers(path))
+    else if ((problem = try_socket(path)) == EACCES)
+        doctor_say(doctor, FINDING_UNKNOWN, "socket",
+                   "You may not ask at the socket %s whether the daemon runs; try as root.", path);
+    else if (problem != 0)
         doctor_say(doctor, FINDING_WRONG, "socket",
                    "Nobody answers at the socket %s: the daemon is not running.", path);
     else
@@ -288,7 +293,7 @@ static Config *look_at_configuration(Doctor *doctor, const CliPlace *place, bool
 static int verdict(const Doctor *doctor)
 {
     if (!doctor->json)
-        printf("%u wrong, %u to be known, %u unknown, %u good.\n", doctor->counts[FINDING_WRONG],
+        printf("%u wrong, %u to note, %u unknown, %u good.\n", doctor->counts[FINDING_WRONG],
                doctor->counts[FINDING_NOTE], doctor->counts[FINDING_UNKNOWN],
                doctor->counts[FINDING_GOOD]);
     if (doctor->counts[FINDING_WRONG] > 0)

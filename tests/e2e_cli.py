@@ -327,7 +327,9 @@ def exits(world):
     for words in asking:
         tap.contains(command(world, *words, code=77, **stranger)[1], "only root and members")
     for words in reading:
-        tap.contains(command(world, *words, code=77, **stranger)[1], "can't be read")
+        errors = command(world, *words, code=77, **stranger)[1]
+        tap.contains(errors, "can't be read")
+        tap.contains(errors, "only root and the daemon's user")
     os.chmod(world.milter.conf, 0o600)
     try:
         for words in asking + reading:

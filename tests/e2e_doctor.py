@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -13,12 +14,12 @@ from harness.process import run, which, write
 from harness.servers import Slapd
 
 
-def doctor(world, code):
+def doctor(world, code, **process):
     """{what: (state, words)}; the command must end with code, a number or several."""
     result = subprocess.run(
         [world.tree.command, "-c", world.milter.conf, "doctor", "-j",
          "--postfix=" + world.postfix.conf], capture_output=True, text=True, timeout=100,
-        check=False)
+        check=False, **process)
     found = {}
     for line in result.stdout.splitlines():
         each = json.loads(line)
@@ -106,6 +107,14 @@ def files(world):
     tap.equal(doctor(world, 1)["senders"][0], "wrong", "senders")
     world.milter.write_senders("%s allow\n%s allow\n" % (world.admin, world.other_admin))
     doctor(world, 0)
+
+
+@tap.test("not as root: what can't be looked at is unknown, not wrong")
+def stranger(world):
+    nobody = pwd.getpwnam("nobody")
+    found = doctor(world, 1, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+    tap.equal(found["socket"][0], "unknown", found["socket"][1])
+    tap.contains(found["socket"][1], "try as root")
 
 
 @tap.test("servers away: the daemon, the directory; a wrong password of the service")

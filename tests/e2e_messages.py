@@ -66,8 +66,10 @@ def compare(name, response):
         return
     with open(path, encoding="utf-8") as file:
         wanted = file.read()
-    difference = difflib.unified_diff(wanted.splitlines(), got.splitlines(), path, "what came", lineterm="")
-    tap.equal("\n".join(difference), "", "message")
+    difference = "\n".join(difflib.unified_diff(
+        wanted.splitlines(), got.splitlines(), os.path.basename(path), "what came", lineterm=""))
+    if difference:
+        raise AssertionError("another message:\n" + difference)
 
 
 def consistent(world, response):
@@ -156,6 +158,9 @@ case("not-reference-twice", person("x"), headers=["Batchload: another"])
 case("not-damaged-mail", parts=lambda world: [mail.text_part(
     "Password: %s\n" % world.passwords[world.admin]), mail.attachment(HEAD + GOOD),
     b"Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx"])
+case("not-winmail", parts=lambda world: [mail.text_part(
+    "Password: %s\n" % world.passwords[world.admin]),
+    mail.attachment("x", name="winmail.dat", type="application/ms-tnef")])
 case("not-mail-too-large", person("x"), parts=lambda world: [mail.text_part(
     "Password: %s\n" % world.passwords[world.admin]),
     mail.attachment("x" * 6500000, name="movie.mpg")])
