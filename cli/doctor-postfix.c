@@ -63,6 +63,8 @@ static bool names_socket(const Postfix *postfix, const char *milters)
         g_autofree char *end = g_strdup_printf(":%.*s", (int)(at - port), port);
         return strstr(milters, end) != NULL;
     }
+    if (path == NULL)
+        return false;
     if (strstr(milters, path) != NULL)
         return true;
     return *queue != '\0' && g_str_has_prefix(path, queue) && path[strlen(queue)] == '/' &&
@@ -109,9 +111,9 @@ static void look_at_transport(const Postfix *postfix)
 {
     g_autofree char *maps = setting(postfix, "transport_maps", true);
     g_auto(GStrv) tables = g_strsplit_set(maps, ", \t\n", -1);
-    const GStrv addresses = postfix->config->batch_addresses;
+    char *const *addresses = postfix->config->batch_addresses;
 
-    for (char **address = addresses; address != NULL && *address != NULL; address++) {
+    for (char *const *address = addresses; address != NULL && *address != NULL; address++) {
         if (is_held(postfix, tables, *address))
             continue;
         doctor_say(postfix->doctor, FINDING_WRONG, "transport",

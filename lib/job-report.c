@@ -201,7 +201,7 @@ static Answer hand_over_smaller(JobWorker *worker, SpoolClaim *claim, GError **e
         g_clear_error(&problem);
         answer = hand_over(worker, claim, &problem);
     }
-    if (problem)
+    if (answer != ANSWER_YES)
         g_propagate_error(error, g_steal_pointer(&problem));
     return answer;
 }

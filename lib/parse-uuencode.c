@@ -92,14 +92,12 @@ static bool take_line(Uuencode *uuencode, gsize length)
             uuencode->files++;
             uuencode->at = UUENCODE_INSIDE;
         }
-    } else if (length > UUENCODE_LINE_MAX) {
-        break_off(uuencode);
-    } else if (is_end(uuencode, length)) {
+    } else if (length <= UUENCODE_LINE_MAX && is_end(uuencode, length)) {
         uuencode->at = UUENCODE_OUTSIDE;
-    } else if (uuencode->at == UUENCODE_INSIDE) {
+    } else if (length <= UUENCODE_LINE_MAX && uuencode->at == UUENCODE_INSIDE) {
         return take_data(uuencode, length);
     } else if (length > 0) {
-        /* Behind the last line of a file there is nothing but its end. */
+        /* Too long, or behind the last line of a file, where there is nothing but its end. */
         break_off(uuencode);
     }
     return true;

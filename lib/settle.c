@@ -346,7 +346,9 @@ static Outcome *refusal(const Work *work, guint at, const Write *write)
             value = operation->white[which - FIELD_WHITE_FIRST];
     }
     bool text = write->server_text && !secret;
-    bool partly = work->tracks[at].done[0];
+    const Track *track = &work->tracks[at];
+    g_assert(track->done != NULL);
+    bool partly = track->done[0];
     const char *advice = field_advice(which);
     const char *words = write->words ? write->words : "The directory refuses this row.";
     return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
@@ -371,6 +373,7 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
     Track *track = &work->tracks[at];
     switch (write->state) {
     case WRITE_DONE:
+        g_assert(track->done != NULL);
         track->done[number] = true;
         track->stage = STAGE_DONE;
         for (guint j = 0; j < writes_of(row_at(work, at)); j++)
