@@ -77,25 +77,7 @@ test_field_SOURCES = lib/test-field.c
 test_field_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-table
 test_table_SOURCES = lib/test-table.c
-EXTRA_DIST += \
-	test-fixtures/table/bad-mixed.csv \
-	test-fixtures/table/bad-no-headline.csv \
-	test-fixtures/table/bad-nul.csv \
-	test-fixtures/table/bad-open-quote.csv \
-	test-fixtures/table/bad-quote-inside.csv \
-	test-fixtures/table/bad-unknown-column.csv \
-	test-fixtures/table/utf16-big.csv \
-	test-fixtures/table/utf16.csv \
-	test-fixtures/table/windows-1252.csv \
-	test-fixtures/table/byte-order-mark.csv \
-	test-fixtures/table/create-list.csv \
-	test-fixtures/table/create-users.csv \
-	test-fixtures/table/delete-users.csv \
-	test-fixtures/table/forward-comma.csv \
-	test-fixtures/table/line-breaks.csv \
-	test-fixtures/table/ragged.csv \
-	test-fixtures/table/result-again.csv \
-	test-fixtures/table/sep.csv
+EXTRA_DIST += test-fixtures/table
 test_table_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-outcome
 test_outcome_SOURCES = lib/test-outcome.c

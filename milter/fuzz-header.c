@@ -56,7 +56,9 @@ static void check_append(const char *value)
 
 static void check_line(char *line, gsize max)
 {
-    g_assert_true(line == NULL || (strlen(line) <= max && strpbrk(line, "\r\n") == NULL));
+    g_assert_true(line == NULL || (*line != '\0' && strlen(line) <= max));
+    for (const char *c = line; c != NULL && *c != '\0'; c++)
+        g_assert_false(g_ascii_iscntrl(*c));
     g_free(line);
 }
 
