@@ -182,6 +182,8 @@ static const struct {
      0},
     {"R3.51 no exponent", W, "a.de;u;LIST;ADD;1E5;+49 30 1E+",
      "LIST ADD u@a.de TITLE=1E5 PHONE=+49 30 1E+", 0},
+    {"R3.51 DESCRIPTION", D ";DESCRIPTION", "a.de;u;LIST;ADD;4.9E+11",
+     "LIST ADD u@a.de DESCRIPTION=4.9E+11", 0},
     {"R3.52 typographic quotes", P, "a.de;u;FULL;ADD;\342\200\234s3cret\342\200\235",
      "PASSWORD||PASSWORD stands in curly quotes, which would be a part of it.", 0},
     {"R3.52 low ones", P, "a.de;u;FULL;ADD;\342\200\236s3cret\342\200\234",

@@ -100,7 +100,8 @@ typedef struct {
 static void world_init(World *world, const char *grant)
 {
     static const char *const batch[] = {"batch_load@service.example", "batch@one.example", NULL};
-    static const char *const reserved[] = {"postmaster", "abuse", "root", NULL};
+    static const char *const reserved[] = {"postmaster", "abuse", "root", "billing@one.example",
+                                           NULL};
     g_autoptr(GError) error = NULL;
     world->requester = address_parse("admin@one.example", NULL, NULL);
     world->grant = grant_parse(grant, world->requester, &error);
@@ -296,6 +297,8 @@ static const Case cases[] = {
      WIDE,
      {{"ADD FULL postmaster@one.example PASSWORD=s", "failed USER is reserved"},
       {"DELETE FORWARD abuse@two.example", "failed USER is reserved"},
+      {"ADD FULL billing@one.example PASSWORD=s", "failed USER is reserved"},
+      {"ADD FULL billing@two.example PASSWORD=s", "created 1"},
       {"ADD FULL batch@one.example PASSWORD=s", "failed USER belongs to this service"},
       {"ADD FULL postmaster2@one.example PASSWORD=s", "created 1"}}},
     {"loops-too-far",

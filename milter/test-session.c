@@ -317,6 +317,8 @@ static const Case cases[] = {
     {"R2.10 no", .more = "Auto-Submitted: No (comment)", JOB},
     {"R2.10 one says no", .more = "Auto-Submitted: no\rAuto-Submitted: auto-replied",
      IGNORE("Auto-Submitted")},
+    {"R2.10 the last one says no", .more = "Auto-Submitted: auto-replied\rAuto-Submitted: no",
+     IGNORE("Auto-Submitted")},
     {"R2.10 replied, automatic=yes", .from = " auto@somedomain.com",
      .envelope = "<auto@somedomain.com>", .more = "Auto-Submitted: auto-replied",
      IGNORE("Auto-Submitted")},
