@@ -14,6 +14,8 @@ TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspa
 ROOMS = ("lib", "policy", "milter", "cli", "man", "tests")
 NO_TESTS = {"tests/tap.py", "tests/rules.py"}
 RULE = re.compile(r"\bR\d+\.\d+\b")
+# A rule's number as it must not be written, since nothing would find it.
+MISWRITTEN = re.compile(r"\b(r\d+\.\d+|[rR] \d+\.\d+|R\d+[,_-]\d+|R\d+\.\d+[a-z])\b")
 # What a test of a rule that is still refused says, no further behind the rule's number than this.
 REFUSED = re.compile(r"not yet|not available|UNAVAILABLE")
 NEAR = 300
@@ -99,6 +101,24 @@ def known(_world):
     contract = rules()
     tap.equal({rule: paths for rule, paths in cited().items() if rule not in contract}, {},
               "no rules")
+
+
+def others():
+    """(path, text) of code and pages, which name rules, too."""
+    for room in ROOMS + ("doc", "scripts"):
+        for name in sorted(os.listdir(os.path.join(TOP, room))):
+            path = room + "/" + name
+            if path != "tests/rules.py" and re.fullmatch(r".*\.(c|h|md|in|py|mk)", name):
+                yield path, read(path)
+
+
+@tap.test("code and pages name no rules that are not there, and each as it is written")
+def named(_world):
+    contract = rules()
+    tap.equal([(path, rule) for path, text in others() for rule in sorted(set(RULE.findall(text)))
+               if rule not in contract], [], "no rules")
+    tap.equal([(path, match.group()) for path, text in others()
+               for match in MISWRITTEN.finditer(text)], [], "miswritten")
 
 
 @tap.test("what is marked (not yet) has a test that it is refused")
