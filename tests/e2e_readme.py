@@ -213,6 +213,8 @@ class Installation:
                 raise MissingError("the package left no " + path + " on this machine")
         if run([*NAMESPACE, "true"], check=False).returncode != 0:
             raise MissingError("no namespaces can be made here")
+        if folders()["sbindir"].split("/")[1] not in OVER:
+            raise MissingError("this build installs to " + folders()["sbindir"])
         self.nursery = Nursery()
         begin = time.monotonic()
         process = self.nursery.spawn([*NAMESPACE, *REAPER, sys.executable, "-B",

@@ -10,8 +10,8 @@ import textwrap
 
 import tap
 from harness import Nursery, Response, attachment, multipart, parse_ldif, table, text_part, wait_for
-from harness.check import count
 from harness.milter import replace_setting
+from harness.stages import count
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -12,8 +12,20 @@ from .process import HarnessError, run
 SECONDS = 1800
 
 
+def take_lock(top):
+    """Waits until nobody else works in build/; who closes what it returns is done there."""
+    os.makedirs(os.path.join(top, "build"), exist_ok=True)
+    lock = open(os.path.join(top, "build", "lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another build is running; waiting for it", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 class Build:
-    """One build folder. Only one process at a time works in build/."""
+    """One build folder; its caller has the lock."""
 
     def __init__(self, nursery, top, name, configure):
         self.nursery = nursery
@@ -22,20 +34,7 @@ class Build:
         self.configure_arguments = configure
         os.makedirs(self.folder, exist_ok=True)
         self.log = os.path.join(self.folder, "build.log")
-        self._lock = open(os.path.join(top, "build", "lock"), "w", encoding="ascii")
-        self._take(self._lock)
         open(self.log, "wb").close()
-
-    @staticmethod
-    def _take(lock):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another build is running; waiting for it", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-
-    def release(self):
-        self._lock.close()
 
     def step(self, *arguments, folder=None, log=None, check=True, environment=None):
         """Runs one command to its end; returns its status. Its words go to the log."""
@@ -54,14 +53,19 @@ class Build:
             raise HarnessError("%s failed, see %s" % (os.path.basename(arguments[0]), log))
         return status
 
-    def prepare(self):
-        """configure where it is needed."""
+    def bootstrap(self):
+        """autoreconf where it is needed."""
         sources = [os.path.join(self.top, name) for name in ("configure.ac", "Makefile.am")]
         sources += glob.glob(os.path.join(self.top, "*", "local.mk"))
         made = os.path.join(self.top, "configure")
         outputs = [made, os.path.join(self.top, "Makefile.in")]
         if older(outputs, sources):
             self.step("autoreconf", "-fi", folder=self.top)
+
+    def prepare(self):
+        """configure where it is needed."""
+        self.bootstrap()
+        made = os.path.join(self.top, "configure")
         stamp = os.path.join(self.folder, "configured")
         words = " ".join(self.configure_arguments)
         if (older([stamp, os.path.join(self.folder, "Makefile")], [made])

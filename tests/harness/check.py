@@ -1,269 +1,129 @@
 # SPDX-License-Identifier: MIT
-"""scripts/check: one gcc build with sanitizers and every test, one clang build for its warnings;
-with --all clang-tidy, ThreadSanitizer and a while of each fuzzer too, which takes minutes. With
---coverage, instead of all that, what the unit tests reach."""
+"""scripts/check: stages (stages.py), two of them at a time, each a process of its own with a bound
+of its time and a folder that must be empty again when it ends."""
 
-import glob
+import json
 import os
-import re
+import select
+import signal
 import sys
+import time
 
-from .build import Build
+from .build import Build, take_lock
 from .process import HarnessError, Nursery, handle_signals
+from .stages import STAGES, say
+
+# What is done without words, and with --all; the longest first, so that others fill its pauses.
+SOME = ["tests", "clang"]
+WHOLE = ["tests", "tidy", "threads", "dist", "fuzz", "coverage", "clang"]
+STOP_SECONDS = 20  # what a stage that took too long has to tidy up
+SHOWN = 400        # lines of a stage that failed
+USAGE = "usage: scripts/check [--all | --coverage | STAGE...]\nstages: %s\n" % " ".join(STAGES)
 
 
-def say(*words):
-    print(*words, flush=True)
+class Running:
+    """A stage at work. number names its folder: short, since the paths of sockets are."""
 
+    def __init__(self, nursery, top, name, number):
+        self.nursery, self.name = nursery, name
+        self.folder = nursery.path(str(number))
+        os.mkdir(self.folder, 0o711)
+        self.log = os.path.join(top, "build", name + ".log")
+        open(self.log, "wb").close()
+        self.begin = time.monotonic()
+        self.end = self.begin + STAGES[name].seconds
+        # -P: the harness of the tree, whatever the working directory holds
+        self.process = nursery.spawn(
+            [sys.executable, "-B", "-P", "-m", "harness.stages", top, name, self.folder],
+            log=self.log, environment=dict(os.environ, TMPDIR=self.folder))
+        self.handle = os.pidfd_open(self.process.pid)
 
-def stem(test):
-    """The driver's files of a test lack its extension."""
-    return test[:-3] if test.endswith(".py") else test
+    def finish(self):
+        """Ends it where it still runs; returns (passed, failed, skipped)."""
+        late = self.process.poll() is None
+        self.nursery.stop(self.process, signal.SIGTERM, STOP_SECONDS)
+        os.close(self.handle)
+        told = self._told()
+        if late:
+            told["failed"] += 1
+            told["note"] = "took longer than its %d seconds" % STAGES[self.name].seconds
+        self._show(told)
+        return told["passed"], told["failed"], told["skipped"]
 
-
-def count(folder, tests):
-    """(passed, failed, skipped, lines about what failed) from what the TAP driver left."""
-    passed = failed = skipped = 0
-    told = []
-    for test in tests:
+    def _told(self):
         try:
-            with open(os.path.join(folder, stem(test) + ".trs"), encoding="utf-8",
-                      errors="replace") as file:
-                results = re.findall(r"^:test-result: (\w+) ?(.*)$", file.read(), re.M)
-        except FileNotFoundError:
-            results = [("ERROR", "was not run")]
-        for result, name in results or [("ERROR", "made no test")]:
-            if result in ("PASS", "XFAIL"):
-                passed += 1
-            elif result == "SKIP" and "missing" not in name.lower():
-                skipped += 1
-                told.append("SKIP %s %s" % (test, name))
-            else:
-                # A test that can't be made because a package is missing has failed.
-                failed += 1
-                told.append("%s %s %s" % (result, test, name))
-    return passed, failed, skipped, told
+            with open(os.path.join(self.folder, "result"), encoding="utf-8") as file:
+                return json.load(file)
+        except (OSError, ValueError):
+            return {"passed": 0, "failed": 1, "skipped": 0, "seconds": 0,
+                    "note": "ended without a result"}
+
+    def _show(self, told):
+        took = time.monotonic() - self.begin
+        say("%-9s %5d passed %3d failed %3d skipped %3d:%02d min (CPU %d s)  %s" % (
+            self.name, told["passed"], told["failed"], told["skipped"], took // 60, took % 60,
+            told["seconds"], told["note"]))
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        if told["failed"] or STAGES[self.name].shown:
+            say("\n".join("  " + line for line in lines[-SHOWN:]))
+        elif told["skipped"]:
+            say("\n".join("  " + line for line in lines if line.startswith("SKIP ")))
 
 
-def forget(build, tests):
-    for test in tests:
-        for end in (".trs", ".log"):
-            try:
-                os.unlink(os.path.join(build.folder, stem(test) + end))
-            except FileNotFoundError:
-                pass
+def run(nursery, top, names):
+    """The sums (passed, failed, skipped) of all stages."""
+    waiting, running, results = list(names), [], [(0, 0, 0)]
+    number = 0
+    while waiting or running:
+        while waiting and len(running) < min(2, os.cpu_count() or 1):
+            number += 1
+            say("%-9s begun: %s" % (waiting[0], STAGES[waiting[0]].what))
+            running.append(Running(nursery, top, waiting.pop(0), number))
+        first = min(each.end for each in running)
+        ended, _, _ = select.select([each.handle for each in running], [], [],
+                                    max(0, first - time.monotonic()))
+        for each in [each for each in running
+                     if each.handle in ended or each.end <= time.monotonic()]:
+            running.remove(each)
+            results.append(each.finish())
+    return tuple(map(sum, zip(*results)))
 
 
-def show_failed(build, told):
-    shown = set()
-    for line in told:
-        kind, test = line.split()[:2]
-        if kind == "SKIP" or test in shown:
-            continue
-        shown.add(test)
-        try:
-            with open(os.path.join(build.folder, stem(test) + ".log"), encoding="utf-8",
-                      errors="replace") as file:
-                lines = file.read().splitlines()
-        except FileNotFoundError:
-            continue
-        say("--- %s.log, its end" % test)
-        say("\n".join(lines[-60:]))
-
-
-def run_tests(nursery, build, tests, *chosen, **variables):
-    forget(build, tests)
-    # Folders of tests that are ended by force go with ours.
-    environment = dict(os.environ, TMPDIR=nursery.folder, **variables)
-    log = os.path.join(build.folder, "check.log")
-    open(log, "wb").close()
-    build.make("-k", "check", *chosen, check=False, environment=environment, log=log)
-    passed, failed, skipped, told = count(build.folder, tests)
-    show_failed(build, told)
-    say("\n".join(told))
-    return passed, failed, skipped
-
-
-def test_build(nursery, top):
-    build = Build(nursery, top, "check-gcc", [
-        "CC=gcc", "--prefix=/usr", "--enable-werror", "--enable-sanitizers=address,undefined"])
-    try:
-        say("gcc with ASan and UBSan: building")
-        try:
-            build.prepare()
-            build.make("-k")
-        except HarnessError as error:
-            say("FAIL", error)
-            return 0, 1, 0
-        tests = build.tests()
-        say("gcc with ASan and UBSan: %d test programs" % len(tests))
-        return run_tests(nursery, build, tests)
-    finally:
-        build.release()
-
-
-# What has threads: the spool, those who work on it, and the milter's callbacks. Memory and times of
-# the other tests are not those of such a build.
-THREADED = ["test-spool", "test-spool-safety", "test-spool-queue", "test-job", "test-workers",
-            "test-session", "tests/e2e_basic.py", "tests/e2e_threads.py"]
-
-
-def thread_build(nursery, top):
-    build = Build(nursery, top, "check-tsan", [
-        "CC=gcc", "--prefix=/usr", "--enable-werror", "--enable-sanitizers=thread"])
-    try:
-        say("ThreadSanitizer: building")
-        try:
-            build.prepare()
-            build.make("-k")
-        except HarnessError as error:
-            say("FAIL", error)
-            return 0, 1, 0
-        say("ThreadSanitizer: %d test programs" % len(THREADED))
-        # The daemon has no place of its own for what the sanitizer says.
-        place = os.path.join(nursery.folder, "tsan")
-        passed, failed, skipped = run_tests(
-            nursery, build, THREADED, "TESTS=" + " ".join(THREADED),
-            TSAN_OPTIONS="log_path=" + place)
-        for path in glob.glob(place + ".*"):
-            failed += 1
-            with open(path, encoding="utf-8", errors="replace") as file:
-                say("FAIL ThreadSanitizer:\n" + file.read()[:6000])
-        return passed, failed, skipped
-    finally:
-        build.release()
-
-
-FUZZ_SECONDS = 15
-
-
-def fuzz_build(nursery, top):
-    build = Build(nursery, top, "check-fuzz", [
-        "CC=clang", "--prefix=/usr", "--enable-fuzzers", "--enable-sanitizers=address,undefined"])
-    try:
-        say("fuzzers: building")
-        seeds = fuzz_seeds(top)
-        try:
-            build.prepare()
-            build.make("-k", *["fuzz-" + name for name in seeds])
-        except HarnessError as error:
-            say("FAIL", error)
-            return 0, 1, 0
-        failed = 0
-        environment = dict(os.environ, LSAN_OPTIONS="suppressions=%s/tests/lsan.supp" % top)
-        for name, folder in sorted(seeds.items()):
-            log = os.path.join(build.folder, "fuzz-%s.log" % name)
-            corpus = nursery.path("corpus-" + name)
-            os.mkdir(corpus)
-            if build.step("./fuzz-" + name, "-max_total_time=%d" % FUZZ_SECONDS, "-timeout=20",
-                          "-artifact_prefix=crash-%s-" % name, corpus, folder, log=log,
-                          check=False, environment=environment):
-                failed += 1
-                with open(log, encoding="utf-8", errors="replace") as file:
-                    say("FAIL fuzz-%s, its end:\n%s" % (name, file.read()[-4000:]))
-        say("fuzzers: %d of %d found nothing" % (len(seeds) - failed, len(seeds)))
-        return len(seeds) - failed, failed, 0
-    finally:
-        build.release()
-
-
-def fuzz_seeds(top):
-    """{fuzzer: the folder of its seeds}, as the makefiles have them."""
-    found = {}
-    for path in glob.glob(os.path.join(top, "*", "local.mk")):
-        with open(path, encoding="utf-8") as file:
-            for name, folder in re.findall(r'^seeds_(\w+)_CPPFLAGS = .*-DSEEDS=\\"(.*)\\"$',
-                                           file.read(), re.M):
-                found[name] = os.path.join(top, folder)
-    return found
-
-
-def coverage_build(nursery, top):
-    """What the unit tests and the seeds reach, by gcov; a daemon that ends by force and a child that
-    may open no file leave nothing to count."""
-    build = Build(nursery, top, "check-coverage", [
-        "CC=gcc", "--prefix=/usr", "--disable-hardening", "CFLAGS=-O0 -g --coverage"])
-    try:
-        say("coverage: building")
-        build.prepare()
-        build.make("-k")
-        for path in glob.glob(os.path.join(build.folder, "*", "*.gcda")):
-            os.unlink(path)
-        tests = [test for test in build.tests() if not test.endswith(".py")]
-        result = run_tests(nursery, build, tests, "TESTS=" + " ".join(tests))
-        told = os.path.join(build.folder, "gcov.log")
-        open(told, "wb").close()
-        data = sorted(glob.glob(os.path.join(build.folder, "*", "*.gcda")))
-        build.step("gcov", "-n", "-r", "-s", top, *data, log=told)
-        with open(told, encoding="utf-8") as file:
-            show_coverage(file.read())
-        return result
-    except HarnessError as error:
-        say("FAIL coverage:", error)
-        return 0, 1, 0
-    finally:
-        build.release()
-
-
-def show_coverage(text):
-    best = {}
-    for path, share, lines in re.findall(
-            r"^File '([^']+)'\nLines executed:([\d.]+)% of (\d+)$", text, re.M):
-        if re.fullmatch(r"(lib|policy|milter|cli)/(?!test-|fuzz-)(?!.*-fixture)[^/]+\.c", path):
-            best[path] = max(best.get(path, (0.0, 0)), (float(share), int(lines)))
-    say("%-28s %7s %8s" % ("file", "lines", "reached"))
-    for path, (share, lines) in sorted(best.items()):
-        say("%-28s %7d %7.1f%%" % (path, lines, share))
-    lines = sum(each[1] for each in best.values())
-    reached = sum(each[0] * each[1] for each in best.values())
-    say("%-28s %7d %7.1f%%" % ("all", lines, reached / max(lines, 1)))
-
-
-def clang_build(nursery, top, tidy):
-    build = Build(nursery, top, "check-clang",
-                  ["CC=clang", "--prefix=/usr", "--enable-werror"])
-    try:
-        say("clang: building")
-        build.prepare()
-        build.make("-k")
-        build.make("-k", "check", "TESTS=")
-        say("clang: no warnings")
-        if tidy:
-            say("clang-tidy: looking")
-            build.make("-s", "tidy")
-            say("clang-tidy: no findings")
-        return 1 + tidy, 0, 0
-    except HarnessError as error:
-        say("FAIL clang:", error)
-        return 0, 1, 0
-    finally:
-        build.release()
+def choose(words):
+    """The stages that the words of the command line ask for; None where they ask for none."""
+    if not words:
+        return SOME
+    if words == ("--all",):
+        # Thorough: each of the crash tests' kills has 20,000 rows of its own.
+        os.environ["BATCHLOAD_ALL"] = "1"
+        return WHOLE
+    if words == ("--coverage",):
+        return ["coverage"]
+    return list(words) if all(word in STAGES for word in words) else None
 
 
 def main(top, *words):
-    if words not in ((), ("--all",), ("--coverage",)):
-        sys.stderr.write("usage: scripts/check [--all | --coverage]\n")
+    names = choose(words)
+    if names is None:
+        sys.stderr.write(USAGE)
         return 64
-    whole = words == ("--all",)
-    if whole:
-        os.environ["BATCHLOAD_ALL"] = "1"
     handle_signals()
+    begin = time.monotonic()
     nursery = Nursery("bc.")
     try:
-        # The tests' own users come by here.
-        os.chmod(nursery.folder, 0o1777)
-        if words == ("--coverage",):
-            results = [coverage_build(nursery, top)]
-        else:
-            results = [test_build(nursery, top), clang_build(nursery, top, whole)]
-        if whole:
-            results += [thread_build(nursery, top), fuzz_build(nursery, top)]
+        with take_lock(top):
+            # Once, before several look at what it makes.
+            Build(nursery, top, "check-bootstrap", []).bootstrap()
+            passed, failed, skipped = run(nursery, top, names)
+    except HarnessError as error:
+        say("FAIL", error)
+        passed, failed, skipped = 0, 1, 0
     finally:
         nursery.close()
-    passed, failed, skipped = map(sum, zip(*results))
-    if skipped:
-        say("%d skipped" % skipped)
-    say("%d passed, %d failed" % (passed, failed))
+    took = time.monotonic() - begin
+    say("%d:%02d min" % (took // 60, took % 60))
+    say("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
     return 1 if failed or not passed else 0
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 
-from .build import Build
+from .build import Build, take_lock
 from .milter import Tree
 from .process import HarnessError, Nursery, handle_signals
 from .world import World
@@ -32,14 +32,12 @@ def title(text):
 def install(nursery, top):
     """Builds and installs into a folder of the nursery; returns the tree."""
     say("building and installing")
-    build = Build(nursery, top, "demo", CONFIGURE)
-    try:
+    with take_lock(top):
+        build = Build(nursery, top, "demo", CONFIGURE)
         build.prepare()
         build.make()
         target = nursery.path("dest")
         build.make("install", "DESTDIR=" + target)
-    finally:
-        build.release()
     return Tree.installed(target, "/usr")
 
 
