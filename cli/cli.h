@@ -45,6 +45,8 @@ int cli_fault(int code, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* A job as one line of JSON. Caller owns the result. */
 char *cli_job_json(const Job *job);
+/* What is counted for a pair as one line of JSON. Caller owns the result. */
+char *cli_lockout_json(const Lockout *lockout);
 /* A time for people (local) or "-" for 0. Caller owns the result. */
 char *cli_time(gint64 microseconds);
 /* Rows that have an outcome. */
@@ -69,6 +71,7 @@ int cli_cancel(const CliPlace *place, int argc, char **argv);
 int cli_apply(const CliPlace *place, int argc, char **argv);
 int cli_doctor(const CliPlace *place, int argc, char **argv);
 int cli_check(const CliPlace *place, int argc, char **argv);
+int cli_lockout(const CliPlace *place, int argc, char **argv);
 int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

@@ -160,8 +160,27 @@ char *cli_job_json(const Job *job)
     add_time(builder, "not_before", job->not_before);
     add_text(builder, "batch_address", job->facts.batch_address);
     add_text(builder, "client", job->facts.client);
+    add_text(builder, "login", job->facts.login);
     add_text(builder, "queue_id", job->facts.queue_id);
     add_text(builder, "message_id", job->facts.message_id);
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    return json_to_string(root, FALSE);
+}
+
+char *cli_lockout_json(const Lockout *lockout)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+    bool locked = lockout_is_locked(lockout, g_get_real_time());
+
+    json_builder_begin_object(builder);
+    add_text(builder, "sender", lockout->sender);
+    add_text(builder, "client", lockout->client);
+    add_number(builder, "failures", lockout->failures);
+    add_time(builder, "last", lockout->last);
+    add_time(builder, "pause_until", lockout->until);
+    add_time(builder, "locked_until", locked ? lockout->locked_until : 0);
     json_builder_end_object(builder);
     root = json_builder_get_root(builder);
     return json_to_string(root, FALSE);

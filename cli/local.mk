@@ -4,7 +4,7 @@
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c \
 	cli/policy.c cli/sample.c \
-	cli/control.c cli/apply.c \
+	cli/control.c cli/apply.c cli/lockout.c \
 	cli/doctor.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
 batchload_LDADD = $(POLICY_LIBS)
 

@@ -17,6 +17,7 @@ static const struct {
     {"cancel", cli_cancel, "ends a job: rows that are not done yet are left"},
     {"check", cli_check, "tells what a file would change, and changes nothing"},
     {"apply", cli_apply, "hands a file in as if an administrator had sent it"},
+    {"lockout", cli_lockout, "who guessed passwords, and for whom; releases the locked"},
     {"policy", cli_policy, "what the sender table, or another table, says of a key"},
     {"doctor", cli_doctor, "what is wrong with this installation"},
     {"sample", cli_sample, "a sample of the file that is attached to a request"},

@@ -26,6 +26,14 @@ static void print_time(const char *name, gint64 time)
         print_text(name, text);
 }
 
+/* What the reason is one of. */
+static const char *waiting_name(const Job *job)
+{
+    if (job->state == JOB_ANSWER_FAILED)
+        return "failed";
+    return job->state == JOB_DONE ? "no response" : "waiting";
+}
+
 static void print_job(const Job *job)
 {
     print_text("job", job->id);
@@ -35,7 +43,7 @@ static void print_job(const Job *job)
     print_time("received", job->received);
     print_time("started", job->started);
     print_time("finished", job->finished);
-    print_text(job->state == JOB_ANSWER_FAILED ? "failed" : "waiting", job->waiting);
+    print_text(waiting_name(job), job->waiting);
     if (job->waiting != NULL)
         print_time("waits until", job->not_before);
     if (job->attempts > 0)
@@ -49,6 +57,7 @@ static void print_job(const Job *job)
     print_text("batch address", job->facts.batch_address);
     print_text("grant", job->facts.grant);
     print_text("client", job->facts.client);
+    print_text("login", job->facts.login);
     print_text("queue id", job->facts.queue_id);
     print_text("message id", job->facts.message_id);
 }

@@ -15,7 +15,9 @@
  *                                 by mail; REFERENCE is the rest of the line, may be empty
  *
  *   check ADDRESS SIZE REFERENCE  the same with "Mode: check"; its response is mailed to nobody
- *   response JOB                  that response: a mail follows the line "ok response"
+ *   release SENDER CLIENT         wrong passwords of the pair are forgotten; CLIENT may be empty:
+ * of all pairs of the sender response JOB                  that response: a mail follows the line
+ * "ok response"
  *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the

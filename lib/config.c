@@ -30,9 +30,9 @@ G_DEFINE_QUARK(batchload_config_error, config_error)
 typedef struct {
     const char *path;
     ConfigDraft draft;
-    guint64 said;   /* bits by index of the setting */
-    guint64 listed; /* likewise: of a list, which libconfuse tells at each value and at its end */
-    GError *error;  /* the first */
+    bool said[CONFIG_SETTINGS];
+    bool listed[CONFIG_SETTINGS]; /* a list, which libconfuse tells at each value and at its end */
+    GError *error;                /* the first */
 } Reading;
 static _Thread_local Reading *reading;
 
@@ -54,18 +54,17 @@ static int on_value(cfg_t *cfg, cfg_opt_t *option)
 {
     const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
     const int index = config_setting_find(section, option->name);
-    const guint64 bit = G_GUINT64_CONSTANT(1) << index;
     const unsigned size = cfg_opt_size(option);
     g_autoptr(GPtrArray) values = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
 
-    if ((reading->said & bit) != 0 &&
-        (!config_settings[index].list || (size == 1 && (reading->listed & bit) != 0))) {
+    if (reading->said[index] &&
+        (!config_settings[index].list || (size == 1 && reading->listed[index]))) {
         cfg_error(cfg, "%s is set twice", option->name);
         return -1;
     }
-    reading->listed |= reading->said & bit;
-    reading->said |= bit;
+    reading->listed[index] = reading->listed[index] || reading->said[index];
+    reading->said[index] = true;
     for (unsigned i = 0; i < size; i++)
         g_ptr_array_add(values, cfg_opt_getnstr(option, i));
     g_ptr_array_add(values, NULL);
@@ -85,7 +84,7 @@ static int take_empty_lists(cfg_t *cfg)
         g_autoptr(GError) error = NULL;
         if (option == NULL || (option->flags & CFGF_RESET) == 0)
             continue;
-        if ((reading->said & G_GUINT64_CONSTANT(1) << i) != 0)
+        if (reading->said[i])
             cfg_error(cfg, "%s is set twice", setting->name);
         else if (!config_setting_take(&reading->draft, i, none, &error))
             cfg_error(cfg, "%s: %s", setting->name, error->message);

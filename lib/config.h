@@ -41,8 +41,10 @@ typedef struct {
     unsigned atomic_rows; /* most rows of a request with Mode: atomic */
     unsigned slice_rows;
     unsigned list_members_max;
-    unsigned proof_wait;    /* seconds a job may wait unproven for the directory */
-    unsigned refusal_pause; /* seconds between a refused proof and its response */
+    unsigned proof_wait;        /* seconds a job may wait unproven for the directory */
+    unsigned refusal_pause;     /* seconds between a refused proof and its response */
+    unsigned refusals_per_hour; /* most responses to unproven requests, to one address */
+    LockoutRules lockout;
     /* rooms */
     SpoolSettings spool;
     DirectorySettings directory;

@@ -91,7 +91,8 @@ bool job_cancel(SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     if (job->state == JOB_RECEIVED) {
-        if (!spool_job_refused(claim, NULL, CANCELLED_WHOLE, 0, error))
+        const SpoolRefusal refusal = {.sentence = CANCELLED_WHOLE};
+        if (!spool_job_refused(claim, &refusal, error))
             return false;
     } else if (job_is_damaged(job)) {
         return break_off(claim, error);

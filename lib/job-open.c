@@ -27,15 +27,43 @@ static GInputStream *open_mail(gpointer claim, GError **error)
     return NULL;
 }
 
-static bool refuse(SpoolClaim *claim, const char *reference, const char *sentence, unsigned pause,
-                   GError **error)
+static bool refuse(JobWorker *worker, SpoolClaim *claim, SpoolRefusal refusal, GError **error)
 {
-    if (!spool_job_refused(claim, reference, sentence, pause, error))
+    refusal.answers_max = worker->config->refusals_per_hour;
+    refusal.rules = &worker->config->lockout;
+    if (!spool_job_refused(claim, &refusal, error))
         return false;
-    g_autofree char *reason = log_value(sentence);
     const Job *job = spool_claim_job(claim);
-    job_log(job, LOG_LEVEL_INFO, "action=refuse from=%s client=%s reason=%s", job->facts.requester,
-            job->facts.client, reason);
+    g_autofree char *reason = log_value(refusal.sentence);
+    g_autofree char *login = log_value(job->facts.login);
+    job_log(job, LOG_LEVEL_INFO, "action=%s from=%s client=%s%s%s reason=%s",
+            job->state == JOB_DONE ? "\"refuse without response\"" : "refuse", job->facts.requester,
+            job->facts.client, job->facts.login ? " login=" : "", job->facts.login ? login : "",
+            reason);
+    return true;
+}
+
+/* A wrong password, or one that was not looked at: the same words, and the same pauses. */
+static bool refuse_proof(JobWorker *worker, SpoolClaim *claim, const char *reference,
+                         Lockout *lockout, GError **error)
+{
+    const Config *config = worker->config;
+    const gint64 now = g_get_real_time();
+    bool before = lockout_is_locked(lockout, now);
+    lockout_count(lockout, &config->lockout, now);
+    if (!refuse(worker, claim,
+                (SpoolRefusal){.reference = reference,
+                               .sentence = PROOF_REFUSED,
+                               .pause = config->refusal_pause,
+                               .lockout = lockout},
+                error))
+        return false;
+    if (!before && lockout_is_locked(lockout, now)) {
+        g_autofree char *client = log_value(lockout->client);
+        job_log(spool_claim_job(claim), LOG_LEVEL_WARNING,
+                "action=lock from=%s client=%s failures=%u seconds=%u", lockout->sender, client,
+                lockout->failures, config->lockout.seconds);
+    }
     return true;
 }
 
@@ -206,44 +234,83 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
                             (const char *const *)head->name, g_steal_pointer(&rows), error);
 }
 
-bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
+/* Could not tell: the job waits, but not for ever. */
+static bool put_off(JobWorker *worker, SpoolClaim *claim, const char *reference, GError *problem,
+                    GError **error)
 {
-    const Config *config = worker->config;
-    const Job *job = spool_claim_job(claim);
+    gint64 waited = g_get_real_time() - spool_claim_job(claim)->received;
+    if (waited > (gint64)worker->config->proof_wait * G_USEC_PER_SEC) {
+        g_error_free(problem);
+        return refuse(worker, claim,
+                      (SpoolRefusal){.reference = reference, .sentence = PROOF_GIVEN_UP}, error);
+    }
+    g_propagate_error(error, problem);
+    return false;
+}
+
+/* The proof held: the file becomes slices. */
+static bool begin(JobWorker *worker, SpoolClaim *claim, const Request *request, RequestReader *mail,
+                  GError **error)
+{
     g_autoptr(GError) problem = NULL;
-    g_autofree char *reference = NULL;
-    g_autoptr(RequestReader) mail =
-        request_reader_new(config->parser, &config->request, open_mail, claim, error);
-    if (!mail)
-        return false;
-    const Request *request = request_reader_request(mail, &reference, &problem);
-    if (!request && is_refusal(problem))
-        return refuse(claim, reference, problem->message, 0, error);
-    if (!request) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-
-    Answer proof = spool_is_by_command(&job->facts)
-                       ? ANSWER_YES
-                       : check_proof(worker, job, request->password, &problem);
-    if (proof == ANSWER_NO)
-        return refuse(claim, reference, PROOF_REFUSED, config->refusal_pause, error);
-    if (proof == ANSWER_UNKNOWN) {
-        gint64 waited = g_get_real_time() - job->received;
-        if (waited > (gint64)config->proof_wait * G_USEC_PER_SEC)
-            return refuse(claim, reference, PROOF_GIVEN_UP, 0, error);
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-
+    const Job *job = spool_claim_job(claim);
     if (!store_table(worker, claim, request, mail, &problem)) {
         if (is_refusal(problem))
-            return refuse(claim, reference, problem->message, 0, error);
+            return refuse(worker, claim,
+                          (SpoolRefusal){.reference = request->reference,
+                                         .sentence = problem->message,
+                                         .proven = true},
+                          error);
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
     job_log(job, LOG_LEVEL_INFO, "action=begin from=%s mode=%s rows=%u", job->facts.requester,
             mode_name(job->mode), job->rows);
     return true;
+}
+
+/* ANSWER_NO also where the pair is locked: then the directory is not asked. */
+static Answer prove(JobWorker *worker, SpoolClaim *claim, const Request *request, Lockout *lockout,
+                    GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    if (spool_is_by_command(&job->facts))
+        return ANSWER_YES;
+    if (!spool_job_lockout(claim, lockout, error))
+        return ANSWER_UNKNOWN;
+    if (lockout_is_locked(lockout, g_get_real_time()))
+        return ANSWER_NO;
+    return check_proof(worker, job, request->password, error);
+}
+
+bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    const Config *config = worker->config;
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *reference = NULL;
+    g_auto(Lockout) lockout = {0};
+    g_autoptr(RequestReader) mail =
+        request_reader_new(config->parser, &config->request, open_mail, claim, error);
+    if (!mail)
+        return false;
+    const Request *request = request_reader_request(mail, &reference, &problem);
+    if (!request && is_refusal(problem))
+        return refuse(worker, claim,
+                      (SpoolRefusal){.reference = reference,
+                                     .sentence = problem->message,
+                                     .proven = spool_is_by_command(&spool_claim_job(claim)->facts)},
+                      error);
+    if (!request) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    switch (prove(worker, claim, request, &lockout, &problem)) {
+    case ANSWER_YES:
+        return begin(worker, claim, request, mail, error);
+    case ANSWER_NO:
+        return refuse_proof(worker, claim, reference, &lockout, error);
+    case ANSWER_UNKNOWN:
+        break;
+    }
+    return put_off(worker, claim, reference, g_steal_pointer(&problem), error);
 }

@@ -32,9 +32,10 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-report.c \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
-	lib/spool-sqlite-open.c lib/spool-sqlite-private.h lib/spool-overlay.c \
+	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-private.h \
+	lib/lockout.c lib/lockout.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
-	lib/spool-intake.c lib/spool-room.c lib/spool-work.c lib/spool-hand.c \
+	lib/spool-intake.c lib/spool-room.c lib/spool-proof.c lib/spool-work.c lib/spool-hand.c \
 	lib/network.c lib/network.h lib/command.c lib/command.h
 EXTRA_DIST += tests/tsan-glib.c
 if TSAN
@@ -66,6 +67,9 @@ test_log_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-seal
 test_seal_SOURCES = lib/test-seal.c
 test_seal_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-lockout
+test_lockout_SOURCES = lib/test-lockout.c
+test_lockout_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-network
 test_network_SOURCES = lib/test-network.c
 test_network_LDADD = $(ENGINE_LIBS)
@@ -117,6 +121,9 @@ test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-spool-proof
+test_spool_proof_SOURCES = lib/test-spool-proof.c lib/spool-fixture.c lib/spool-fixture.h
+test_spool_proof_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-spool-room
 test_spool_room_SOURCES = lib/test-spool-room.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_room_LDADD = $(ENGINE_LIBS)

@@ -54,6 +54,16 @@ bool spool_room_grow(Spool *spool, const JobFacts *facts, guint64 bytes, GError 
 void spool_room_add(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
 void spool_room_remove(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
 
+/* Changing a claimed job: a copy to change and commit, whose strings are still the job's own; a
+ * committed copy is taken over (slice, taken over, is the next one of a job in WORKING); whether
+ * the job is in this state. */
+Job spool_job_next(const SpoolClaim *claim, JobState state);
+void spool_job_adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice);
+bool spool_job_expect(const SpoolClaim *claim, JobState state, GError **error);
+
+/* The pauses after wrong passwords that the store knows, for the queue. */
+bool spool_pauses_load(Spool *spool, GError **error);
+
 /* A job that keeps its domains from its first slice to its last. */
 bool spool_job_is_whole(const Job *job);
 Spool *spool_claim_spool(const SpoolClaim *claim);

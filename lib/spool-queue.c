@@ -5,12 +5,16 @@
 /* Queues without a job whose last turn is still remembered, at most this many. */
 #define SERVED_SPARE 1000
 
+/* Pauses that are over are looked for each time that so many more are there. */
+#define PAUSES_SPARE 1000
+
 /* No wait is that long: one that ends later was reckoned by a clock that has been set back. */
 #define WAIT_MAX (2 * G_TIME_SPAN_HOUR)
 
 struct SpoolQueue {
     GPtrArray *entries; /* of SpoolEntry, in order of arrival */
     GHashTable *served; /* queue name → number of its last turn */
+    GHashTable *pauses; /* pair → gint64: not opened before */
     guint64 turns;
     guint64 order;
     bool opened_last;
@@ -31,6 +35,7 @@ SpoolQueue *spool_queue_new(void)
     SpoolQueue *queue = g_new0(SpoolQueue, 1);
     queue->entries = g_ptr_array_new_with_free_func(entry_free);
     queue->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    queue->pauses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return queue;
 }
 
@@ -40,6 +45,7 @@ void spool_queue_free(SpoolQueue *queue)
         return;
     g_ptr_array_unref(queue->entries);
     g_hash_table_unref(queue->served);
+    g_hash_table_unref(queue->pauses);
     g_free(queue);
 }
 
@@ -54,6 +60,11 @@ static const char *queue_of(const SpoolEntry *entry)
     return entry->job->state == JOB_RECEIVED ? entry->client_queue : requester_of(entry);
 }
 
+static char *pair_of(const char *sender, const char *client)
+{
+    return g_strconcat(sender, "\n", client, NULL);
+}
+
 SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
 {
     g_autofree char *client = spool_client_key(&job->facts);
@@ -63,9 +74,37 @@ SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
     entry->order = ++queue->order;
     entry->since = queue->turns;
     entry->client_queue = g_strconcat("client:", client, NULL);
-    entry->pair = g_strconcat(requester_of(entry), "\n", client, NULL);
+    entry->pair = pair_of(requester_of(entry), client);
     g_ptr_array_add(queue->entries, entry);
     return entry;
+}
+
+/* --- pauses --- */
+
+static gboolean is_of(gpointer pair, gpointer until G_GNUC_UNUSED, gpointer begin)
+{
+    return g_str_has_prefix(pair, begin);
+}
+
+static gboolean is_over(gpointer pair G_GNUC_UNUSED, gpointer until, gpointer now)
+{
+    return *(gint64 *)until <= *(gint64 *)now;
+}
+
+void spool_queue_pause(SpoolQueue *queue, const char *sender, const char *client, gint64 until)
+{
+    g_autofree char *pair = pair_of(sender, client ? client : "");
+    if (!client) {
+        g_hash_table_foreach_remove(queue->pauses, is_of, pair);
+    } else if (until == 0) {
+        g_hash_table_remove(queue->pauses, pair);
+    } else {
+        gint64 now = g_get_real_time();
+        if (g_hash_table_size(queue->pauses) % PAUSES_SPARE == 0)
+            g_hash_table_foreach_remove(queue->pauses, is_over, &now);
+        g_hash_table_replace(queue->pauses, g_steal_pointer(&pair),
+                             g_memdup2(&until, sizeof until));
+    }
 }
 
 /* --- domains --- */
@@ -130,9 +169,24 @@ static void look_clear(Look *look)
     g_ptr_array_unref(look->candidates);
 }
 
+static bool is_past(const Look *look, gint64 time)
+{
+    return time <= look->now || time - look->now > WAIT_MAX;
+}
+
 static bool is_due(const Look *look, const Job *job)
 {
-    return job->not_before <= look->now || job->not_before - look->now > WAIT_MAX;
+    return is_past(look, job->not_before);
+}
+
+/* Whether wrong passwords of its pair keep it from being opened. */
+static bool is_paused(const SpoolQueue *queue, Look *look, const SpoolEntry *entry)
+{
+    const gint64 *until = g_hash_table_lookup(queue->pauses, entry->pair);
+    if (!until || is_past(look, *until))
+        return false;
+    look->due = MIN(look->due, *until);
+    return true;
 }
 
 static void note_begun(Look *look, SpoolEntry *entry)
@@ -166,6 +220,7 @@ static void consider_received(const SpoolQueue *queue, Look *look, SpoolEntry *e
     if (entry->claimed)
         g_hash_table_insert(look->clients, entry->client_queue, NULL);
     else if (ready && !g_hash_table_contains(look->pairs, entry->pair) &&
+             !is_paused(queue, look, entry) &&
              (!settled ||
               (other && opening_turn(queue, entry) < opening_turn(queue, (SpoolEntry *)other))))
         g_hash_table_insert(look->clients, entry->client_queue, entry);

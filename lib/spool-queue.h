@@ -42,6 +42,10 @@ void spool_queue_free(SpoolQueue *queue);
 /* Appends; job and slice are taken over. The entry is the queue's. */
 SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice);
 
+/* No job of this sender that came from this client (spool_client_key()) is opened before until; 0
+ * ends that. client NULL, with 0 only: all of the sender. */
+void spool_queue_pause(SpoolQueue *queue, const char *sender, const char *client, gint64 until);
+
 /* The next entry to be worked on, marked as claimed, or NULL; then *due is when the next wait
  * ends. */
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);

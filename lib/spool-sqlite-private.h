@@ -5,6 +5,88 @@
 #include "lib/spool-store.h"
 #include <sqlite3.h>
 
+typedef enum {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_CANARY_LOAD,
+    SQL_CANARY_STORE,
+    SQL_FIRST,
+    SQL_ADD,
+    SQL_SAVE,
+    SQL_HEAD_STORE,
+    SQL_HEAD_LOAD,
+    SQL_SLICE_STORE,
+    SQL_SLICE_LOAD,
+    SQL_INTENT_STORE,
+    SQL_INTENT_LOAD,
+    SQL_OUTCOMES_STORE,
+    SQL_OUTCOMES_LOAD,
+    SQL_INTENT_DELETE,
+    SQL_OUTCOMES_DELETE,
+    SQL_SLICES_DELETE,
+    SQL_HEAD_DELETE,
+    SQL_OVERLAY_DELETE,
+    SQL_MEMBERS_DELETE,
+    SQL_EFFECT_STORE,
+    SQL_EFFECT_LOAD,
+    SQL_MEMBER_STORE,
+    SQL_MEMBER_LOAD,
+    SQL_REFUSALS,
+    SQL_REFUSAL_STORE,
+    SQL_REFUSALS_EXPIRE,
+    SQL_LOCKOUT_STORE,
+    SQL_LOCKOUT_LOAD,
+    SQL_LOCKOUT_LIST,
+    SQL_LOCKOUT_DELETE,
+    SQL_LOCKOUTS_DELETE,
+    SQL_LOCKOUTS_TRIM,
+    SQL_LOCKOUTS_EXPIRE,
+    SQL_LIST,
+    SQL_FIND,
+    SQL_KEYS_EXPIRE,
+    SQL_EXPIRED,
+    SQL_EXPIRE,
+    SQL_COUNT,
+} Sql;
+
+struct SpoolStore {
+    GMutex lock;
+    sqlite3 *db; /* NULL once failed */
+    int failed;  /* atomic: asked without waiting for a commit */
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+/* Plumbing. The caller of all but _begin, and of what is a function of the store, holds the lock;
+ * _begin takes it, _end gives it back. */
+
+/* A prepared statement, or NULL with SPOOL_ERROR_STORE. */
+sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error);
+void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text);
+/* Runs a bound statement to its end. */
+bool spool_sqlite_run(SpoolStore *store, sqlite3_stmt *statement, GError **error);
+/* Steps a bound query: ANSWER_YES: a row. The caller ends with spool_sqlite_finish(). */
+Answer spool_sqlite_step(SpoolStore *store, sqlite3_stmt *statement, GError **error);
+void spool_sqlite_finish(SpoolStore *store, sqlite3_stmt *statement);
+/* A column, owned by the caller. */
+char *spool_sqlite_text(sqlite3_stmt *statement, int at);
+/* A transaction; _end commits where all went well, else rolls back, and says which. */
+bool spool_sqlite_begin(SpoolStore *store, GError **error);
+bool spool_sqlite_end(SpoolStore *store, bool well, GError **error);
+/* Everything of the job that can change. */
+bool spool_sqlite_save(SpoolStore *store, const Job *job, GError **error);
+
+/* Refusals and wrong passwords (lib/spool-sqlite-proof.c). _forget, within a transaction: the job's
+ * proof held. The others are functions of the store. */
+bool spool_sqlite_forget(SpoolStore *store, const Job *job, GError **error);
+Answer spool_sqlite_refuse(SpoolStore *store, const SpoolRefused *refused, GError **error);
+Answer spool_sqlite_lockout_load(SpoolStore *store, const char *sender, const char *client,
+                                 Lockout *lockout, GError **error);
+bool spool_sqlite_lockouts(SpoolStore *store, SpoolLockoutFunc found, gpointer data,
+                           GError **error);
+bool spool_sqlite_lockout_release(SpoolStore *store, const char *sender, const char *client,
+                                  unsigned *count, GError **error);
+
 /* Checks the version of a database just opened; where it is to be written, makes or upgrades its
  * tables and sets how it is written. path is for messages. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error);

@@ -9,41 +9,6 @@
 /* How long a commit waits for a reader that holds the log, in milliseconds. */
 #define BUSY_MS 10000
 
-typedef enum {
-    SQL_BEGIN,
-    SQL_COMMIT,
-    SQL_ROLLBACK,
-    SQL_CANARY_LOAD,
-    SQL_CANARY_STORE,
-    SQL_FIRST,
-    SQL_ADD,
-    SQL_SAVE,
-    SQL_HEAD_STORE,
-    SQL_HEAD_LOAD,
-    SQL_SLICE_STORE,
-    SQL_SLICE_LOAD,
-    SQL_INTENT_STORE,
-    SQL_INTENT_LOAD,
-    SQL_OUTCOMES_STORE,
-    SQL_OUTCOMES_LOAD,
-    SQL_INTENT_DELETE,
-    SQL_OUTCOMES_DELETE,
-    SQL_SLICES_DELETE,
-    SQL_HEAD_DELETE,
-    SQL_OVERLAY_DELETE,
-    SQL_MEMBERS_DELETE,
-    SQL_EFFECT_STORE,
-    SQL_EFFECT_LOAD,
-    SQL_MEMBER_STORE,
-    SQL_MEMBER_LOAD,
-    SQL_LIST,
-    SQL_FIND,
-    SQL_KEYS_EXPIRE,
-    SQL_EXPIRED,
-    SQL_EXPIRE,
-    SQL_COUNT,
-} Sql;
-
 /* What can change of a job comes first, in the order of bind_changing(). */
 #define CHANGING                                                                                   \
     "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
@@ -91,19 +56,27 @@ static const char *const sql_text[SQL_COUNT] = {
                          "VALUES(?1, ?2, ?3)",
     [SQL_MEMBER_LOAD] = "SELECT name, sealed FROM overlay_member JOIN overlay USING(job, name) "
                         "WHERE job=?1 AND member=?2",
+    [SQL_REFUSALS] = "SELECT count(*) FROM refusal WHERE address=?1 AND at>?2 AND at<=?3",
+    [SQL_REFUSAL_STORE] = "INSERT INTO refusal(address, at) VALUES(?1, ?2)",
+    [SQL_REFUSALS_EXPIRE] = "DELETE FROM refusal WHERE at<=?1 OR at>?2",
+    [SQL_LOCKOUT_STORE] = "INSERT OR REPLACE INTO lockout(sender, client, failures, last, until, "
+                          "locked_until) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_LOCKOUT_LOAD] = "SELECT sender, client, failures, last, until, locked_until FROM lockout "
+                         "WHERE sender=?1 AND client=?2",
+    [SQL_LOCKOUT_LIST] = "SELECT sender, client, failures, last, until, locked_until FROM lockout "
+                         "ORDER BY sender, client",
+    [SQL_LOCKOUT_DELETE] = "DELETE FROM lockout WHERE sender=?1 AND client=?2",
+    [SQL_LOCKOUTS_DELETE] = "DELETE FROM lockout WHERE sender=?1",
+    [SQL_LOCKOUTS_TRIM] = "DELETE FROM lockout WHERE (sender, client) IN (SELECT sender, client "
+                          "FROM lockout ORDER BY last LIMIT "
+                          "max(0, (SELECT count(*) FROM lockout)-?1))",
+    [SQL_LOCKOUTS_EXPIRE] = "DELETE FROM lockout WHERE last<=?1 AND locked_until<=?2",
     [SQL_LIST] = "SELECT " CHANGING ", " FIXED " FROM job WHERE state<?1 ORDER BY seq",
     [SQL_FIND] = "SELECT " CHANGING ", " FIXED " FROM job WHERE id=?1",
     [SQL_KEYS_EXPIRE] = "UPDATE job SET key=NULL WHERE key IS NOT NULL AND state>=?1 AND "
                         "received<?2",
     [SQL_EXPIRED] = "SELECT id FROM job WHERE state>=?1 AND finished<?2",
     [SQL_EXPIRE] = "DELETE FROM job WHERE state>=?1 AND finished<?2",
-};
-
-struct SpoolStore {
-    GMutex lock;
-    sqlite3 *db; /* NULL once failed */
-    int failed;  /* atomic: asked without waiting for a commit */
-    sqlite3_stmt *statements[SQL_COUNT];
 };
 
 void spool_slice_free(SpoolSlice *slice)
@@ -162,7 +135,7 @@ static bool store_error(SpoolStore *store, GError **error)
     return false;
 }
 
-static sqlite3_stmt *prepare(SpoolStore *store, Sql sql, GError **error)
+sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error)
 {
     if (!store->db) {
         store_error(store, error);
@@ -180,7 +153,7 @@ static sqlite3_stmt *prepare(SpoolStore *store, Sql sql, GError **error)
     return statement;
 }
 
-static void finish(SpoolStore *store, sqlite3_stmt *statement)
+void spool_sqlite_finish(SpoolStore *store, sqlite3_stmt *statement)
 {
     if (!store->db)
         return;
@@ -189,20 +162,20 @@ static void finish(SpoolStore *store, sqlite3_stmt *statement)
 }
 
 /* Runs a bound statement to its end. */
-static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
+bool spool_sqlite_run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
 {
     bool done = sqlite3_step(statement) == SQLITE_DONE || store_error(store, error);
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return done;
 }
 
 static bool run_plain(SpoolStore *store, Sql sql, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, sql, error);
-    return statement && run(store, statement, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
+    return statement && spool_sqlite_run(store, statement, error);
 }
 
-static bool transaction_begin(SpoolStore *store, GError **error)
+bool spool_sqlite_begin(SpoolStore *store, GError **error)
 {
     g_mutex_lock(&store->lock);
     if (run_plain(store, SQL_BEGIN, error))
@@ -212,7 +185,7 @@ static bool transaction_begin(SpoolStore *store, GError **error)
 }
 
 /* Ends a transaction: commits where all went well, else rolls back. */
-static bool transaction_end(SpoolStore *store, bool well, GError **error)
+bool spool_sqlite_end(SpoolStore *store, bool well, GError **error)
 {
     if (well)
         well = run_plain(store, SQL_COMMIT, error);
@@ -223,7 +196,7 @@ static bool transaction_end(SpoolStore *store, bool well, GError **error)
     return well;
 }
 
-static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
 }
@@ -244,11 +217,11 @@ static GBytes *column_bytes(sqlite3_stmt *statement, int at)
 /* Deletes or changes what belongs to one job. */
 static bool run_for(SpoolStore *store, Sql sql, const char *id, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, sql, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
     if (!statement)
         return false;
-    bind_text(statement, 1, id);
-    return run(store, statement, error);
+    spool_sqlite_bind_text(statement, 1, id);
+    return spool_sqlite_run(store, statement, error);
 }
 
 /* --- jobs --- */
@@ -256,13 +229,13 @@ static bool run_for(SpoolStore *store, Sql sql, const char *id, GError **error)
 static void bind_changing(sqlite3_stmt *statement, const Job *job)
 {
     sqlite3_bind_int(statement, 1, job->state);
-    bind_text(statement, 2, job->reference);
+    spool_sqlite_bind_text(statement, 2, job->reference);
     sqlite3_bind_int64(statement, 3, job->started);
     sqlite3_bind_int64(statement, 4, job->finished);
     sqlite3_bind_int64(statement, 5, job->not_before);
     sqlite3_bind_int64(statement, 6, job->attempts);
-    bind_text(statement, 7, job->waiting);
-    bind_text(statement, 8, job->refusal);
+    spool_sqlite_bind_text(statement, 7, job->waiting);
+    spool_sqlite_bind_text(statement, 8, job->refusal);
     sqlite3_bind_int64(statement, 9, job->rows);
     sqlite3_bind_int64(statement, 10, job->slices);
     sqlite3_bind_int64(statement, 11, job->slices_done);
@@ -279,23 +252,23 @@ static void bind_fixed(sqlite3_stmt *statement, const Job *job)
 {
     const JobFacts *facts = &job->facts;
     int at = CHANGING_COUNT;
-    bind_text(statement, ++at, job->id);
-    bind_text(statement, ++at, facts->requester);
-    bind_text(statement, ++at, facts->batch_address);
-    bind_text(statement, ++at, facts->grant);
+    spool_sqlite_bind_text(statement, ++at, job->id);
+    spool_sqlite_bind_text(statement, ++at, facts->requester);
+    spool_sqlite_bind_text(statement, ++at, facts->batch_address);
+    spool_sqlite_bind_text(statement, ++at, facts->grant);
     sqlite3_bind_int(statement, ++at, facts->own_key);
-    bind_text(statement, ++at, facts->client);
-    bind_text(statement, ++at, facts->queue_id);
-    bind_text(statement, ++at, facts->message_id);
-    bind_text(statement, ++at, facts->references);
-    bind_text(statement, ++at, facts->subject);
-    bind_text(statement, ++at, facts->date);
+    spool_sqlite_bind_text(statement, ++at, facts->client);
+    spool_sqlite_bind_text(statement, ++at, facts->queue_id);
+    spool_sqlite_bind_text(statement, ++at, facts->message_id);
+    spool_sqlite_bind_text(statement, ++at, facts->references);
+    spool_sqlite_bind_text(statement, ++at, facts->subject);
+    spool_sqlite_bind_text(statement, ++at, facts->date);
     sqlite3_bind_int64(statement, ++at, job->received);
     sqlite3_bind_int64(statement, ++at, (sqlite3_int64)job->bytes);
-    bind_text(statement, ++at, facts->login);
+    spool_sqlite_bind_text(statement, ++at, facts->login);
 }
 
-static char *column_text(sqlite3_stmt *statement, int at)
+char *spool_sqlite_text(sqlite3_stmt *statement, int at)
 {
     return g_strdup((const char *)sqlite3_column_text(statement, at));
 }
@@ -306,13 +279,13 @@ static Job *column_job(sqlite3_stmt *statement)
     JobFacts *facts = &job->facts;
     int state = sqlite3_column_int(statement, 0);
     job->state = state >= 0 && state < JOB_STATE_COUNT ? (JobState)state : JOB_ANSWER_FAILED;
-    job->reference = column_text(statement, 1);
+    job->reference = spool_sqlite_text(statement, 1);
     job->started = sqlite3_column_int64(statement, 2);
     job->finished = sqlite3_column_int64(statement, 3);
     job->not_before = sqlite3_column_int64(statement, 4);
     job->attempts = (unsigned)sqlite3_column_int64(statement, 5);
-    job->waiting = column_text(statement, 6);
-    job->refusal = column_text(statement, 7);
+    job->waiting = spool_sqlite_text(statement, 6);
+    job->refusal = spool_sqlite_text(statement, 7);
     job->rows = (unsigned)sqlite3_column_int64(statement, 8);
     job->slices = (unsigned)sqlite3_column_int64(statement, 9);
     job->slices_done = (unsigned)sqlite3_column_int64(statement, 10);
@@ -324,20 +297,20 @@ static Job *column_job(sqlite3_stmt *statement)
     job->phase = phase >= 0 && phase < PHASE_COUNT ? (JobPhase)phase : PHASE_UNDONE_LEFT;
     job->proven = sqlite3_column_int(statement, 13 + RESULT_COUNT);
     int at = CHANGING_COUNT;
-    job->id = column_text(statement, at++);
-    facts->requester = column_text(statement, at++);
-    facts->batch_address = column_text(statement, at++);
-    facts->grant = column_text(statement, at++);
+    job->id = spool_sqlite_text(statement, at++);
+    facts->requester = spool_sqlite_text(statement, at++);
+    facts->batch_address = spool_sqlite_text(statement, at++);
+    facts->grant = spool_sqlite_text(statement, at++);
     facts->own_key = sqlite3_column_int(statement, at++);
-    facts->client = column_text(statement, at++);
-    facts->queue_id = column_text(statement, at++);
-    facts->message_id = column_text(statement, at++);
-    facts->references = column_text(statement, at++);
-    facts->subject = column_text(statement, at++);
-    facts->date = column_text(statement, at++);
+    facts->client = spool_sqlite_text(statement, at++);
+    facts->queue_id = spool_sqlite_text(statement, at++);
+    facts->message_id = spool_sqlite_text(statement, at++);
+    facts->references = spool_sqlite_text(statement, at++);
+    facts->subject = spool_sqlite_text(statement, at++);
+    facts->date = spool_sqlite_text(statement, at++);
     job->received = sqlite3_column_int64(statement, at++);
     job->bytes = (guint64)sqlite3_column_int64(statement, at++);
-    facts->login = column_text(statement, at++);
+    facts->login = spool_sqlite_text(statement, at++);
     facts->proven = job->proven;
     return job;
 }
@@ -345,52 +318,52 @@ static Job *column_job(sqlite3_stmt *statement)
 /* The id of the job with this key; the caller holds the lock. */
 static Answer find_key(SpoolStore *store, const char *key, char **id, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, SQL_FIRST, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_FIRST, error);
     if (!statement)
         return ANSWER_UNKNOWN;
-    bind_text(statement, 1, key);
+    spool_sqlite_bind_text(statement, 1, key);
     Answer answer = ANSWER_NO;
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW) {
-        *id = column_text(statement, 0);
+        *id = spool_sqlite_text(statement, 0);
         answer = ANSWER_YES;
     } else if (result != SQLITE_DONE) {
         store_error(store, error);
         answer = ANSWER_UNKNOWN;
     }
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer;
 }
 
 static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, char **first,
                          GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return ANSWER_UNKNOWN;
     Answer found = find_key(store, key, first, error);
     bool well = found == ANSWER_NO;
-    sqlite3_stmt *statement = well ? prepare(store, SQL_ADD, error) : NULL;
+    sqlite3_stmt *statement = well ? spool_sqlite_prepare(store, SQL_ADD, error) : NULL;
     well = well && statement;
     if (well) {
         bind_changing(statement, job);
         bind_fixed(statement, job);
-        bind_text(statement, CHANGING_COUNT + FIXED_COUNT + 1, key);
-        well = run(store, statement, error);
+        spool_sqlite_bind_text(statement, CHANGING_COUNT + FIXED_COUNT + 1, key);
+        well = spool_sqlite_run(store, statement, error);
     }
-    well = transaction_end(store, well, error);
+    well = spool_sqlite_end(store, well, error);
     if (found == ANSWER_YES)
         return ANSWER_NO;
     return well ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
-static bool save(SpoolStore *store, const Job *job, GError **error)
+bool spool_sqlite_save(SpoolStore *store, const Job *job, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, SQL_SAVE, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_SAVE, error);
     if (!statement)
         return false;
     bind_changing(statement, job);
-    bind_text(statement, CHANGING_COUNT + 1, job->id);
-    if (!run(store, statement, error))
+    spool_sqlite_bind_text(statement, CHANGING_COUNT + 1, job->id);
+    if (!spool_sqlite_run(store, statement, error))
         return false;
     if (sqlite3_changes(store->db) == 1)
         return true;
@@ -400,9 +373,9 @@ static bool save(SpoolStore *store, const Job *job, GError **error)
 
 static bool sqlite_save(SpoolStore *store, const Job *job, bool contents, GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
-    bool well = save(store, job, error);
+    bool well = spool_sqlite_save(store, job, error);
     if (contents)
         well = well && run_for(store, SQL_INTENT_DELETE, job->id, error) &&
                run_for(store, SQL_OUTCOMES_DELETE, job->id, error) &&
@@ -410,70 +383,71 @@ static bool sqlite_save(SpoolStore *store, const Job *job, bool contents, GError
                run_for(store, SQL_HEAD_DELETE, job->id, error) &&
                run_for(store, SQL_MEMBERS_DELETE, job->id, error) &&
                run_for(store, SQL_OVERLAY_DELETE, job->id, error);
-    return transaction_end(store, well, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 static bool add_slice(SpoolStore *store, const char *id, unsigned number, const SpoolSlice *slice,
                       GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, SQL_SLICE_STORE, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_SLICE_STORE, error);
     if (!statement)
         return false;
     g_autofree char *domains = g_strjoinv("\n", slice->domains);
-    bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 1, id);
     sqlite3_bind_int64(statement, 2, number);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)slice->offset);
     sqlite3_bind_int64(statement, 4, slice->size);
     sqlite3_bind_int64(statement, 5, slice->first_line);
     sqlite3_bind_int64(statement, 6, slice->count);
-    bind_text(statement, 7, domains);
-    return run(store, statement, error);
+    spool_sqlite_bind_text(statement, 7, domains);
+    return spool_sqlite_run(store, statement, error);
 }
 
 static bool sqlite_prove(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
                          GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
-    bool well = save(store, job, error);
-    sqlite3_stmt *statement = well ? prepare(store, SQL_HEAD_STORE, error) : NULL;
+    bool well = spool_sqlite_save(store, job, error);
+    sqlite3_stmt *statement = well ? spool_sqlite_prepare(store, SQL_HEAD_STORE, error) : NULL;
     well = well && statement;
     if (well) {
-        bind_text(statement, 1, job->id);
+        spool_sqlite_bind_text(statement, 1, job->id);
         bind_bytes(statement, 2, head);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
+    well = well && spool_sqlite_forget(store, job, error);
     for (unsigned i = 0; well && i < slices->len; i++)
         well = add_slice(store, job->id, i, g_ptr_array_index(slices, i), error);
-    return transaction_end(store, well, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 static bool put_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes *blob,
                      GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, sql, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
     if (!statement)
         return false;
-    bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 1, id);
     sqlite3_bind_int64(statement, 2, slice);
     bind_bytes(statement, 3, blob);
-    return run(store, statement, error);
+    return spool_sqlite_run(store, statement, error);
 }
 
 /* Three texts, or two and a blob, into a row. */
 static bool put_three(SpoolStore *store, Sql sql, const char *id, const char *second,
                       const char *text, GBytes *blob, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, sql, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
     if (!statement)
         return false;
-    bind_text(statement, 1, id);
-    bind_text(statement, 2, second);
+    spool_sqlite_bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 2, second);
     if (blob)
         bind_bytes(statement, 3, blob);
     else
-        bind_text(statement, 3, text);
-    return run(store, statement, error);
+        spool_sqlite_bind_text(statement, 3, text);
+    return spool_sqlite_run(store, statement, error);
 }
 
 static bool put_effects(SpoolStore *store, const char *id, const SpoolEffects *effects,
@@ -492,31 +466,31 @@ static bool put_effects(SpoolStore *store, const char *id, const SpoolEffects *e
 static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
                                 const SpoolEffects *effects, GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
-    bool well = save(store, job, error) &&
+    bool well = spool_sqlite_save(store, job, error) &&
                 put_blob(store, SQL_INTENT_STORE, job->id, slice, intent, error) &&
                 (!effects || put_effects(store, job->id, effects, error));
-    return transaction_end(store, well, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
                               const SpoolEffects *effects, GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
     bool well =
-        save(store, job, error) &&
+        spool_sqlite_save(store, job, error) &&
         (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
         (!effects || put_effects(store, job->id, effects, error)) &&
         run_for(store, SQL_INTENT_DELETE, job->id, error);
-    return transaction_end(store, well, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 /* --- reading --- */
 
-/* Steps a bound one-row query. The caller ends with finish() and unlocks. */
-static Answer step_one(SpoolStore *store, sqlite3_stmt *statement, GError **error)
+/* Steps a bound one-row query. The caller ends with spool_sqlite_finish() and unlocks. */
+Answer spool_sqlite_step(SpoolStore *store, sqlite3_stmt *statement, GError **error)
 {
     switch (sqlite3_step(statement)) {
     case SQLITE_ROW:
@@ -533,18 +507,18 @@ static Answer load_blob(SpoolStore *store, Sql sql, const char *id, unsigned sli
                         GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, sql, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
     if (!statement)
         return ANSWER_UNKNOWN;
     if (id) {
-        bind_text(statement, 1, id);
+        spool_sqlite_bind_text(statement, 1, id);
         if (sqlite3_bind_parameter_count(statement) > 1)
             sqlite3_bind_int64(statement, 2, slice);
     }
-    Answer answer = step_one(store, statement, error);
+    Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES)
         *blob = column_bytes(statement, 0);
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer;
 }
 
@@ -569,15 +543,15 @@ static Answer sqlite_effect_load(SpoolStore *store, const char *id, const char *
                                  GBytes **effect, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, SQL_EFFECT_LOAD, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_EFFECT_LOAD, error);
     if (!statement)
         return ANSWER_UNKNOWN;
-    bind_text(statement, 1, id);
-    bind_text(statement, 2, name);
-    Answer answer = step_one(store, statement, error);
+    spool_sqlite_bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 2, name);
+    Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES)
         *effect = column_bytes(statement, 0);
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer;
 }
 
@@ -585,17 +559,17 @@ static bool sqlite_effects_with(SpoolStore *store, const char *id, const char *m
                                 GPtrArray *names, GPtrArray *effects, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, SQL_MEMBER_LOAD, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_MEMBER_LOAD, error);
     if (!statement)
         return false;
-    bind_text(statement, 1, id);
-    bind_text(statement, 2, member);
+    spool_sqlite_bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 2, member);
     Answer answer;
-    while ((answer = step_one(store, statement, error)) == ANSWER_YES) {
-        g_ptr_array_add(names, column_text(statement, 0));
+    while ((answer = spool_sqlite_step(store, statement, error)) == ANSWER_YES) {
+        g_ptr_array_add(names, spool_sqlite_text(statement, 0));
         g_ptr_array_add(effects, column_bytes(statement, 1));
     }
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer == ANSWER_NO;
 }
 
@@ -606,27 +580,27 @@ static Answer sqlite_canary_load(SpoolStore *store, GBytes **value, GError **err
 
 static bool sqlite_canary_store(SpoolStore *store, GBytes *value, GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
-    sqlite3_stmt *statement = prepare(store, SQL_CANARY_STORE, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_CANARY_STORE, error);
     bool well = statement;
     if (well) {
         bind_bytes(statement, 1, value);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
-    return transaction_end(store, well, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 static Answer sqlite_slice_load(SpoolStore *store, const char *id, unsigned number,
                                 SpoolSlice **found, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, SQL_SLICE_LOAD, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_SLICE_LOAD, error);
     if (!statement)
         return ANSWER_UNKNOWN;
-    bind_text(statement, 1, id);
+    spool_sqlite_bind_text(statement, 1, id);
     sqlite3_bind_int64(statement, 2, number);
-    Answer answer = step_one(store, statement, error);
+    Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES) {
         SpoolSlice *slice = g_new0(SpoolSlice, 1);
         slice->offset = (guint64)sqlite3_column_int64(statement, 0);
@@ -637,7 +611,7 @@ static Answer sqlite_slice_load(SpoolStore *store, const char *id, unsigned numb
         slice->domains = g_strsplit(domains ? domains : "", "\n", -1);
         *found = slice;
     }
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer;
 }
 
@@ -645,30 +619,30 @@ static bool sqlite_list(SpoolStore *store, bool all, SpoolFoundFunc found, gpoin
                         GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, SQL_LIST, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_LIST, error);
     if (!statement)
         return false;
     sqlite3_bind_int(statement, 1, all ? JOB_STATE_COUNT : JOB_DONE);
     Answer answer;
-    while ((answer = step_one(store, statement, error)) == ANSWER_YES) {
+    while ((answer = spool_sqlite_step(store, statement, error)) == ANSWER_YES) {
         g_autoptr(Job) job = column_job(statement);
         found(data, job);
     }
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer == ANSWER_NO;
 }
 
 static Answer sqlite_find(SpoolStore *store, const char *id, Job **job, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = prepare(store, SQL_FIND, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_FIND, error);
     if (!statement)
         return ANSWER_UNKNOWN;
-    bind_text(statement, 1, id);
-    Answer answer = step_one(store, statement, error);
+    spool_sqlite_bind_text(statement, 1, id);
+    Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES)
         *job = column_job(statement);
-    finish(store, statement);
+    spool_sqlite_finish(store, statement);
     return answer;
 }
 
@@ -676,27 +650,27 @@ static Answer sqlite_find(SpoolStore *store, const char *id, Job **job, GError *
 
 static bool run_before(SpoolStore *store, Sql sql, gint64 before, GPtrArray *gone, GError **error)
 {
-    sqlite3_stmt *statement = prepare(store, sql, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
     if (!statement)
         return false;
     sqlite3_bind_int(statement, 1, JOB_DONE);
     sqlite3_bind_int64(statement, 2, before);
     Answer answer;
-    while ((answer = step_one(store, statement, error)) == ANSWER_YES)
-        g_ptr_array_add(gone, column_text(statement, 0));
-    finish(store, statement);
+    while ((answer = spool_sqlite_step(store, statement, error)) == ANSWER_YES)
+        g_ptr_array_add(gone, spool_sqlite_text(statement, 0));
+    spool_sqlite_finish(store, statement);
     return answer == ANSWER_NO;
 }
 
 static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_before,
                           GPtrArray *gone, GError **error)
 {
-    if (!transaction_begin(store, error))
+    if (!spool_sqlite_begin(store, error))
         return false;
     bool well = run_before(store, SQL_KEYS_EXPIRE, keys_before, gone, error) &&
                 run_before(store, SQL_EXPIRED, records_before, gone, error) &&
                 run_before(store, SQL_EXPIRE, records_before, gone, error);
-    if (!transaction_end(store, well, error))
+    if (!spool_sqlite_end(store, well, error))
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     if (!store->db)
@@ -775,5 +749,9 @@ const SpoolStoreType spool_store_sqlite = {
     .effects_with = sqlite_effects_with,
     .list = sqlite_list,
     .find = sqlite_find,
+    .refuse = spool_sqlite_refuse,
+    .lockout_load = spool_sqlite_lockout_load,
+    .lockouts = spool_sqlite_lockouts,
+    .lockout_release = spool_sqlite_lockout_release,
     .expire = sqlite_expire,
 };

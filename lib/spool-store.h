@@ -32,6 +32,18 @@ struct SpoolEffects {
 
 typedef void (*SpoolFoundFunc)(gpointer data, const Job *job);
 
+/* An unproven job that is refused: answered, or ended without, where the address got answers_max
+ * within the hour before now (0: no limit, and the answer does not count). */
+typedef struct {
+    const Job *answered, *ended;
+    unsigned answers_max;
+    gint64 now;
+    const Lockout *lockout; /* to be stored, or NULL */
+    const LockoutRules *rules;
+} SpoolRefused;
+
+typedef void (*SpoolLockoutFunc)(gpointer data, const Lockout *lockout);
+
 typedef struct {
     const char *name;
 
@@ -54,7 +66,8 @@ typedef struct {
     /* Everything of the job that can change. contents: intent, outcomes, slices, headline and
      * overlay are deleted in the same transaction. */
     bool (*save)(SpoolStore *store, const Job *job, bool contents, GError **error);
-    /* save() with the headline and the index of all slices (of SpoolSlice). */
+    /* save() with the headline and the index of all slices (of SpoolSlice); wrong passwords of the
+     * pair are forgotten. */
     bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
                   GError **error);
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
@@ -80,6 +93,17 @@ typedef struct {
 
     bool (*list)(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data, GError **error);
     Answer (*find)(SpoolStore *store, const char *id, Job **job, GError **error);
+
+    /* ANSWER_YES: answered was saved, ANSWER_NO: ended. Wrong passwords are forgotten if the job is
+     * proven. */
+    Answer (*refuse)(SpoolStore *store, const SpoolRefused *refused, GError **error);
+    /* Of one pair; lockout is filled where there is one. */
+    Answer (*lockout_load)(SpoolStore *store, const char *sender, const char *client,
+                           Lockout *lockout, GError **error);
+    bool (*lockouts)(SpoolStore *store, SpoolLockoutFunc found, gpointer data, GError **error);
+    /* client NULL: all of the sender. */
+    bool (*lockout_release)(SpoolStore *store, const char *sender, const char *client,
+                            unsigned *count, GError **error);
 
     /* Forgets the keys of finished jobs received before keys_before and the records of jobs
      * finished before records_before; their ids are added to gone (of char *). Cuts the log. */

@@ -134,8 +134,7 @@ void spool_wake(Spool *spool)
 
 /* --- changing a job --- */
 
-/* A copy to change and commit; its strings are still the job's own. */
-static Job job_next(const SpoolClaim *claim, JobState state)
+Job spool_job_next(const SpoolClaim *claim, JobState state)
 {
     Job next = *claim->entry->job;
     next.state = state;
@@ -153,8 +152,7 @@ static void replace_text(char **old, const char *now)
     *old = g_strdup(now);
 }
 
-/* Takes a committed copy over. slice (taken over) is the next one of a job in WORKING. */
-static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
+void spool_job_adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
 {
     Spool *spool = claim->spool;
     Job *job = claim->entry->job;
@@ -184,7 +182,7 @@ static void adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     claim->entry->unsettled = spool_job_is_whole(job);
 }
 
-static bool expect(const SpoolClaim *claim, JobState state, GError **error)
+bool spool_job_expect(const SpoolClaim *claim, JobState state, GError **error)
 {
     const Job *job = claim->entry->job;
     if (job->state == state)
@@ -216,7 +214,7 @@ bool spool_job_wait(SpoolClaim *claim, unsigned seconds, const char *why, GError
 GInputStream *spool_mail_open(SpoolClaim *claim, GError **error)
 {
     const char *id = claim->entry->job->id;
-    if (!expect(claim, JOB_RECEIVED, error))
+    if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return NULL;
     int fd = spool_files_read(claim->spool->files, SPOOL_MAIL, id, error);
     if (fd < 0)
@@ -230,7 +228,7 @@ SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
     const char *id = claim->entry->job->id;
-    if (!expect(claim, JOB_RECEIVED, error))
+    if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return NULL;
     /* Of an earlier attempt. */
     spool_files_remove(spool->files, SPOOL_ROWS, id);
@@ -374,12 +372,12 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     g_autoptr(SpoolRows) owned G_GNUC_UNUSED = rows;
     Spool *spool = claim->spool;
     const char *id = claim->entry->job->id;
-    if (!expect(claim, JOB_RECEIVED, error))
+    if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return false;
     unsigned slices = rows ? rows->slices->len : 0;
     if (slices > 0 && !sync_file(spool, SPOOL_ROWS, rows->fd, error))
         return false;
-    Job next = job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
+    Job next = spool_job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
     next.reference = (char *)reference;
     next.mode = mode;
     next.proven = true;
@@ -395,25 +393,7 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     spool_drop(spool, SPOOL_MAIL, id);
     if (slices > 0)
         rows->kept = true;
-    adopt(claim, &next, slices > 0 ? g_ptr_array_steal_index(rows->slices, 0) : NULL);
-    return true;
-}
-
-bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *refusal,
-                       unsigned pause, GError **error)
-{
-    Spool *spool = claim->spool;
-    if (!expect(claim, JOB_RECEIVED, error))
-        return false;
-    Job next = job_next(claim, JOB_REPORTING);
-    next.reference = (char *)reference;
-    next.refusal = (char *)refusal;
-    next.not_before = pause > 0 ? g_get_real_time() + (gint64)pause * G_USEC_PER_SEC : 0;
-    if (!spool->type->save(spool->store, &next, false, error))
-        return false;
-    spool_drop(spool, SPOOL_MAIL, next.id);
-    spool_drop(spool, SPOOL_ROWS, next.id);
-    adopt(claim, &next, NULL);
+    spool_job_adopt(claim, &next, slices > 0 ? g_ptr_array_steal_index(rows->slices, 0) : NULL);
     return true;
 }
 
@@ -501,7 +481,7 @@ bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEff
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(intent);
     Spool *spool = claim->spool;
-    if (!expect(claim, JOB_WORKING, error))
+    if (!spool_job_expect(claim, JOB_WORKING, error))
         return false;
     Job next = *claim->entry->job;
     if (!next.started)
@@ -542,9 +522,9 @@ bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned c
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(outcomes);
     Spool *spool = claim->spool;
-    if (!expect(claim, JOB_WORKING, error))
+    if (!spool_job_expect(claim, JOB_WORKING, error))
         return false;
-    Job next = job_next(claim, JOB_WORKING);
+    Job next = spool_job_next(claim, JOB_WORKING);
     unsigned done = next.slices_done++;
     if (!next.started)
         next.started = g_get_real_time();
@@ -559,7 +539,7 @@ bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned c
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
     if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, error))
         return false;
-    adopt(claim, &next, g_steal_pointer(&slice));
+    spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;
 }
 
@@ -572,9 +552,9 @@ bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned coun
 bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
 {
     Spool *spool = claim->spool;
-    if (!expect(claim, JOB_WORKING, error))
+    if (!spool_job_expect(claim, JOB_WORKING, error))
         return false;
-    Job next = job_next(claim, step->state);
+    Job next = spool_job_next(claim, step->state);
     unsigned present = next.slices_done;
     next.phase = step->phase;
     next.slices_done = step->slice;
@@ -589,7 +569,7 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
         step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
     if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, error))
         return false;
-    adopt(claim, &next, g_steal_pointer(&slice));
+    spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;
 }
 
@@ -598,16 +578,16 @@ bool spool_job_broken_off(SpoolClaim *claim, const char *refusal, GError **error
     Spool *spool = claim->spool;
     const Job *job = claim->entry->job;
     if (job->state != JOB_SENDING && job->state != JOB_REPORTING &&
-        !expect(claim, JOB_WORKING, error))
+        !spool_job_expect(claim, JOB_WORKING, error))
         return false;
-    Job next = job_next(claim, JOB_REPORTING);
+    Job next = spool_job_next(claim, JOB_REPORTING);
     next.refusal = (char *)refusal;
     if (!spool->type->save(spool->store, &next, true, error))
         return false;
     close_fd(&claim->rows_fd);
     spool_drop(spool, SPOOL_ROWS, next.id);
     spool_drop(spool, SPOOL_RESPONSE, next.id);
-    adopt(claim, &next, NULL);
+    spool_job_adopt(claim, &next, NULL);
     return true;
 }
 
@@ -639,7 +619,7 @@ static char *unfinished_name(const SpoolClaim *claim)
 GOutputStream *spool_response_create(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
-    if (claim->entry->job->state != JOB_SENDING && !expect(claim, JOB_REPORTING, error))
+    if (claim->entry->job->state != JOB_SENDING && !spool_job_expect(claim, JOB_REPORTING, error))
         return NULL;
     g_autofree char *name = unfinished_name(claim);
     g_clear_object(&claim->response);
@@ -658,9 +638,9 @@ GOutputStream *spool_response_create(SpoolClaim *claim, GError **error)
 bool spool_response_stored(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
-    if (claim->entry->job->state != JOB_SENDING && !expect(claim, JOB_REPORTING, error))
+    if (claim->entry->job->state != JOB_SENDING && !spool_job_expect(claim, JOB_REPORTING, error))
         return false;
-    Job next = job_next(claim, JOB_SENDING);
+    Job next = spool_job_next(claim, JOB_SENDING);
     if (!claim->response || claim->response_fd < 0 || !g_output_stream_is_closed(claim->response)) {
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
                     "the response of job %s was not written to its end", next.id);
@@ -675,7 +655,7 @@ bool spool_response_stored(SpoolClaim *claim, GError **error)
     close_fd(&claim->response_fd);
     if (!spool->type->save(spool->store, &next, false, error))
         return false;
-    adopt(claim, &next, NULL);
+    spool_job_adopt(claim, &next, NULL);
     return true;
 }
 
@@ -684,7 +664,7 @@ bool spool_response_stored(SpoolClaim *claim, GError **error)
 GInputStream *spool_response_open(SpoolClaim *claim, GError **error)
 {
     const char *id = claim->entry->job->id;
-    if (!expect(claim, JOB_SENDING, error))
+    if (!spool_job_expect(claim, JOB_SENDING, error))
         return NULL;
     int fd = spool_files_read(claim->spool->files, SPOOL_RESPONSE, id, error);
     if (fd < 0)
@@ -707,9 +687,9 @@ bool spool_response_is_handed_over(const SpoolClaim *claim)
 static bool end_job(SpoolClaim *claim, JobState state, const char *why, GError **error)
 {
     Spool *spool = claim->spool;
-    if (!expect(claim, JOB_SENDING, error))
+    if (!spool_job_expect(claim, JOB_SENDING, error))
         return false;
-    Job next = job_next(claim, state);
+    Job next = spool_job_next(claim, state);
     next.finished = g_get_real_time();
     next.waiting = (char *)why;
     if (!spool->type->save(spool->store, &next, true, error))
@@ -718,7 +698,7 @@ static bool end_job(SpoolClaim *claim, JobState state, const char *why, GError *
     spool_drop(spool, SPOOL_ROWS, next.id);
     if (state == JOB_DONE)
         spool_drop(spool, SPOOL_RESPONSE, next.id);
-    adopt(claim, &next, NULL);
+    spool_job_adopt(claim, &next, NULL);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #define BATCHLOAD_SPOOL_H
 
 #include "lib/answer.h"
+#include "lib/lockout.h"
 #include "lib/mode.h"
 #include "lib/outcome.h"
 #include "lib/seal.h"
@@ -13,8 +14,9 @@
  * folder); readers (the command line) come beside it. doc/decisions.md tells the states.
  *
  *   RECEIVED ──▶ WORKING ──▶ REPORTING ──▶ SENDING ──▶ DONE
- *       └──────────(refused)────▲              └─────▶ ANSWER_FAILED
- *                 └─(broken off)─┘
+ *       ├──────────(refused)────▲              └─────▶ ANSWER_FAILED
+ *       │         └─(broken off)─┘
+ *       └──(refused, and the address got enough such responses)──▶ DONE
  *
  * RECEIVED: the sealed mail is there, its proof is unchecked. WORKING: the proof holds, the rows
  * lie in sealed slices. REPORTING: the response is to be built. SENDING: it is stored and to be
@@ -228,10 +230,23 @@ void spool_rows_free(SpoolRows *rows);
  * headline. Takes rows over in any case. */
 bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
                       const char *const *head_names, SpoolRows *rows, GError **error);
-/* RECEIVED → REPORTING with a whole-request error. The response is not built before pause
- * seconds from now. Deletes the mail. */
-bool spool_job_refused(SpoolClaim *claim, const char *reference, const char *refusal,
-                       unsigned pause, GError **error);
+/* A whole-request error. */
+typedef struct {
+    const char *reference; /* or NULL */
+    const char *sentence;  /* for the administrator */
+    unsigned pause;        /* seconds in which the response is not built */
+    bool proven;           /* the proof held before */
+    /* Most responses to unproven requests that one address gets in an hour; 0: this one goes in any
+     * case, and does not count. */
+    unsigned answers_max;
+    const Lockout *lockout; /* the pair's count from now on, or NULL */
+    const LockoutRules *rules;
+} SpoolRefusal;
+/* RECEIVED → REPORTING, or → DONE without a response where the address got as many as it may;
+ * waiting then says so. Deletes the mail. */
+bool spool_job_refused(SpoolClaim *claim, const SpoolRefusal *refusal, GError **error);
+/* What is counted against the job's requester at its client; cleared by the caller. */
+bool spool_job_lockout(SpoolClaim *claim, Lockout *lockout, GError **error);
 
 /* WORKING: the slice at slices_done. */
 GStrv spool_head_names(SpoolClaim *claim, GError **error);
@@ -315,6 +330,15 @@ bool spool_list(Spool *spool, bool all, void (*found)(gpointer data, const Job *
                 GError **error);
 /* ANSWER_YES: *job, owned by the caller. */
 Answer spool_find(Spool *spool, const char *id, Job **job, GError **error);
+
+/* Calls found for each pair that wrong passwords are counted for, by sender. It must not call the
+ * spool. */
+bool spool_lockouts(Spool *spool, void (*found)(gpointer data, const Lockout *lockout),
+                    gpointer data, GError **error);
+/* Forgets the count of a pair, or of all of a sender's pairs (client NULL), and wakes what waited
+ * for it; not read-only. *count: pairs. */
+bool spool_lockout_release(Spool *spool, const char *sender, const char *client, unsigned *count,
+                           GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spool, spool_close)

@@ -59,6 +59,13 @@ static void test_defaults(void)
     g_assert_cmpuint(config->slice_rows, ==, 500);
     g_assert_cmpuint(config->proof_wait, ==, 5 * 86400);
     g_assert_cmpuint(config->refusal_pause, ==, 2);
+    g_assert_cmpuint(config->refusals_per_hour, ==, 20);
+    g_assert_cmpuint(config->lockout.after, ==, 10);
+    g_assert_cmpuint(config->lockout.seconds, ==, 3600);
+    g_assert_cmpuint(config->lockout.pause, ==, 1);
+    g_assert_cmpuint(config->lockout.pairs_max, ==, 10000);
+    g_assert_cmpuint(config->spool.client_jobs_max, ==, 3000);
+    g_assert_cmpuint(config->spool.requester_jobs_max, ==, 2000);
     g_assert_cmpuint(config->list_members_max, ==, 1000);
     g_assert_cmpuint(config->spool.bytes_max, ==, G_GUINT64_CONSTANT(4) << 30);
     g_assert_cmpuint(config->spool.keep_days, ==, 30);
@@ -139,7 +146,9 @@ static const struct {
     {"\n\nbatch_adresses = { \"a@b.c\" }\n" LEAST, 3, "batch_adresses"},
     {"limits {\n rows = 5\n}\n" LEAST, 2, "rows"},
     {"database {\n}\n" LEAST, 1, "database"},
-    {"refusals_per_hour = 20\n" LEAST, 1, "refusals_per_hour"}, /* R7.6 (not yet) */
+    {"refusals_per_hour = 0\n" LEAST, 1, "from 1 to 100000"},
+    {"lockout_after = 0\n" LEAST, 1, "from 1 to 100000"},
+    {"lockout_pairs_max = 9\n" LEAST, 1, "from 10"},
     {PROFILE DIRECTORY, 0, "batch_addresses is not set"},
     {PROFILE DIRECTORY "batch_addresses = { }\n", 0, "at least one"},
     {LEAST "batch_addresses = { \"c@example.com\" }\n", 6, "twice"},

@@ -322,6 +322,43 @@ static void test_broken(void)
     g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
 }
 
+static void assert_refused(JobFixture *fixture, const char *password)
+{
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", password, ROWS);
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "reporting");
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    assert_holds(job->refusal, "The password is not the right one for your address, or");
+    job_fixture_run(fixture);
+}
+
+/* R7.7: where the pair is locked the right password gets the words of a wrong one, and the
+ * directory is not asked; what is released goes on as ever. */
+static void test_locked(void)
+{
+    g_autoptr(JobFixture) fixture = begin();
+    g_autoptr(GError) error = NULL;
+    unsigned count = 0;
+    fixture->config->lockout = (LockoutRules){.after = 2, .seconds = 3600, .pairs_max = 10};
+    assert_refused(fixture, "wrong");
+    /* A right one forgets it. */
+    g_autofree char *first = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    job_fixture_run(fixture);
+    assert_rows(fixture, first);
+    assert_refused(fixture, "wrong");
+    assert_refused(fixture, "wrong");
+    slapd_fixture_kill(slapd);
+    assert_refused(fixture, JOB_FIXTURE_PASSWORD);
+    slapd_fixture_restart(slapd);
+    job_fixture_close(fixture);
+    job_fixture_open(fixture);
+    assert_refused(fixture, JOB_FIXTURE_PASSWORD);
+    g_assert_true(spool_lockout_release(fixture->spool, ADMIN, NULL, &count, &error));
+    g_assert_cmpuint(count, ==, 1);
+    g_autofree char *last = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "working");
+    g_assert_nonnull(last);
+}
+
 /* R7.3: the proof is checked once, and what it was is forgotten: neither a new password in the
  * directory nor a new start is a reason to ask again. */
 static void test_proved_once(void)
@@ -731,6 +768,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/job/R3.41/directory-away", test_directory_away);
     g_test_add_func("/job/R7.3/proved-once", test_proved_once);
+    g_test_add_func("/job/R7.7/locked", test_locked);
     g_test_add_func("/job/proof-wait", test_proof_wait);
     g_test_add_func("/job/base-missing", test_base_missing);
     g_test_add_func("/job/broken", test_broken);

@@ -258,7 +258,8 @@ static void test_refused(void)
     g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
     g_autofree char *next = spool_fixture_new_mail(fixture, "a@x.example", "c", "<2@x>");
     SpoolClaim *claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
-    g_assert_true(spool_job_refused(claim, NULL, "Your password is wrong.", 3600, &error));
+    const SpoolRefusal refusal = {.sentence = "Your password is wrong.", .pause = 3600};
+    g_assert_true(spool_job_refused(claim, &refusal, &error));
     g_assert_no_error(error);
     spool_claim_release(claim);
     g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 1);

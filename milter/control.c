@@ -278,6 +278,27 @@ static void response(Client *client, const char *id)
     }
 }
 
+/* --- wrong passwords --- */
+
+static void release(Client *client, const char *argument)
+{
+    g_auto(GStrv) words = g_strsplit(argument, " ", 2);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Address) sender = address_parse(words[0] != NULL ? words[0] : "", NULL, NULL);
+    const char *from = words[0] != NULL && words[1] != NULL ? words[1] : "";
+    unsigned count = 0;
+    if (sender == NULL)
+        answer(client, "no", "this is no address of a sender");
+    else if (!spool_lockout_release(client->control->spool, sender->full,
+                                    *from != '\0' ? from : NULL, &count, &error))
+        answer_error(client, error);
+    else if (count == 0)
+        answer(client, "no", "no wrong passwords are counted there");
+    else
+        answer(client, "ok", "forgotten for %s: %u %s", sender->full, count,
+               count == 1 ? "client" : "clients");
+}
+
 /* --- requests --- */
 
 static const struct {
@@ -285,8 +306,9 @@ static const struct {
     void (*act)(Client *client, const char *argument);
     bool changes;
 } requests[] = {
-    {"retry ", retry, true},  {"cancel ", cancel, true}, {"state ", state, false},
-    {"apply ", apply, false}, {"check ", check, false},  {"response ", response, false},
+    {"retry ", retry, true},     {"cancel ", cancel, true}, {"state ", state, false},
+    {"apply ", apply, false},    {"check ", check, false},  {"response ", response, false},
+    {"release ", release, true},
 };
 
 static void serve_line(Client *client, const char *line)

@@ -23,7 +23,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
-dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py
+dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_reload.py

@@ -91,6 +91,8 @@ class Milter(Server):
             "user": self.user, "log": "file:" + log,
             "parser": tree.parser, "profile": tree.profile,
             "submit": "smtp://127.0.0.1:%d" % values["RESPONSE_PORT"],
+            # Tests make more mistakes in an hour than people do.
+            "refusals_per_hour": 100000,
             "spool.directory": self.spool, "spool.key_file": self.folder + "/spool.key",
             "directory.uri": values["LDAP_URI"], "directory.base": values["BASE"],
             "directory.bind_dn": "cn=batchload,ou=services," + values["BASE"],

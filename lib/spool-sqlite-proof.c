@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/spool-sqlite-private.h"
+
+/* Refusals and wrong passwords in SQLite. */
+
+/* --- refusals --- */
+
+/* Responses that went to the job's requester within the hour before now. */
+static bool count_refusals(SpoolStore *store, const SpoolRefused *refused, unsigned *count,
+                           GError **error)
+{
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSALS, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, refused->answered->facts.requester);
+    sqlite3_bind_int64(statement, 2, refused->now - G_TIME_SPAN_HOUR);
+    sqlite3_bind_int64(statement, 3, refused->now);
+    Answer answer = spool_sqlite_step(store, statement, error);
+    if (answer == ANSWER_YES)
+        *count = (unsigned)sqlite3_column_int64(statement, 0);
+    spool_sqlite_finish(store, statement);
+    return answer == ANSWER_YES;
+}
+
+static bool note_refusal(SpoolStore *store, const SpoolRefused *refused, GError **error)
+{
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSAL_STORE, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, refused->answered->facts.requester);
+    sqlite3_bind_int64(statement, 2, refused->now);
+    if (!spool_sqlite_run(store, statement, error))
+        return false;
+    /* What is too old, or was noted by a clock that has been set back since. */
+    statement = spool_sqlite_prepare(store, SQL_REFUSALS_EXPIRE, error);
+    if (!statement)
+        return false;
+    sqlite3_bind_int64(statement, 1, refused->now - G_TIME_SPAN_HOUR);
+    sqlite3_bind_int64(statement, 2, refused->now + G_TIME_SPAN_HOUR);
+    return spool_sqlite_run(store, statement, error);
+}
+
+/* --- wrong passwords --- */
+
+/* Runs a statement with up to two numbers. */
+static bool run_numbers(SpoolStore *store, Sql sql, gint64 first, gint64 second, GError **error)
+{
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
+    if (!statement)
+        return false;
+    sqlite3_bind_int64(statement, 1, first);
+    if (sqlite3_bind_parameter_count(statement) > 1)
+        sqlite3_bind_int64(statement, 2, second);
+    return spool_sqlite_run(store, statement, error);
+}
+
+/* Stores a count; those that are forgotten, and the oldest beyond the limit, go. */
+static bool put_lockout(SpoolStore *store, const SpoolRefused *refused, GError **error)
+{
+    const Lockout *lockout = refused->lockout;
+    const LockoutRules *rules = refused->rules;
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_LOCKOUT_STORE, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, lockout->sender);
+    spool_sqlite_bind_text(statement, 2, lockout->client);
+    sqlite3_bind_int64(statement, 3, lockout->failures);
+    sqlite3_bind_int64(statement, 4, lockout->last);
+    sqlite3_bind_int64(statement, 5, lockout->until);
+    sqlite3_bind_int64(statement, 6, lockout->locked_until);
+    return spool_sqlite_run(store, statement, error) &&
+           run_numbers(store, SQL_LOCKOUTS_EXPIRE,
+                       refused->now - (gint64)rules->seconds * G_USEC_PER_SEC, refused->now,
+                       error) &&
+           run_numbers(store, SQL_LOCKOUTS_TRIM, rules->pairs_max, 0, error);
+}
+
+/* client NULL: of the sender. */
+static bool delete_lockouts(SpoolStore *store, const char *sender, const char *client,
+                            unsigned *count, GError **error)
+{
+    sqlite3_stmt *statement =
+        spool_sqlite_prepare(store, client ? SQL_LOCKOUT_DELETE : SQL_LOCKOUTS_DELETE, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, sender);
+    if (client)
+        spool_sqlite_bind_text(statement, 2, client);
+    if (!spool_sqlite_run(store, statement, error))
+        return false;
+    *count = (unsigned)sqlite3_changes(store->db);
+    return true;
+}
+
+bool spool_sqlite_forget(SpoolStore *store, const Job *job, GError **error)
+{
+    g_autofree char *client = spool_client_key(&job->facts);
+    unsigned count;
+    return delete_lockouts(store, job->facts.requester, client, &count, error);
+}
+
+Answer spool_sqlite_refuse(SpoolStore *store, const SpoolRefused *refused, GError **error)
+{
+    unsigned count = 0, max = refused->answers_max;
+    if (!spool_sqlite_begin(store, error))
+        return ANSWER_UNKNOWN;
+    bool well = max == 0 || count_refusals(store, refused, &count, error);
+    bool answered = max == 0 || count < max;
+    well = well && spool_sqlite_save(store, answered ? refused->answered : refused->ended, error) &&
+           (max == 0 || !answered || note_refusal(store, refused, error)) &&
+           (!refused->lockout || put_lockout(store, refused, error)) &&
+           (!refused->answered->proven || spool_sqlite_forget(store, refused->answered, error));
+    if (!spool_sqlite_end(store, well, error))
+        return ANSWER_UNKNOWN;
+    return answered ? ANSWER_YES : ANSWER_NO;
+}
+
+/* --- looking --- */
+
+static void column_lockout(sqlite3_stmt *statement, Lockout *lockout)
+{
+    *lockout = (Lockout){
+        .sender = spool_sqlite_text(statement, 0),
+        .client = spool_sqlite_text(statement, 1),
+        .failures = (unsigned)sqlite3_column_int64(statement, 2),
+        .last = sqlite3_column_int64(statement, 3),
+        .until = sqlite3_column_int64(statement, 4),
+        .locked_until = sqlite3_column_int64(statement, 5),
+    };
+}
+
+Answer spool_sqlite_lockout_load(SpoolStore *store, const char *sender, const char *client,
+                                 Lockout *lockout, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_LOCKOUT_LOAD, error);
+    if (!statement)
+        return ANSWER_UNKNOWN;
+    spool_sqlite_bind_text(statement, 1, sender);
+    spool_sqlite_bind_text(statement, 2, client);
+    Answer answer = spool_sqlite_step(store, statement, error);
+    if (answer == ANSWER_YES)
+        column_lockout(statement, lockout);
+    spool_sqlite_finish(store, statement);
+    return answer;
+}
+
+bool spool_sqlite_lockouts(SpoolStore *store, SpoolLockoutFunc found, gpointer data, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_LOCKOUT_LIST, error);
+    if (!statement)
+        return false;
+    Answer answer;
+    while ((answer = spool_sqlite_step(store, statement, error)) == ANSWER_YES) {
+        g_auto(Lockout) lockout = {0};
+        column_lockout(statement, &lockout);
+        found(data, &lockout);
+    }
+    spool_sqlite_finish(store, statement);
+    return answer == ANSWER_NO;
+}
+
+bool spool_sqlite_lockout_release(SpoolStore *store, const char *sender, const char *client,
+                                  unsigned *count, GError **error)
+{
+    if (!spool_sqlite_begin(store, error))
+        return false;
+    bool well = delete_lockouts(store, sender, client, count, error);
+    return spool_sqlite_end(store, well, error);
+}
