@@ -215,7 +215,7 @@ static void setup(Postfix *postfix, gconstpointer data G_GNUC_UNUSED)
         g_test_skip("needs root and Postfix");
         return;
     }
-    postfix->folder = g_strdup("/tmp/blsubXXXXXX");
+    postfix->folder = g_build_filename(g_get_tmp_dir(), "blsubXXXXXX", NULL);
     g_assert_nonnull(g_mkdtemp_full(postfix->folder, 0711));
     g_assert_cmpint(chmod(postfix->folder, 0711), ==, 0);
     postfix_start(postfix);

@@ -110,6 +110,26 @@ def ends(_, name, status):
     tap.equal(ended_by(getattr(signal, name)), status, "status")
 
 
+@tap.table([("a unit test that ends by %s leaves nothing" % how, how) for how in (
+    "exit 3", "kill -ABRT $$", "TERM", "INT", "KILL")])
+def alone(_, how):
+    """A unit test that fails or is interrupted leaves no folder and no process."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as above:
+        script = "mkdir $TMPDIR/left; sleep 1000 & echo $!; exec >&-; " + (
+            how if " " in how else "wait")
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "harness.alone", "sh", "-c", script],
+            env=dict(os.environ, PYTHONPATH=HERE, TMPDIR=above), stdout=subprocess.PIPE, text=True)
+        child = int(process.stdout.readline())
+        if " " not in how:
+            process.send_signal(getattr(signal, "SIG" + how))
+        process.communicate(timeout=30)
+        tap.equal(process.returncode, {"exit 3": 3, "kill -ABRT $$": 134, "TERM": 143, "INT": 130,
+                                       "KILL": -9}[how], "status")
+        wait_for(lambda: not os.path.exists("/proc/%d/fd/0" % child), "the child to end", 20)
+        wait_for(lambda: not os.listdir(above), "the folder to go", 20)
+
+
 @tap.test("ports are not given out twice")
 def ports(_):
     one, two = Nursery(), Nursery()

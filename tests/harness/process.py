@@ -202,8 +202,9 @@ class Nursery:
             return number
         raise HarnessError("no free port")
 
-    def spawn(self, arguments, log=None, environment=None):
-        """Starts a process in a session of its own that dies with this thread."""
+    def spawn(self, arguments, log=None, environment=None, inherit=False):
+        """Starts a process in a session of its own that dies with this thread. Its words go to
+        log, or with inherit where ours go."""
         parent = os.getpid()
         environment = dict(os.environ if environment is None else environment)
         environment[MARK] = self.folder
@@ -213,7 +214,7 @@ class Nursery:
             if os.getppid() != parent:
                 os._exit(127)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        output = open(log, "ab") if log else subprocess.DEVNULL
+        output = open(log, "ab") if log else None if inherit else subprocess.DEVNULL
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output,

@@ -305,12 +305,12 @@ def check_archive(stage, build):
 
 STAGES = {
     "tests": Kind(test_stage, 1500, "gcc with ASan and UBSan, every test"),
-    "clang": Kind(clang_stage, 300, "clang builds without a warning"),
-    "tidy": Kind(tidy_stage, 600, "clang-tidy"),
-    "threads": Kind(thread_stage, 600, "ThreadSanitizer, what has threads"),
+    "clang": Kind(clang_stage, 400, "clang builds without a warning"),
+    "tidy": Kind(tidy_stage, 900, "clang-tidy"),
+    "threads": Kind(thread_stage, 900, "ThreadSanitizer, what has threads"),
     "fuzz": Kind(fuzz_stage, 600, "each fuzzer for a while"),
-    "coverage": Kind(coverage_stage, 400, "what the unit tests reach"),
-    "dist": Kind(dist_stage, 900, "make distcheck"),
+    "coverage": Kind(coverage_stage, 600, "what the unit tests reach"),
+    "dist": Kind(dist_stage, 1200, "make distcheck"),
 }
 
 
