@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_value(void)
@@ -108,6 +109,13 @@ static unsigned lines_of(const char *path)
     return count;
 }
 
+static int mode_of(const char *path)
+{
+    struct stat status;
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    return status.st_mode & 0777;
+}
+
 static gpointer write_lines(gpointer data G_GNUC_UNUSED)
 {
     for (unsigned i = 0; i < 1000; i++)
@@ -129,13 +137,16 @@ static void test_reopen(void)
     g_assert_true(log_reopen(&error));
     GThread *thread = g_thread_new("writer", write_lines, NULL);
     g_assert_cmpint(g_rename(path, old), ==, 0);
+    mode_t mask = umask(077); /* as a daemon has it by then */
     g_assert_true(log_reopen(&error));
+    umask(mask);
     g_assert_no_error(error);
     g_thread_join(thread);
     g_assert_cmpuint(lines_of(old) + lines_of(path), ==, 1000);
     log_line(LOG_LEVEL_INFO, NULL, "the last one");
     g_assert_cmpuint(lines_of(old) + lines_of(path), ==, 1001);
     g_assert_cmpuint(lines_of(path), >=, 1);
+    g_assert_cmpint(mode_of(path), ==, mode_of(old));
 
     g_assert_cmpint(g_rename(sub, gone), ==, 0);
     g_assert_false(log_reopen(&error));

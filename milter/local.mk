@@ -19,6 +19,7 @@ test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sender_table_grant
 test_session_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 check_PROGRAMS += test-workers
 test_workers_SOURCES = milter/test-workers.c lib/job-fixture.c lib/job-fixture.h
+test_workers_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=job_worker_stop,--wrap=job_worker_free
 test_workers_LDADD = milter/libmilterd.a tests/libfixture.a $(POLICY_LIBS)
 check_PROGRAMS += test-start
 test_start_SOURCES = milter/test-start.c

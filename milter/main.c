@@ -104,13 +104,18 @@ static void check_key(const Daemon *daemon, unsigned *problems)
 }
 
 /* As the user that the daemon runs as: what only root can read is of no use to it. */
-static int check(const Daemon *daemon)
+static int check(const Daemon *daemon, const char *path)
 {
     unsigned problems = 0;
     g_autoptr(GError) error = NULL;
     if (!start_drop_rights(&daemon->user, &error))
         return stop_at(daemon, EX_NOPERM, error);
     check_key(daemon, &problems);
+    /* As a reload does. */
+    g_autoptr(Config) config = config_load(path, &error);
+    if (config == NULL)
+        problem(&problems, error->message);
+    g_clear_error(&error);
     g_autoptr(SenderTable) senders = sender_table_open(daemon->config->sender_table, &error);
     if (senders == NULL)
         problem(&problems, error->message);
@@ -329,7 +334,7 @@ static int start(const Options *options)
     if (options->make_key)
         return make_key(&daemon);
     if (options->check)
-        return check(&daemon);
+        return check(&daemon, options->config);
     if (!open_log(&daemon, &error))
         return stop_at(&daemon, EX_CANTCREAT, error);
     daemon.log_elsewhere = config->log != LOG_TO_STDERR;

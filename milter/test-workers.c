@@ -11,6 +11,35 @@
 
 static SlapdFixture *slapd;
 
+/* What became of workers: which were told to stop, and how many were freed without. */
+static struct {
+    GMutex lock;
+    GHashTable *stopped;
+    unsigned freed_running;
+} hands;
+
+void __real_job_worker_stop(JobWorker *worker);
+void __wrap_job_worker_stop(JobWorker *worker);
+void __real_job_worker_free(JobWorker *worker);
+void __wrap_job_worker_free(JobWorker *worker);
+
+void __wrap_job_worker_stop(JobWorker *worker)
+{
+    g_mutex_lock(&hands.lock);
+    g_hash_table_add(hands.stopped, worker);
+    g_mutex_unlock(&hands.lock);
+    __real_job_worker_stop(worker);
+}
+
+void __wrap_job_worker_free(JobWorker *worker)
+{
+    g_mutex_lock(&hands.lock);
+    if (!g_hash_table_remove(hands.stopped, worker))
+        hands.freed_running++;
+    g_mutex_unlock(&hands.lock);
+    __real_job_worker_free(worker);
+}
+
 static Workers *start(JobFixture *fixture)
 {
     g_autoptr(GError) error = NULL;
@@ -69,7 +98,9 @@ static void test_idle(void)
 {
     g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
     gint64 before = g_get_monotonic_time();
+    unsigned running = hands.freed_running;
     workers_stop(start(fixture));
+    g_assert_cmpuint(hands.freed_running, ==, running);
     g_assert_cmpint(g_get_monotonic_time() - before, <, 10 * G_USEC_PER_SEC);
     workers_stop(NULL);
 }
@@ -115,6 +146,41 @@ static void test_stopped(void)
     assert_all(fixture, ids, 20);
 }
 
+/* R2.32: a new snapshot while jobs are worked on: what runs goes on, nothing is lost or done
+ * twice. */
+static void test_changed(void)
+{
+    char *ids[JOBS];
+    job_fixture_reset(slapd);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    g_autoptr(GError) error = NULL;
+    fixture->config->slice_rows = 2;
+    queue(fixture, ids, 20);
+    Workers *workers = start(fixture);
+    unsigned changes = 0, done = 0;
+    for (gint64 end = g_get_monotonic_time() + WAIT_USEC; done < JOBS; changes++) {
+        g_autoptr(World) world = world_new(fixture->config, NULL, fixture->spool);
+        g_assert_true(workers_change(workers, world, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        done = in_state(fixture, ids, JOB_DONE);
+    }
+    g_test_message("%u changes", changes);
+    g_assert_cmpuint(changes, >, 1);
+    /* One that can't be used changes nothing. */
+    char *right = fixture->config->directory.uri;
+    g_autoptr(World) world = world_new(fixture->config, NULL, fixture->spool);
+    fixture->config->directory.uri = (char *)"ldap://192.0.2.1";
+    g_assert_false(workers_change(workers, world, &error));
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
+    fixture->config->directory.uri = right;
+    g_clear_error(&error);
+    g_assert_true(workers_change(workers, world, &error));
+    workers_stop(workers);
+    g_assert_cmpuint(g_hash_table_size(hands.stopped), ==, 0);
+    assert_all(fixture, ids, 20);
+}
+
 static void test_settings(void)
 {
     g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
@@ -138,8 +204,11 @@ int main(int argc, char **argv)
     g_test_add_func("/workers/idle", test_idle);
     g_test_add_func("/workers/queued", test_queued);
     g_test_add_func("/workers/stopped", test_stopped);
+    g_test_add_func("/workers/changed", test_changed);
     g_test_add_func("/workers/settings", test_settings);
+    hands.stopped = g_hash_table_new(NULL, NULL);
     int status = g_test_run();
+    g_hash_table_unref(hands.stopped);
     slapd_fixture_free(slapd);
     return status;
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* Any bytes as the file of a texthash table: what each() tells is text, a look-up gives the first
- * pair of its key, and where each() finds fault it says so with a sentence. Seeds:
- * test-fixtures/map. */
+ * pair of its key, and where each() finds fault it says so with a sentence. The same bytes as a
+ * list of tables, and as the pairs of an inline one: they are refused with a sentence, or every
+ * pair is found. Seeds: test-fixtures/map. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,6 +54,34 @@ static void check_lookups(Map *map, const Found *found)
     }
 }
 
+static bool has_pair(gpointer data, const char *key, const char *value, unsigned line G_GNUC_UNUSED,
+                     GError **error G_GNUC_UNUSED)
+{
+    g_autofree char *found = NULL;
+    g_assert_cmpint(map_lookup(data, key, &found, NULL), ==, ANSWER_YES);
+    g_assert_cmpstr(found, ==, value);
+    g_assert_true(*key != '\0' && *value != '\0');
+    return true;
+}
+
+static void check_spec(const char *spec)
+{
+    g_autoptr(GError) error = NULL;
+    /* No file of this machine. */
+    g_autoptr(Map) map = strstr(spec, "texthash") == NULL ? map_open(spec, &error) : NULL;
+    if (error != NULL)
+        g_assert_true(error->domain == MAP_ERROR && g_utf8_validate(error->message, -1, NULL));
+    for (unsigned i = 0; map != NULL && i < map_count(map); i++) {
+        Map *part = map_part(map, i);
+        g_autofree char *value = NULL;
+        g_assert_true(map_each(part, has_pair, part, &error) == ANSWER_YES ||
+                      map_has_every_key(part));
+        g_assert_no_error(error);
+        g_assert_cmpint(map_lookup(part, "", &value, NULL), ==,
+                        map_has_every_key(part) ? ANSWER_YES : ANSWER_NO);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[FUZZ_FILE_PATH_MAX];
@@ -73,5 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_lookups(map, &found);
     g_autofree char *none = NULL;
     g_assert_cmpint(map_lookup(map, "", &none, NULL), ==, ANSWER_NO);
+    g_autofree char *text = g_strndup((const char *)data, size);
+    g_autofree char *pairs_only = g_strdup_printf("inline:{%s}", text);
+    check_spec(text);
+    check_spec(pairs_only);
     return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/text.h"
 #include "policy/map-private.h"
 #include <string.h>
 
@@ -44,8 +45,9 @@ char *map_unbrace(const char *text, GError **error)
     gsize length = map_braces(text);
     if (length > 0 && text[length] == '\0')
         return g_strstrip(g_strndup(text + 1, length - 2));
-    g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "The braces of \"%.*s\" don't fit together.",
-                SHOWN_MAX, text);
+    g_autofree char *shown = text_printable(text, -1, SHOWN_MAX);
+    g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "The braces of \"%s\" don't fit together.",
+                shown);
     return NULL;
 }
 
@@ -105,10 +107,11 @@ static bool add_pair(Inline *table, const char *text, GError **error)
     g_autofree char *value =
         equals != NULL && *equals == '=' ? g_strstrip(g_strdup(equals + 1)) : NULL;
     if (value == NULL || end == text || *value == '\0') {
+        g_autofree char *shown = text_printable(text, -1, SHOWN_MAX);
         g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
-                    "\"%.*s\" is no key=value; a value with blanks or commas is written as "
+                    "\"%s\" is no key=value; a value with blanks or commas is written as "
                     "{ key = value }.",
-                    SHOWN_MAX, text);
+                    shown);
         return false;
     }
     g_autofree char *key = g_strndup(text, (gsize)(end - text));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/text.h"
 #include "policy/map-private.h"
 #include <string.h>
 
@@ -6,6 +7,9 @@ G_DEFINE_QUARK(batchload_map_error, map_error)
 
 /* Most tables of one list. */
 #define PARTS_MAX 100
+/* Most bytes of a type, and of a table, that an error repeats. */
+#define TYPE_SHOWN_MAX 40
+#define SPEC_SHOWN_MAX 200
 
 struct Map {
     char *spec;
@@ -55,7 +59,7 @@ static const MapType *find_type(const char *name, gsize length, GError **error)
                         types[i].name);
         return types[i].driver;
     }
-    g_autofree char *shown = g_strndup(name, MIN(length, 40));
+    g_autofree char *shown = text_printable(name, (gssize)length, TYPE_SHOWN_MAX);
     g_set_error(
         error, MAP_ERROR, MAP_ERROR_TYPE,
         "There is no table type \"%s\"; use texthash:/path/to/file, inline:{ key=value } or "
@@ -68,10 +72,11 @@ static Map *open_one(const char *spec, GError **error)
 {
     const char *colon = strchr(spec, ':');
     if (colon == NULL || colon == spec) {
+        g_autofree char *shown = text_printable(spec, -1, SPEC_SHOWN_MAX);
         g_set_error(error, MAP_ERROR, MAP_ERROR_TYPE,
                     "The table \"%s\" has no type; write it as texthash:/path/to/file. A text with "
                     "blanks or commas stands in braces, as in static:{ text }.",
-                    spec);
+                    shown);
         return NULL;
     }
     const MapType *type = find_type(spec, (gsize)(colon - spec), error);

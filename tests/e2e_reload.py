@@ -191,6 +191,11 @@ def other_tables(world):
     sent = world.send(world.request(two(world), sender=extra), extra)
     tap.equal(sent.code, 250, repr(sent))
     world.wait_log(sent.queue_id + ": job=- action=discard")
+    path = world.nursery.path("rows.csv")
+    write(path, mail.table(two(world)))
+    out = subprocess.run([world.tree.command, "-c", world.milter.conf, "check", path, "--as",
+                          member], capture_output=True, text=True, timeout=60, check=False)
+    tap.equal(out.returncode, 0, out.stdout + out.stderr)
     for key, value in ((world.admin, "allow"), (extra, "discard"),
                        (member, "allow domains=%s rows=2" % world.domain),
                        (stranger, "reject Ask your postmaster, please.")):
@@ -321,6 +326,18 @@ def table_broken(world):
     served(world, world.admin)
     tap.contains(world.change_table(), TABLE_TAKEN)
     served(world, world.admin)
+
+
+@tap.test("R2.32 a file that the daemon's user can't read fails a reload, and -t says so before")
+def root_only(world):
+    tap.equal(world.milter.check(), (0, ""), "batchload-milter -t")
+    os.chmod(world.milter.conf, 0o600)
+    code, text = world.milter.check()
+    tap.equal(code, 78, "exit status")
+    tap.contains(text, "%s can't be read: Permission denied" % world.milter.conf)
+    tap.contains(world.told(world.milter.reload), text.partition(": ")[2].strip())
+    served(world, world.admin)
+    world.calm_down()
 
 
 # --- what is going on meanwhile ---
