@@ -225,6 +225,9 @@ static int serve_until_stopped(const Daemon *daemon)
         if (!stopping)
             look_around(daemon->reload);
     }
+    /* While a reload is under way libmilter's own thread gets TERM or INT. */
+    if (!stopping)
+        stop_serving();
     bool served = GPOINTER_TO_INT(g_thread_join(thread));
     if (failed)
         return EX_TEMPFAIL;
