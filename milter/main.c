@@ -15,6 +15,7 @@
 
 /* batchload-milter(8): options, start and stop order, and nothing else. */
 
+#define STOPPING_WORDS "finishing what has begun"
 #define DEFAULT_CONFIG SYSCONFDIR "/batchload/batchload.conf"
 
 typedef struct {
@@ -197,7 +198,7 @@ static void look_around(Reload *reload)
 
 static void stop_serving(void)
 {
-    notify(NOTIFY_STOPPING, "finishing what has begun");
+    notify(NOTIFY_STOPPING, STOPPING_WORDS);
     callbacks_stop();
 }
 
@@ -227,7 +228,7 @@ static int serve_until_stopped(const Daemon *daemon)
     }
     /* While a reload is under way libmilter's own thread gets TERM or INT. */
     if (!stopping)
-        stop_serving();
+        notify(NOTIFY_STOPPING, STOPPING_WORDS);
     bool served = GPOINTER_TO_INT(g_thread_join(thread));
     if (failed)
         return EX_TEMPFAIL;
