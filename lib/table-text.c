@@ -91,14 +91,29 @@ static bool convert_from(TableText *text, const char *charset, GError **error)
     return true;
 }
 
+/* What a spreadsheet program itself works on, and which somebody gave the name of a CSV file: ZIP
+ * (xlsx, ods), and what was there before it (xls). */
+static bool is_workbook(const TableText *text)
+{
+    return text->have >= 4 && (memcmp(text->raw, "PK\x03\x04", 4) == 0 ||
+                               memcmp(text->raw, "\xd0\xcf\x11\xe0", 4) == 0);
+}
+
 /* Looks for a byte order mark. */
 static bool begin(TableText *text, GError **error)
 {
-    while (text->have < 3 && !text->ended) {
+    while (text->have < 4 && !text->ended) {
         if (!fetch(text, error))
             return false;
     }
     text->begun = true;
+    if (is_workbook(text)) {
+        g_set_error_literal(
+            error, TABLE_ERROR, TABLE_ERROR_ENCODING,
+            "batchload.csv is a workbook (such as xlsx), not a CSV file. Open it in "
+            "your spreadsheet program, save it there as CSV, and attach that file.");
+        return false;
+    }
     bool little = text->have >= 2 && memcmp(text->raw, "\xff\xfe", 2) == 0;
     bool big = text->have >= 2 && memcmp(text->raw, "\xfe\xff", 2) == 0;
     if (little || big) {

@@ -185,6 +185,9 @@ static const struct {
     {"blank lines only", S("\n\r\n  \n"), TABLE_ERROR_EMPTY, "is empty"},
     {"mark only", S("\xef\xbb\xbf"), TABLE_ERROR_EMPTY, "is empty"},
     {"sep= only", S("sep=;\n"), TABLE_ERROR_EMPTY, "is empty"},
+    {"R3.56 xlsx", S("PK\x03\x04\x14\0\x06\0"), TABLE_ERROR_ENCODING, "save it there as CSV"},
+    {"R3.56 xls", S("\xd0\xcf\x11\xe0\xa1\xb1"), TABLE_ERROR_ENCODING, "save it there as CSV"},
+    {"R3.56 no more than its beginning", S("PK\x03"), TABLE_ERROR_HEADLINE, "no headline"},
     {"R3.4 UTF-16 cut off",
      S("\xff\xfe"
        "D\0O"),
