@@ -12,6 +12,7 @@
 #define WAITING_MAX 120
 
 typedef struct {
+    bool all; /* done ones too */
     bool json;
     unsigned count;
 } Listing;
@@ -48,6 +49,8 @@ static void on_job(gpointer data, const Job *job)
 {
     Listing *listing = data;
 
+    if (job->state == JOB_DONE && !listing->all)
+        return;
     if (listing->json) {
         g_autofree char *line = cli_job_json(job);
         puts(line);
@@ -72,8 +75,9 @@ int cli_queue(const CliPlace *place, int argc, char **argv)
     int code = 0;
 
     if (!cli_options(&argc, &argv, usage,
-                     "Lists the jobs that wait or run, oldest first.\n\n"
-                     "  -a, --all   finished ones too\n"
+                     "Lists the jobs that wait or run, oldest first, and those whose response\n"
+                     "was refused.\n\n"
+                     "  -a, --all   done ones too\n"
                      "  -j, --json  one line of JSON for each job\n"
                      "  -h, --help  print this\n",
                      entries, &code))
@@ -83,8 +87,9 @@ int cli_queue(const CliPlace *place, int argc, char **argv)
     spool = cli_spool(place, &code);
     if (spool == NULL)
         return code;
+    listing.all = all;
     listing.json = json;
-    if (!spool_list(spool, all, on_job, &listing, &error))
+    if (!spool_list(spool, true, on_job, &listing, &error))
         return cli_fault(EX_TEMPFAIL, "%s", error->message);
     if (listing.count == 0 && !json)
         printf(all ? "There are no jobs.\n" : "No job waits.\n");
