@@ -115,26 +115,27 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
 }
 
 /* Stores the response in a form. false with RESPONSE_ERROR_TOO_LARGE or what could not be told. */
-static bool store_response(JobWorker *worker, Reader *reader, ResponseForm form, GError **error)
+static bool store_response(Reader *reader, ResponseForm form, guint64 bytes_max, GError **error)
 {
     SpoolClaim *claim = reader->claim;
     ResponseSource source = {reader->head, reader->note, reader_rewind, reader_next, reader};
     g_autoptr(GOutputStream) out = spool_response_create(claim, error);
     return out &&
-           response_write(spool_claim_job(claim), &source, form, worker->config->response_bytes_max,
-                          g_get_real_time(), out, error) &&
+           response_write(spool_claim_job(claim), &source, form, bytes_max, g_get_real_time(), out,
+                          error) &&
            g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
 }
 
 /* The response in the first form, from this one on, that is small enough. */
-static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm form, GError **error)
+static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm form,
+                          guint64 bytes_max, GError **error)
 {
     g_auto(Reader) reader = {.worker = worker};
     if (!reader_init(&reader, claim, error))
         return false;
     for (;; form++) {
         g_autoptr(GError) problem = NULL;
-        if (store_response(worker, &reader, form, &problem))
+        if (store_response(&reader, form, bytes_max, &problem))
             return true;
         if (form == RESPONSE_TEXT ||
             !g_error_matches(problem, RESPONSE_ERROR, RESPONSE_ERROR_TOO_LARGE)) {
@@ -146,7 +147,7 @@ static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm for
 
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    return make_response(worker, claim, RESPONSE_PLAIN, error);
+    return make_response(worker, claim, RESPONSE_PLAIN, worker->config->response_bytes_max, error);
 }
 
 static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
@@ -160,7 +161,7 @@ static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
 }
 
 /* ANSWER_NO and ANSWER_UNKNOWN with an error. What was taken is never handed over again. */
-static Answer hand_over(JobWorker *worker, SpoolClaim *claim, GError **error)
+static Answer hand_over(JobWorker *worker, SpoolClaim *claim, guint64 *bytes_max, GError **error)
 {
     if (spool_response_is_handed_over(claim))
         return ANSWER_YES;
@@ -168,7 +169,7 @@ static Answer hand_over(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!message)
         return ANSWER_UNKNOWN;
     Answer answer = submit_message(&worker->config->submit, spool_claim_job(claim)->facts.requester,
-                                   message, error);
+                                   message, bytes_max, error);
     if (answer == ANSWER_YES)
         spool_response_handed_over(claim);
     return answer;
@@ -183,27 +184,47 @@ static bool keep_for_command(SpoolClaim *claim, GError **error)
     return spool_job_done(claim, error);
 }
 
-/* hand_over(), and once more without attachments where the MTA refuses the response with them. */
+/* Makes the response anew from what is refused. ANSWER_NO: its rows are gone, since it is sent
+ * again by hand; it is as it is. */
+static Answer make_smaller(JobWorker *worker, SpoolClaim *claim, ResponseForm form,
+                           guint64 bytes_max, const GError *refused, GError **error)
+{
+    g_autofree char *reason = log_value(refused->message);
+    job_log(spool_claim_job(claim), LOG_LEVEL_WARNING, "action=\"%s\" reason=%s",
+            form == RESPONSE_TEXT ? "send without attachments" : "send smaller", reason);
+    g_autoptr(GError) problem = NULL;
+    if (make_response(worker, claim, form, bytes_max, &problem))
+        return ANSWER_YES;
+    if (g_error_matches(problem, SPOOL_ERROR, SPOOL_ERROR_KEY))
+        return ANSWER_NO;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return ANSWER_UNKNOWN;
+}
+
+/* hand_over(); where the MTA refuses the response, once more as small as the MTA says that it must
+ * be, and once more without attachments. */
 static Answer hand_over_smaller(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    g_autoptr(GError) problem = NULL, smaller = NULL;
-    Answer answer = hand_over(worker, claim, &problem);
-    if (answer == ANSWER_NO && !spool_claim_job(claim)->refusal) {
-        g_autofree char *reason = log_value(problem->message);
-        job_log(spool_claim_job(claim), LOG_LEVEL_WARNING,
-                "action=\"send without attachments\" reason=%s", reason);
-        if (!make_response(worker, claim, RESPONSE_TEXT, &smaller)) {
-            /* Sent again by hand its rows are gone: the response is as it is. */
-            bool gone = g_error_matches(smaller, SPOOL_ERROR, SPOOL_ERROR_KEY);
-            g_propagate_error(error, gone ? g_steal_pointer(&problem) : g_steal_pointer(&smaller));
-            return gone ? ANSWER_NO : ANSWER_UNKNOWN;
+    guint64 own = worker->config->response_bytes_max, said = 0;
+    bool text = false;
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+        Answer answer = hand_over(worker, claim, &said, &problem);
+        if (answer == ANSWER_NO && !spool_claim_job(claim)->refusal && !text) {
+            bool large = g_error_matches(problem, SUBMIT_ERROR, SUBMIT_ERROR_TOO_LARGE);
+            text = !large || said >= own;
+            answer = make_smaller(worker, claim, text ? RESPONSE_TEXT : RESPONSE_COMPRESSED,
+                                  large ? MIN(said, own) : own, problem, error);
+            own = large ? MIN(said, own) : own;
+            if (answer == ANSWER_YES)
+                continue;
+            if (answer == ANSWER_UNKNOWN)
+                return answer;
         }
-        g_clear_error(&problem);
-        answer = hand_over(worker, claim, &problem);
+        if (answer != ANSWER_YES)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return answer;
     }
-    if (answer != ANSWER_YES)
-        g_propagate_error(error, g_steal_pointer(&problem));
-    return answer;
 }
 
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)

@@ -26,6 +26,7 @@ typedef struct {
     const TableHead *head;
     const char *note;
     ResponseForm form;
+    guint64 bytes_max;
     gint64 now;
     unsigned rows, counts[RESULT_COUNT];
     unsigned listed;   /* failed rows in failures */
@@ -116,8 +117,10 @@ static void add_failure(GString *out, const TableRow *row, const TableHead *head
 /* Whether the text has room for one more failed row. */
 static bool has_room(const Report *report)
 {
-    return report->form == RESPONSE_TEXT ? report->failures->len < RESPONSE_FAILURES_BYTES
-                                         : report->listed < RESPONSE_FAILURES_LISTED;
+    /* What quoted-printable makes of a text is three times as long at most. */
+    return report->form == RESPONSE_TEXT
+               ? report->failures->len < MIN(RESPONSE_FAILURES_BYTES, report->bytes_max / 4)
+               : report->listed < RESPONSE_FAILURES_LISTED;
 }
 
 /* The first of the passes over the rows. */
@@ -217,27 +220,31 @@ static void add_mode(GString *out, const Job *job)
                            "done was taken back, except for the rows below that say so.");
 }
 
-/* The response has no attachments. */
+/* The response has no result.csv. Where it has no batchload.csv either, the text itself tells all
+ * that there was room for. */
 static void add_left_out(GString *out, const Report *report)
 {
     bool failed = report->counts[RESULT_FAILED] > 0, apply = report->job->mode == MODE_APPLY;
-    bool all = report->listed == report->counts[RESULT_FAILED];
+    bool attached = report->form == RESPONSE_FAILED;
+    bool all = attached || report->listed == report->counts[RESULT_FAILED];
     add_paragraph(out,
-                  "result.csv is left out, since this mail would be too large with it.%s%s The "
-                  "response to a smaller request has its result.csv.",
+                  "result.csv is left out, since this mail would be too large with it.%s%s A "
+                  "request of fewer rows gets its result.csv; your service provider can also have "
+                  "larger mails allowed.",
                   !all || !apply ? ""
+                  : attached     ? " Every row that is not in batchload.csv.gz was done."
                   : failed       ? " Every row that is not told above was done."
                                  : " Every row was done.",
-                  !failed ? ""
-                  : apply ? " To send the failed rows again, take their lines from your own "
-                            "file, correct them, and send them as a new request."
+                  !failed || attached ? ""
+                  : apply ? " To send the failed rows again, take their lines from your "
+                            "own file, correct them, and send them as a new request."
                           : " Correct these rows in your file, and send the whole file again.");
 }
 
 /* How to go on with the failed rows. */
 static void add_correction(GString *out, const Report *report)
 {
-    const char *end = report->form == RESPONSE_COMPRESSED ? ".gz" : "";
+    const char *end = report->form == RESPONSE_PLAIN ? "" : ".gz";
     bool one = report->counts[RESULT_FAILED] == 1;
     bool passwords = report->head->column_of[FIELD_PASSWORD] >= 0;
     if (report->job->mode != MODE_APPLY)
@@ -261,6 +268,11 @@ static void add_how_on(GString *out, const Report *report)
     bool packed = report->form == RESPONSE_COMPRESSED, failed = report->counts[RESULT_FAILED] > 0;
     if (failed)
         add_correction(out, report);
+    if (report->form == RESPONSE_FAILED)
+        add_paragraph(out,
+                      "Unpack batchload.csv.gz before use (a double click does it on most "
+                      "computers)%s.",
+                      report->job->mode == MODE_APPLY ? ", and send it unpacked" : "");
     if (packed)
         add_paragraph(out,
                       "The attachments are compressed, since this mail would be too large without "
@@ -277,13 +289,16 @@ static void add_failures(GString *out, const Report *report)
     add_paragraph(out, "%u of %u %s failed:", failed, report->rows, rows_noun(report));
     g_string_append(out, report->failures->str);
     if (more && report->form == RESPONSE_TEXT)
-        add_paragraph(out,
-                      "%u more failed %s not told here, to keep this mail small. To see why, send "
-                      "the rows behind the last one above again in smaller requests.",
-                      more, rows);
+        add_paragraph(
+            out,
+            "%u more failed %s not told here, to keep this mail small. To see why, send "
+            "the rows behind the last one above again in smaller requests; that does no harm "
+            "to those that were done.",
+            more, rows);
     else if (more)
-        add_paragraph(out, "%u more failed %s told in the attached result.csv%s.", more, rows,
-                      report->form == RESPONSE_COMPRESSED ? ".gz" : "");
+        add_paragraph(out, "%u more failed %s told in the attached %s.csv%s.", more, rows,
+                      report->form == RESPONSE_FAILED ? "batchload" : "result",
+                      report->form == RESPONSE_PLAIN ? "" : ".gz");
 }
 
 static char *text_of_rows(const Report *report)
@@ -296,10 +311,10 @@ static char *text_of_rows(const Report *report)
     else
         add_paragraph(out, job->mode == MODE_CHECK ? "processed ok: every row can be carried out."
                                                    : "processed ok");
-    if (report->form == RESPONSE_TEXT)
-        add_left_out(out, report);
-    else
+    if (report->form != RESPONSE_TEXT)
         add_how_on(out, report);
+    if (report->form >= RESPONSE_FAILED)
+        add_left_out(out, report);
     if (!report->rows)
         add_paragraph(out, "Please note: batchload.csv has no rows below its first line, so there "
                            "was nothing to do.");
@@ -473,7 +488,7 @@ static GMimeObject *make_attachment(const Report *report, const ResponseSource *
 {
     const char *name = only_failed ? "batchload.csv" : "result.csv";
     g_autofree char *packed_name = g_strconcat(name, ".gz", NULL);
-    bool packed = report->form == RESPONSE_COMPRESSED;
+    bool packed = report->form != RESPONSE_PLAIN;
     GMimePart *part =
         packed
             ? make_part("application", "gzip", response_packed_stream(source, only_failed, failure),
@@ -506,7 +521,8 @@ static GMimeObject *make_body(const Report *report, const ResponseSource *source
     GMimeMultipart *multipart = g_mime_multipart_new_with_subtype("mixed");
     g_mime_multipart_set_boundary(multipart, boundary);
     add_part(multipart, make_text(text));
-    add_part(multipart, make_attachment(report, source, false, failure));
+    if (report->form != RESPONSE_FAILED)
+        add_part(multipart, make_attachment(report, source, false, failure));
     if (report->counts[RESULT_FAILED])
         add_part(multipart, make_attachment(report, source, true, failure));
     return GMIME_OBJECT(multipart);
@@ -544,13 +560,19 @@ bool response_write(const Job *job, const ResponseSource *source, ResponseForm f
                     guint64 bytes_max, gint64 now, GOutputStream *out, GError **error)
 {
     ResponseFailure failure = {NULL};
-    g_auto(Report) report = {.job = job, .form = form, .now = now, .failures = g_string_new(NULL)};
+    g_auto(Report) report = {.job = job,
+                             .form = form,
+                             .bytes_max = bytes_max,
+                             .now = now,
+                             .failures = g_string_new(NULL)};
     report.head = job->refusal ? NULL : source->head;
     report.note = source->note;
-    bool small = form == RESPONSE_TEXT || !report.head;
-    bytes_max = small ? G_MAXUINT64 : bytes_max - MIN(bytes_max, ADDED_BYTES_MAX);
     start_gmime();
     if (!report.head || gather(&report, source, &failure)) {
+        if (report.form == RESPONSE_FAILED && report.counts[RESULT_FAILED] == 0)
+            report.form = RESPONSE_TEXT;
+        bool small = report.form == RESPONSE_TEXT || !report.head;
+        bytes_max = small ? G_MAXUINT64 : bytes_max - MIN(bytes_max, ADDED_BYTES_MAX);
         GMimeMessage *message = make_message(&report);
         GMimeObject *body = make_body(&report, source, &failure);
         g_mime_message_set_mime_part(message, body);

@@ -19,6 +19,7 @@
 typedef enum {
     RESPONSE_PLAIN,      /* result.csv, batchload.csv */
     RESPONSE_COMPRESSED, /* result.csv.gz, batchload.csv.gz */
+    RESPONSE_FAILED,     /* batchload.csv.gz alone: each failed row and why */
     RESPONSE_TEXT,       /* not at all */
     RESPONSE_FORM_COUNT,
 } ResponseForm;
@@ -44,8 +45,9 @@ typedef struct {
 /* Writes the whole message (RFC 5322, CRLF, 7 bit) for a job in REPORTING to out, which stays
  * open. Message-ID is <JOB.batchload@domain of the batch address>. bytes_max: of the message as the
  * MTA will have it; over it, the error is RESPONSE_ERROR_TOO_LARGE (never of RESPONSE_TEXT, which
- * is small). now: g_get_real_time(), for Date and how long it took. false with an error, also that
- * of source or out. One thread. */
+ * tells fewer rows instead). RESPONSE_FAILED is RESPONSE_TEXT where no row failed. now:
+ * g_get_real_time(), for Date and how long it took. false with an error, also that of source or
+ * out. One thread. */
 bool response_write(const Job *job, const ResponseSource *source, ResponseForm form,
                     guint64 bytes_max, gint64 now, GOutputStream *out, GError **error);
 

@@ -65,6 +65,9 @@ bool submit_target_valid(const char *target, GError **error)
 typedef struct {
     GInputStream *message;
     GError *read_error;
+    guint64 sent;      /* bytes of the message */
+    guint64 announced; /* most bytes of one, as the server says; 0: it does not */
+    bool in_ehlo;
     bool in_mail;   /* MAIL or a later command was the last one sent */
     bool quits;     /* QUIT was sent: what is answered now says nothing of the message */
     GString *reply; /* to the last command */
@@ -75,12 +78,28 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *data)
     Dialogue *dialogue = data;
     gssize got =
         g_input_stream_read(dialogue->message, buffer, size * count, NULL, &dialogue->read_error);
-    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+    if (got < 0)
+        return CURL_READFUNC_ABORT;
+    dialogue->sent += (guint64)got;
+    return (size_t)got;
 }
 
 static bool is_command(const char *data, size_t size, const char *word)
 {
     return size >= strlen(word) && g_ascii_strncasecmp(data, word, strlen(word)) == 0;
+}
+
+/* "250-SIZE 10240000"; without a number, or 0, there is no limit that it knows of (RFC 1870). */
+static void take_size(Dialogue *dialogue, const char *line, size_t size)
+{
+    g_autofree char *text = g_strndup(line, size);
+    guint64 number;
+    if (strlen(text) <= 9 || !g_str_has_prefix(text, "250") ||
+        g_ascii_strncasecmp(text + 4, "SIZE ", 5) != 0)
+        return;
+    g_strstrip(text);
+    if (g_ascii_string_to_unsigned(text + 9, 10, 0, G_MAXUINT64, &number, NULL))
+        dialogue->announced = number;
 }
 
 /* The library's result says that something failed; what and when is told by the dialogue itself. */
@@ -95,10 +114,13 @@ static int on_debug(CURL *curl G_GNUC_UNUSED, curl_infotype type, char *data, si
         dialogue->quits = is_command(data, size, "QUIT");
         if (dialogue->quits)
             return 0;
+        dialogue->in_ehlo = is_command(data, size, "EHLO");
         dialogue->in_mail = is_command(data, size, "MAIL") || is_command(data, size, "RCPT") ||
                             is_command(data, size, "DATA");
         g_string_truncate(dialogue->reply, 0);
     } else if (type == CURLINFO_HEADER_IN) {
+        if (dialogue->in_ehlo)
+            take_size(dialogue, data, size);
         /* of DATA's two answers the second counts */
         if (g_str_has_prefix(dialogue->reply->str, "354"))
             g_string_truncate(dialogue->reply, 0);
@@ -157,7 +179,10 @@ static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
     if (code == CURLE_OK)
         return ANSWER_YES;
     if (dialogue->in_mail && words[0] == '5') {
-        g_set_error(error, SUBMIT_ERROR, SUBMIT_ERROR_REFUSED,
+        /* 552: by the server's own count, which has what it adds */
+        bool large = dialogue->announced > 0 &&
+                     (dialogue->sent > dialogue->announced || g_str_has_prefix(words, "552"));
+        g_set_error(error, SUBMIT_ERROR, large ? SUBMIT_ERROR_TOO_LARGE : SUBMIT_ERROR_REFUSED,
                     "the mail server refuses the message: %s", words);
         return ANSWER_NO;
     }
@@ -173,7 +198,7 @@ static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
 }
 
 static Answer submit_smtp(const SubmitSettings *settings, const char *recipient,
-                          GInputStream *message, GError **error)
+                          GInputStream *message, guint64 *bytes_max, GError **error)
 {
     g_autofree char *url = url_with_helo(settings);
     struct curl_slist *recipients = curl_slist_append(NULL, recipient);
@@ -187,6 +212,7 @@ static Answer submit_smtp(const SubmitSettings *settings, const char *recipient,
         code = curl_easy_perform(curl);
     }
     answer = conclude(code, &dialogue, error);
+    *bytes_max = dialogue.announced;
     curl_easy_cleanup(curl);
     curl_slist_free_all(recipients);
     g_string_free(dialogue.reply, TRUE);
@@ -195,11 +221,12 @@ static Answer submit_smtp(const SubmitSettings *settings, const char *recipient,
 }
 
 Answer submit_message(const SubmitSettings *settings, const char *recipient, GInputStream *message,
-                      GError **error)
+                      guint64 *bytes_max, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_autoptr(Address) address = address_parse(recipient, NULL, &cause);
 
+    *bytes_max = 0;
     /* what is no address could be read as something else on the way */
     if (address == NULL) {
         g_set_error(error, SUBMIT_ERROR, SUBMIT_ERROR_REFUSED,
@@ -209,5 +236,5 @@ Answer submit_message(const SubmitSettings *settings, const char *recipient, GIn
     if (g_str_has_prefix(settings->target, SENDMAIL))
         return submit_sendmail(settings->target + strlen(SENDMAIL), settings->seconds,
                                address->full, message, error);
-    return submit_smtp(settings, address->full, message, error);
+    return submit_smtp(settings, address->full, message, bytes_max, error);
 }

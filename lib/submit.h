@@ -19,6 +19,7 @@ typedef enum {
     SUBMIT_ERROR_DAMAGED, /* the message's stream failed with SEAL_ERROR_BROKEN: the next time, too
                            */
     SUBMIT_ERROR_REFUSED, /* 5xx, sendmail's EX_NOUSER, EX_DATAERR, …: will not be taken */
+    SUBMIT_ERROR_TOO_LARGE, /* refused, and larger than the server says it takes */
 } SubmitError;
 #define SUBMIT_ERROR (submit_error_quark())
 GQuark submit_error_quark(void);
@@ -26,11 +27,12 @@ GQuark submit_error_quark(void);
 /* false with a message when the target can't be used. */
 bool submit_target_valid(const char *target, GError **error);
 
-/* Hands message (CRLF lines, read to its end) to recipient. ANSWER_YES: taken. ANSWER_NO:
- * refused (SUBMIT_ERROR_REFUSED is set all the same, for its words). ANSWER_UNKNOWN:
- * SUBMIT_ERROR_AWAY or _DAMAGED. Any thread; curl_global_init in main() before threads. No shell;
- * the recipient comes after "--". */
+/* Hands message (CRLF lines, read to its end) to recipient. ANSWER_YES: taken. ANSWER_NO: refused
+ * (SUBMIT_ERROR_REFUSED or SUBMIT_ERROR_TOO_LARGE is set all the same, for its words).
+ * ANSWER_UNKNOWN: SUBMIT_ERROR_AWAY or _DAMAGED. *bytes_max: with TOO_LARGE, the largest message in
+ * bytes that the server announced (SIZE of RFC 1870; sendmail(1) announces none). Any thread;
+ * curl_global_init in main() before threads. No shell; the recipient comes after "--". */
 Answer submit_message(const SubmitSettings *settings, const char *recipient, GInputStream *message,
-                      GError **error);
+                      guint64 *bytes_max, GError **error);
 
 #endif

@@ -700,7 +700,7 @@ static void test_response_size(void)
         const char *holds, *lacks;
     } cases[] = {{1000, 500, "filename=result.csv", ".gz"},
                  {1000, 1000, "filename=result.csv.gz", "left out"},
-                 {600, 3000, "result.csv is left out", "filename"}};
+                 {600, 3000, "filename=batchload.csv.gz", "filename=result"}};
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(JobFixture) fixture = begin();
         g_autofree char *csv = wide_rows(cases[i].rows, cases[i].width);

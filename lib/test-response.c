@@ -230,9 +230,11 @@ static Parts take_apart(const char *mail)
         g_assert_cmpint(count, >=, 2);
         g_assert_cmpint(count, <=, 3);
         parts.text = decode(g_mime_multipart_get_part(multipart, 0), &parts.packed);
-        parts.result = decode(g_mime_multipart_get_part(multipart, 1), &parts.packed);
-        if (count == 3)
-            parts.batchload = decode(g_mime_multipart_get_part(multipart, 2), &parts.packed);
+        for (int i = 1; i < count; i++) {
+            GMimeObject *part = g_mime_multipart_get_part(multipart, i);
+            bool result = g_str_has_prefix(g_mime_part_get_filename(GMIME_PART(part)), "result.");
+            *(result ? &parts.result : &parts.batchload) = decode(part, &parts.packed);
+        }
     } else {
         parts.text = decode(body, &parts.packed);
     }
@@ -412,12 +414,21 @@ static void test_forms(void)
     }
     g_auto(Parts) plain = take_apart(mail[RESPONSE_PLAIN]);
     g_auto(Parts) packed = take_apart(mail[RESPONSE_COMPRESSED]);
+    g_auto(Parts) failed = take_apart(mail[RESPONSE_FAILED]);
     g_auto(Parts) text = take_apart(mail[RESPONSE_TEXT]);
     g_assert_false(plain.packed);
     g_assert_true(packed.packed);
     g_assert_cmpstr(packed.result, ==, plain.result);
     g_assert_cmpstr(packed.batchload, ==, plain.batchload);
+    g_assert_null(failed.result);
+    g_assert_cmpstr(failed.batchload, ==, plain.batchload);
+    g_auto(GStrv) lines = g_strsplit(failed.text, "\r\n", -1);
+    g_autofree char *words = g_strjoinv(" ", lines);
+    g_assert_nonnull(strstr(words, "9801 more failed rows are told in the attached "
+                                   "batchload.csv.gz"));
+    g_assert_nonnull(strstr(words, "Every row that is not in batchload.csv.gz was done."));
     g_assert_null(text.result);
+    g_assert_null(text.batchload);
     g_assert_cmpstr(packed.subject, ==, plain.subject);
     g_assert_cmpstr(text.subject, ==, plain.subject);
     g_assert_cmpuint(strlen(mail[RESPONSE_COMPRESSED]), <, strlen(mail[RESPONSE_PLAIN]) / 10);
@@ -429,7 +440,35 @@ static void test_forms(void)
     g_auto(GStrv) told = g_strsplit(text.text, "Line ", -1);
     g_assert_cmpuint(g_strv_length(told), >, 1000);
     g_free(mail[RESPONSE_COMPRESSED]);
+    g_free(mail[RESPONSE_FAILED]);
     g_free(mail[RESPONSE_TEXT]);
+    fixture_close(&fixture);
+}
+
+/* R4.9: without failed rows there is no batchload.csv to keep; a text is as small as it must be. */
+static void test_smallest(void)
+{
+    Fixture fixture = {.lines = LINES(P, "a.de;bob;FULL;ADD;" SECRET),
+                       .said = SAID(CREATED),
+                       .repeat = 5000,
+                       .form = RESPONSE_FAILED};
+    Job job = make_job("many", NULL);
+    ResponseSource source = {NULL, NULL, fixture_rewind, fixture_next, &fixture};
+    fixture_open(&fixture);
+    g_autofree char *mail = write_response(&job, &fixture, NULL);
+    g_auto(Parts) parts = take_apart(mail);
+    g_assert_null(parts.result);
+    g_assert_null(parts.batchload);
+    g_auto(GStrv) lines = g_strsplit(parts.text, "\r\n", -1);
+    g_autofree char *words = g_strjoinv(" ", lines);
+    g_assert_nonnull(strstr(words, "Every row was done."));
+    fixture.said = SAID(TAKEN);
+    source.head = fixture.head;
+    g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
+    g_assert_true(response_write(&job, &source, RESPONSE_TEXT, 100000, NOW, out, NULL));
+    gsize size = g_memory_output_stream_get_data_size(G_MEMORY_OUTPUT_STREAM(out));
+    g_assert_cmpuint(size, >, 20000);
+    g_assert_cmpuint(size, <, 100000);
     fixture_close(&fixture);
 }
 
@@ -602,6 +641,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/response/501 rows (R4.4)", test_many);
     g_test_add_func("/response/forms (R4.9)", test_forms);
+    g_test_add_func("/response/smallest (R4.9)", test_smallest);
     g_test_add_func("/response/too large (R4.9)", test_too_large);
     g_test_add_func("/response/time taken (R4.5)", test_durations);
     g_test_add_func("/response/sent again (R4.7)", test_again);

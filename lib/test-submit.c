@@ -257,13 +257,15 @@ static char *wait_for(const Postfix *postfix, const char *word)
     g_error("\"%s\" did not reach the mailbox", word);
 }
 
+static guint64 announced; /* to the last submit() */
+
 static Answer submit(const char *target, unsigned seconds, const char *recipient, const char *text,
                      GError **error)
 {
     SubmitSettings settings = {(char *)target, (char *)"batch.example.net", seconds};
     g_autoptr(GInputStream) message =
         g_memory_input_stream_new_from_data(text, (gssize)strlen(text), NULL);
-    return submit_message(&settings, recipient, message, error);
+    return submit_message(&settings, recipient, message, &announced, error);
 }
 
 #define HEAD "Subject: test\r\nMessage-ID: <1@example.net>\r\n\r\n"
@@ -340,8 +342,79 @@ static void test_refused(Postfix *postfix, gconstpointer data G_GNUC_UNUSED)
         g_string_append(big, "too much of it\r\n");
     g_assert_cmpint(submit(postfix->smtp, SECONDS, "anna@example.com", big->str, &error), ==,
                     ANSWER_NO);
-    g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_REFUSED);
+    g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_TOO_LARGE);
+    g_assert_cmpuint(announced, ==, SIZE_LIMIT);
     g_assert_nonnull(strstr(error->message, "552"));
+}
+
+/* A server that says what a row has it say: the first reply greets, the others answer commands. */
+typedef struct {
+    const char *ehlo;  /* lines of the answer to EHLO, "|" between them */
+    const char *after; /* the answer to the message */
+    SubmitError error;
+    guint64 announced;
+} Server;
+
+static gpointer serve(gpointer data)
+{
+    gpointer *both = data;
+    const Server *row = both[1];
+    g_autoptr(GSocket) client = g_socket_accept(both[0], NULL, NULL);
+    g_autoptr(GSocketConnection) connection = g_socket_connection_factory_create_connection(client);
+    g_autoptr(GDataInputStream) in =
+        g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
+    GOutputStream *out = g_io_stream_get_output_stream(G_IO_STREAM(connection));
+    g_autofree char *ehlo = g_strconcat("250-x|", row->ehlo, NULL), *line = NULL;
+    g_autoptr(GString) lines = g_string_new(ehlo);
+    bool in_data = false;
+
+    g_string_replace(lines, "|", "\r\n", 0);
+    g_string_append(lines, "\r\n");
+    g_data_input_stream_set_newline_type(in, G_DATA_STREAM_NEWLINE_TYPE_CR_LF);
+    g_output_stream_write_all(out, "220 x\r\n", 7, NULL, NULL, NULL);
+    while ((line = g_data_input_stream_read_line(in, NULL, NULL, NULL)) != NULL) {
+        const char *reply = "250 ok\r\n";
+        if (g_str_has_prefix(line, "EHLO"))
+            reply = lines->str;
+        else if (g_str_equal(line, "DATA"))
+            reply = "354 go on\r\n";
+        else if (in_data)
+            reply = g_str_equal(line, ".") ? row->after : "";
+        in_data = (in_data || g_str_equal(line, "DATA")) && !g_str_equal(line, ".");
+        g_output_stream_write_all(out, reply, strlen(reply), NULL, NULL, NULL);
+        g_clear_pointer(&line, g_free);
+    }
+    return NULL;
+}
+
+/* SIZE in the answer to EHLO, in all its forms. */
+static void test_announced(void)
+{
+    static const Server rows[] = {
+        {"250-SIZE 10|250 HELP", "554 no\r\n", SUBMIT_ERROR_TOO_LARGE, 10},
+        {"250 size 100000", "552 no\r\n", SUBMIT_ERROR_TOO_LARGE, 100000},
+        {"250-SIZE 100000|250 HELP", "554 no\r\n", SUBMIT_ERROR_REFUSED, 100000},
+        {"250-SIZE 10|250 HELP", "451 no\r\n", SUBMIT_ERROR_AWAY, 10},
+        {"250 SIZE", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+        {"250 SIZE 0", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+        {"250 SIZE 1x", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+        {"250 SIZE 99999999999999999999999", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+        {"250 SIZES 10", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GSocket) listener = NULL;
+        g_autofree char *target = g_strdup_printf("smtp://127.0.0.1:%u", free_port(&listener));
+        g_autoptr(GError) error = NULL;
+        gpointer both[] = {NULL, (gpointer)&rows[i]};
+        g_assert_true(g_socket_listen(listener, NULL));
+        both[0] = listener;
+        GThread *server = g_thread_new("server", serve, both);
+        g_test_message("%s", rows[i].ehlo);
+        submit(target, SECONDS, "anna@example.com", HEAD "some text\r\n", &error);
+        g_thread_join(server);
+        g_assert_error(error, SUBMIT_ERROR, (int)rows[i].error);
+        g_assert_cmpuint(announced, ==, rows[i].announced);
+    }
 }
 
 /* A message that can't be read to its end is not delivered in part. */
@@ -359,8 +432,8 @@ static void broken_message(Postfix *postfix, const char *target)
         /* the base is closed behind its back after the first block */
         g_assert_cmpint(g_input_stream_read(message, &byte, 1, NULL, NULL), ==, 1);
         g_input_stream_close(first, NULL, NULL);
-        g_assert_cmpint(submit_message(&settings, "anna@example.com", message, &error), ==,
-                        ANSWER_UNKNOWN);
+        g_assert_cmpint(submit_message(&settings, "anna@example.com", message, &announced, &error),
+                        ==, ANSWER_UNKNOWN);
         g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY);
         g_assert_nonnull(strstr(error->message, "can't be read"));
     }
@@ -470,6 +543,7 @@ int main(int argc, char **argv)
     g_test_add_func("/submit/recipient", test_recipient);
     g_test_add_func("/submit/nobody-there", test_nobody_there);
     g_test_add_func("/submit/exit-codes", test_exit_codes);
+    g_test_add_func("/submit/R4.9/announced", test_announced);
     ADD("smtp", test_smtp);
     ADD("sendmail", test_sendmail);
     ADD("refused", test_refused);

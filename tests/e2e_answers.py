@@ -485,7 +485,7 @@ def never_tried(world):
 
 # --- handing over ---
 
-@tap.test("R4.9 (not yet) R4.10 the MTA refuses the response for good: answer failed, kept, told to the operator")
+@tap.test("R4.10 the MTA refuses the response for good: answer failed, kept, told to the operator")
 def refused_for_good(world):
     path = world.postfix.conf + "/master.cf"
     with open(path, encoding="utf-8") as file:
