@@ -59,6 +59,7 @@ static const struct {
     {"{CRYPT}$6$rounds=100001$salt$" S86, COSTLY},
     {"{CRYPT}$6$rounds=999999999$salt$" S86, COSTLY},
     {"{CRYPT}$6$rounds=99999999999999999999999$salt$" S86, COSTLY},
+    {"{CRYPT}$6$rounds=1000$salt$" S86, HASHED},
     {"{CRYPT}$6$rounds=999$salt$" S86, BROKEN},
     {"{CRYPT}$6$rounds=05000$salt$" S86, BROKEN},
     {"{CRYPT}$6$rounds=$salt$" S86, BROKEN},
@@ -76,6 +77,9 @@ static const struct {
     {"{CRYPT}$y$jFT$" YSALT "$" S43, HASHED}, /* cost 11 */
     {"{CRYPT}$y$jGT$" YSALT "$" S43, COSTLY},
     {"{CRYPT}$y$j75$" YSALT "$" S43, HASHED}, /* cost 1 */
+    {"{CRYPT}$y$j65$" YSALT "$" S43, BROKEN}, /* below it */
+    {"{CRYPT}$y$jH5$" YSALT "$" S43, HASHED}, /* cost 11 with r = 8 */
+    {"{CRYPT}$y$jI5$" YSALT "$" S43, COSTLY},
     {"{CRYPT}$y$jzT$" YSALT "$" S43, COSTLY},
     {"{CRYPT}$y$j9z$" YSALT "$" S43, BROKEN}, /* another r */
     {"{CRYPT}$y$k9T$" YSALT "$" S43, BROKEN},
@@ -97,6 +101,10 @@ static const struct {
     {"{ARGON2}$argon2id$v=19$m=65536,t=11,p=1$" ASALT "$" ASUM, COSTLY},
     {"{ARGON2}$argon2id$v=19$m=65536,t=3,p=9$" ASALT "$" ASUM, COSTLY},
     {"{ARGON2}$argon2id$v=19$m=4294967296,t=3,p=1$" ASALT "$" ASUM, COSTLY},
+    {"{ARGON2}$argon2id$v=19$m=8,t=1,p=1$" ASALT "$" ASUM, HASHED},
+    {"{ARGON2}$argon2id$v=19$m=64,t=1,p=8$" ASALT "$" ASUM, HASHED},
+    {"{ARGON2}$argon2id$v=19$m=63,t=1,p=8$" ASALT "$" ASUM, BROKEN},
+    {"{ARGON2}$argon2id$v=19$m=8,t=1,p=0$" ASALT "$" ASUM, BROKEN},
     {"{ARGON2}$argon2id$v=19$m=7,t=3,p=1$" ASALT "$" ASUM, BROKEN},
     {"{ARGON2}$argon2id$v=19$m=65536,t=0,p=1$" ASALT "$" ASUM, BROKEN},
     {"{ARGON2}$argon2d$v=19$m=65536,t=3,p=1$" ASALT "$" ASUM, BROKEN},
@@ -119,7 +127,9 @@ static const struct {
     {"{SSHA512}" A84 "AAAAAAA", BROKEN},  /* padding missing */
     {"{SSHA512}" A84 "AAAAAAB=", BROKEN}, /* not the canonical form */
     {"{SSHA512}" A84 "AAAA AAA=", BROKEN},
-    {"{SSHA512}" A96 A96, BROKEN}, /* 80 bytes of salt */
+    {"{SSHA512}" A84 A84 "AAA=", HASHED}, /* 64 bytes of salt */
+    {"{SSHA512}" A84 A84 "AAAA", BROKEN}, /* 65 */
+    {"{SSHA512}" A96 A96, BROKEN},        /* 80 */
     {"{SSHA512}", BROKEN},
     /* never */
     {"{SASL}anna@example.com", OTHER},
