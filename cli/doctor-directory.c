@@ -146,6 +146,20 @@ static void look_at_indexes(Doctor *doctor, const Config *config, Directory *dir
     doctor_say(doctor, FINDING_GOOD, "indexes", "The directory has the indexes.");
 }
 
+static void look_at_passwords(Doctor *doctor, Directory *directory)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (directory_sets_passwords(directory, &error) == ANSWER_YES)
+        doctor_say(doctor, FINDING_GOOD, "passwords", "The directory can hash passwords itself.");
+    else
+        doctor_say(doctor,
+                   g_error_matches(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS)
+                       ? FINDING_WRONG
+                       : FINDING_UNKNOWN,
+                   "passwords", "%s.", error->message);
+}
+
 void doctor_directory(Doctor *doctor, const Config *config)
 {
     static const char *const nothing[] = {"1.1", NULL};
@@ -169,4 +183,6 @@ void doctor_directory(Doctor *doctor, const Config *config)
     doctor_say(doctor, FINDING_GOOD, "directory", "The directory takes the service's login.");
     look_at_schema(doctor, config, directory);
     look_at_indexes(doctor, config, directory);
+    if (config->password_scheme == PASSWORD_SCHEME_SERVER)
+        look_at_passwords(doctor, directory);
 }

@@ -314,7 +314,7 @@ static bool take_locals(const ConfigSetting *setting, ConfigDraft *draft, const 
 /* A scheme in the words of the configuration. */
 typedef struct {
     const char *name;
-    unsigned bit; /* in a file */
+    unsigned bit; /* in a file; 0: never */
     PasswordScheme scheme;
 } SchemeName;
 
@@ -323,28 +323,27 @@ static const SchemeName scheme_names[] = {
     {"{CRYPT}$y$", PASSWORD_CRYPT_YESCRYPT, PASSWORD_SCHEME_YESCRYPT},
     {"{ARGON2}", PASSWORD_ARGON2, PASSWORD_SCHEME_ARGON2},
     {"{SSHA512}", PASSWORD_SSHA512, PASSWORD_SCHEME_SSHA512},
+    {"server", 0, PASSWORD_SCHEME_SERVER},
 };
 
-static const SchemeName *find_scheme(const char *name, GError **error)
+static const SchemeName *find_scheme(const char *name, bool in_file, GError **error)
 {
     g_autofree char *shown = text_printable(name, -1, SHOWN_MAX);
 
     for (gsize i = 0; i < G_N_ELEMENTS(scheme_names); i++)
-        if (g_ascii_strcasecmp(name, scheme_names[i].name) == 0)
+        if (g_ascii_strcasecmp(name, scheme_names[i].name) == 0 &&
+            (!in_file || scheme_names[i].bit != 0))
             return &scheme_names[i];
-    wrong(error, "\"%s\" is not one of {CRYPT}$6$, {CRYPT}$y$, {ARGON2}, {SSHA512}", shown);
+    wrong(error, "\"%s\" is not one of {CRYPT}$6$, {CRYPT}$y$, {ARGON2}, {SSHA512}%s", shown,
+          in_file ? "" : ", server");
     return NULL;
 }
 
 static bool take_scheme(const ConfigSetting *setting, ConfigDraft *draft, const char *const *values,
                         GError **error)
 {
-    const SchemeName *found;
+    const SchemeName *found = find_scheme(values[0], false, error);
 
-    /* the directory would have to be told the password in clear after the entry is made */
-    if (g_ascii_strcasecmp(values[0], "server") == 0)
-        return wrong(error, "\"server\" is not available yet");
-    found = find_scheme(values[0], error);
     if (found == NULL)
         return false;
     *(PasswordScheme *)place(setting, draft) = found->scheme;
@@ -357,7 +356,7 @@ static bool take_schemes(const ConfigSetting *setting, ConfigDraft *draft,
     unsigned accepted = 0;
 
     for (gsize i = 0; values[i] != NULL; i++) {
-        const SchemeName *found = find_scheme(values[i], error);
+        const SchemeName *found = find_scheme(values[i], true, error);
         if (found == NULL)
             return false;
         accepted |= found->bit;

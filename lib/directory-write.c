@@ -83,6 +83,7 @@ static char *attribute_in(const char *text)
 static void clear_result(Write *write)
 {
     write->state = WRITE_UNSENT;
+    write->changed = write->again;
     write->code = 0;
     g_clear_pointer(&write->words, g_free);
     g_clear_pointer(&write->attribute, g_free);
@@ -176,7 +177,8 @@ static GStrv folded_names(const char *dn)
 
 typedef struct {
     Write *write;
-    GStrv names; /* folded_names() of its DN */
+    GStrv names;   /* folded_names() of its DN */
+    bool password; /* the change is done, its password is under way */
 } Flight;
 
 typedef struct {
@@ -224,17 +226,22 @@ static void window_put(Window *window, int id, Write *write, GStrv names)
     Flight *flight = g_new0(Flight, 1);
     flight->write = write;
     flight->names = names;
+    flight->password = write->changed;
     g_hash_table_insert(window->flights, GINT_TO_POINTER(id), flight);
     g_hash_table_add(window->names, g_strdup(names[0]));
     window_count(window, flight, 1);
 }
 
-static void window_take(Window *window, int id)
+/* The names it had are the caller's. */
+static GStrv window_take(Window *window, int id)
 {
-    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
-    g_hash_table_remove(window->names, flight->names[0]);
+    Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    GStrv names = flight->names;
+    g_hash_table_remove(window->names, names[0]);
     window_count(window, flight, -1);
+    flight->names = NULL;
     g_hash_table_remove(window->flights, GINT_TO_POINTER(id));
+    return names;
 }
 
 static void window_stop(Window *window, int code, const char *text)
@@ -294,8 +301,11 @@ static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, i
     if (change->kind == CHANGE_DELETE)
         return ldap_delete_ext(ld, change->dn, controls, NULL, id);
     mods = g_ptr_array_new_with_free_func((GDestroyNotify)ldap_mod_free);
-    for (guint i = 0; i < change->mods->len; i++)
-        g_ptr_array_add(mods, ldap_mod_new(g_ptr_array_index(change->mods, i)));
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (mod->kind <= MOD_REPLACE)
+            g_ptr_array_add(mods, ldap_mod_new(mod));
+    }
     g_ptr_array_add(mods, NULL);
     if (change->kind == CHANGE_ADD)
         return ldap_add_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
@@ -312,21 +322,31 @@ static int assertion_control(LDAP *ld, char *assertion, LDAPControl **control)
     return code;
 }
 
-static void window_send(Window *window, Write *write, GStrv names)
+/* The change, or where that is done its password; *built false: nothing can have left. */
+static int send_write(LDAP *ld, const Write *write, int *id, bool *built)
 {
     LDAPControl *controls[] = {NULL, NULL};
-    int id = 0;
     int code = LDAP_SUCCESS;
-    bool built;
+    *built = true;
+    if (write->changed)
+        return directory_send_password(ld, write->change, id);
     if (write->assertion != NULL)
-        code = assertion_control(window->ld, write->assertion, &controls[0]);
+        code = assertion_control(ld, write->assertion, &controls[0]);
     else if (write->relax)
         code = ldap_control_create(LDAP_CONTROL_RELAX, 1, NULL, 0, &controls[0]);
-    built = code == LDAP_SUCCESS;
-    if (built)
-        code = send_change(window->ld, write->change, controls, &id);
+    *built = code == LDAP_SUCCESS;
+    if (*built)
+        code = send_change(ld, write->change, controls, id);
     if (controls[0] != NULL)
         ldap_control_free(controls[0]);
+    return code;
+}
+
+static void window_send(Window *window, Write *write, GStrv names)
+{
+    int id = 0;
+    bool built;
+    int code = send_write(window->ld, write, &id, &built);
     if (code == LDAP_SUCCESS) {
         window_put(window, id, write, names);
         return;
@@ -343,21 +363,39 @@ static void window_send(Window *window, Write *write, GStrv names)
 
 /* --- collecting --- */
 
+static void change_result(Window *window, LDAPMessage *message, Write *write)
+{
+    char *text = NULL;
+    int code = LDAP_OTHER;
+    if (ldap_parse_result(window->ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS)
+        code = LDAP_OTHER;
+    set_result(write, code, text);
+    ldap_memfree(text);
+    write->changed = write->state == WRITE_DONE && change_password(write->change) != NULL;
+}
+
 static void window_answer(Window *window, LDAPMessage *message)
 {
     const int id = ldap_msgid(message);
     const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
-    char *text = NULL;
-    int code = LDAP_OTHER;
     if (flight == NULL) /* nothing of ours: a notice of disconnection comes without a number */
         return;
-    if (ldap_parse_result(window->ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS)
-        code = LDAP_OTHER;
-    set_result(flight->write, code, text);
-    if (flight->write->state == WRITE_UNKNOWN)
-        window_stop(window, code, text);
-    ldap_memfree(text);
-    window_take(window, id);
+    Write *write = flight->write;
+    bool goes_on = false;
+    if (flight->password) {
+        directory_password_result(window->ld, message, write);
+    } else {
+        change_result(window, message, write);
+        goes_on = write->changed;
+    }
+    g_auto(GStrv) names = window_take(window, id);
+    /* Its password goes at once, so that nothing else on the entry comes between. */
+    if (goes_on && !window->stopped)
+        window_send(window, write, g_steal_pointer(&names));
+    else if (goes_on)
+        write->state = WRITE_UNKNOWN;
+    else if (write->state == WRITE_UNKNOWN)
+        window_stop(window, write->code, write->server_text);
 }
 
 /* Waits for one answer. */
@@ -419,7 +457,7 @@ Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error)
     window.above = above;
     window_run(&window, writes);
     if (!window.stopped)
-        return ANSWER_YES;
+        return directory_doubt_refusals(directory, writes, error);
     directory_drop(directory);
     return ANSWER_UNKNOWN;
 }

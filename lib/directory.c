@@ -188,6 +188,7 @@ void directory_drop(Directory *directory)
     if (directory->ld != NULL)
         ldap_unbind_ext(directory->ld, NULL, NULL);
     directory->ld = NULL;
+    directory->sets_passwords = false;
 }
 
 void directory_free(Directory *directory)

@@ -53,32 +53,43 @@ Answer directory_search(Directory *directory, const char *base, DirectoryScope s
                         const char *filter, const char *const *attributes, unsigned limit,
                         GPtrArray **entries, GError **error);
 
+/* Whether the server offers to set passwords (RFC 3062) and hash them, as its root entry tells;
+ * asked once a connection. ANSWER_YES, or ANSWER_UNKNOWN: with DIRECTORY_ERROR_SETTINGS where it
+ * does not. */
+Answer directory_sets_passwords(Directory *directory, GError **error);
+
 /* How a write ended. */
 typedef enum {
     WRITE_UNSENT, /* never left: nothing can have happened */
     WRITE_DONE,
     WRITE_CONFLICT, /* 68, 32, 122, 16/20 of a value: another state than the one expected */
-    WRITE_REFUSED,  /* the row's: 17 18 19 21 33 34 50 64 65 66 67 69; words says why */
+    WRITE_REFUSED,  /* the row's: 17 18 19 21 33 34 50 64 65 66 67 69; words says why. Of a
+                       password 53, too */
     WRITE_UNKNOWN,  /* sent, no answer, or an answer that leaves it open (51 52 53 80 …) */
 } WriteState;
 
 typedef struct {
-    const Change *change;
-    bool relax;      /* of an ADD: the Relax control, so that the unique id can be given */
+    const Change *change; /* a MOD_PASSWORD in it is set right after the rest is done */
+    bool relax;           /* of an ADD: the Relax control, so that the unique id can be given */
+    bool again;      /* all but the password is done, and that may be, too: only it is set. Where
+                        it is refused the server is asked whether it is the one there already */
     char *assertion; /* RFC 4515 filter sent as a critical RFC 4528 control, or NULL */
     /* results */
     WriteState state;
+    bool changed;      /* all but the password is done; with WRITE_REFUSED the password alone was */
     int code;          /* LDAP result code */
     char *words;       /* of WRITE_REFUSED: our words, a sentence, for the administrator */
     char *attribute;   /* the attribute the server's text names, or NULL */
-    char *server_text; /* the server's own diagnostic, printable, at most 200 bytes, or NULL */
+    char *server_text; /* the server's own diagnostic, printable, at most 200 bytes, or NULL; never
+                          with a part of a password that was refused */
 } Write;
 
 Write *write_new(const Change *change, char *assertion /* taken over */);
 void write_free(Write *write);
 
 /* Sends all writes in order and collects their answers, up to window in flight on one
- * connection, never two in flight on the same DN or on parent and child. Fills in every result.
+ * connection, never two in flight on the same DN or on parent and child; a write's password goes
+ * before the next on its DN. Fills in every result.
  * Stops sending after the first UNKNOWN, what was not sent stays WRITE_UNSENT. ANSWER_YES when
  * every write has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR
  * otherwise. */

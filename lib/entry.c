@@ -140,6 +140,44 @@ void change_mod(Change *change, ModKind kind, const char *attribute, const char 
         g_ptr_array_add(mod->values, secret_dup(value));
 }
 
+const Mod *change_password(const Change *change)
+{
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (mod->kind == MOD_PASSWORD && mod->values->len > 0)
+            return mod;
+    }
+    return NULL;
+}
+
+Change *change_alone(const Change *change)
+{
+    Change *alone = change_new(change->kind, change->dn);
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (mod->kind == MOD_PASSWORD || mod->kind == MOD_WAS)
+            continue;
+        change_mod(alone, mod->kind, mod->attribute, NULL);
+        for (guint j = 0; j < mod->values->len; j++)
+            change_mod(alone, mod->kind, mod->attribute, g_ptr_array_index(mod->values, j));
+    }
+    return alone;
+}
+
+Entry *change_before(const Change *change)
+{
+    Entry *before;
+    if (change->kind == CHANGE_ADD)
+        return NULL;
+    before = entry_new(change->dn);
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        for (guint j = 0; mod->kind == MOD_WAS && j < mod->values->len; j++)
+            entry_add(before, mod->attribute, g_ptr_array_index(mod->values, j));
+    }
+    return before;
+}
+
 /* --- what a change makes of an entry --- */
 
 static void effect_remove(Entry *entry, const Mod *mod)
@@ -160,6 +198,8 @@ static void effect_remove(Entry *entry, const Mod *mod)
 
 static void effect_of_mod(Entry *entry, const Mod *mod)
 {
+    if (mod->kind == MOD_PASSWORD || mod->kind == MOD_WAS)
+        return;
     if (mod->kind == MOD_DELETE) {
         effect_remove(entry, mod);
         return;
@@ -228,7 +268,7 @@ Change *change_from_variant(GVariant *value)
         mod->attribute = g_strdup(text);
         mod->values = values_new();
         g_ptr_array_add(change->mods, mod);
-        if (kind > MOD_REPLACE)
+        if (kind > MOD_WAS)
             return NULL;
         while (g_variant_iter_next(owned, "&s", &one))
             g_ptr_array_add(mod->values, secret_dup(one));

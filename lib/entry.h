@@ -26,10 +26,19 @@ const char *entry_value(const Entry *entry, const char *attribute);
 bool entry_has(const Entry *entry, const char *attribute, const char *value, bool without_case);
 
 typedef enum { CHANGE_ADD, CHANGE_MODIFY, CHANGE_DELETE } ChangeKind;
-typedef enum { MOD_ADD, MOD_DELETE, MOD_REPLACE } ModKind;
+typedef enum {
+    MOD_ADD,
+    MOD_DELETE,
+    MOD_REPLACE,
+    /* Not in the same request as the others: */
+    MOD_PASSWORD, /* one value, a password in clear, which the directory hashes (Password Modify)
+                     once the rest is done */
+    MOD_WAS,      /* the values before (none: absent), to take the rest back with should the
+                     password be refused */
+} ModKind;
 
 typedef struct {
-    ModKind kind; /* of a CHANGE_ADD always MOD_ADD */
+    ModKind kind; /* of a CHANGE_ADD MOD_ADD, and at most one MOD_PASSWORD */
     char *attribute;
     GPtrArray *values; /* of char *; empty with MOD_DELETE or MOD_REPLACE: the whole attribute */
 } Mod;
@@ -46,8 +55,18 @@ void change_free(Change *change);
  * adds its value to that mod. */
 void change_mod(Change *change, ModKind kind, const char *attribute, const char *value);
 
+/* The mod that has a password in clear, or NULL; owned by the change. */
+const Mod *change_password(const Change *change);
+/* What of it is one request: without its password, and the values before. Caller owns the result.
+ */
+Change *change_alone(const Change *change);
+/* What stood there, as far as MOD_WAS tells: an entry with these attributes alone, or NULL for a
+ * CHANGE_ADD. Caller owns the result. */
+Entry *change_before(const Change *change);
+
 /* What the change would make of an entry (NULL: absent): a new entry, or NULL when it would be
- * absent. Used as the overlay of a slice's earlier rows. Caller owns the result. */
+ * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. Caller
+ * owns the result. */
 Entry *change_effect(const Change *change, const Entry *before);
 
 /* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes. */

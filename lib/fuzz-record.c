@@ -37,11 +37,15 @@ static void check_write(const PlannedWrite *write)
     g_assert_cmpint(write->change->kind, <=, CHANGE_DELETE);
     for (guint i = 0; i < write->change->mods->len; i++) {
         const Mod *mod = g_ptr_array_index(write->change->mods, i);
-        g_assert_cmpint(mod->kind, <=, MOD_REPLACE);
+        g_assert_cmpint(mod->kind, <=, MOD_WAS);
         g_assert_nonnull(mod->attribute);
         for (guint k = 0; k < mod->values->len; k++)
             g_assert_nonnull(g_ptr_array_index(mod->values, k));
     }
+    const Mod *password = change_password(write->change);
+    g_assert_true(password == NULL || password->kind == MOD_PASSWORD);
+    g_autoptr(Entry) before = change_before(write->change);
+    g_assert_true((before == NULL) == (write->change->kind == CHANGE_ADD));
     /* Of nothing, too, it has an effect or none. */
     Entry *after = change_effect(write->change, NULL);
     if (after != NULL)

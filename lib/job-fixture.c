@@ -32,10 +32,11 @@ static void add_account(SlapdFixture *slapd, GPtrArray *changes, const char *add
         changes, profile_add(slapd->profile, operation, operation->password, mailbox, "before/1"));
 }
 
-SlapdFixture *job_fixture_slapd(void)
+SlapdFixture *job_fixture_slapd(const char *policy)
 {
     static const char *const domains[] = {"one.example", "two.example", NULL};
-    SlapdFixture *slapd = slapd_fixture_new(domains);
+    SlapdFixture *slapd =
+        policy ? slapd_fixture_with_policy(domains, policy) : slapd_fixture_new(domains);
     g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
     add_account(slapd, changes, "admin@one.example", JOB_FIXTURE_PASSWORD);
     add_account(slapd, changes, "admin@two.example", JOB_FIXTURE_PASSWORD);
@@ -114,7 +115,7 @@ static Config *make_config(const JobFixture *fixture)
         "directory {\n uri = \"%s\"\n base = \"%s\"\n bind_dn = \"%s\"\n"
         " bind_password_file = \"%s/password\"\n connect_seconds = 1\n answer_seconds = 5\n}\n",
         profile, parser, fixture->folder, fixture->folder, fixture->folder, fixture->slapd->uri,
-        fixture->slapd->base, fixture->slapd->root_dn, fixture->folder);
+        fixture->slapd->base, fixture->slapd->settings.bind_dn, fixture->folder);
     g_autoptr(GError) error = NULL;
     write_file(fixture, "password", fixture->slapd->root_password, 0600);
     write_file(fixture, "batchload.conf", text, 0600);

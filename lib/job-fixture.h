@@ -19,8 +19,9 @@ typedef struct {
     JobWorker *worker;
 } JobFixture;
 
-/* The slapd for job_fixture_new(), with domains one.example and two.example. */
-SlapdFixture *job_fixture_slapd(void);
+/* The slapd for job_fixture_new(), with domains one.example and two.example; policy: of
+ * slapd_fixture_with_policy(), or NULL. */
+SlapdFixture *job_fixture_slapd(const char *policy);
 /* Every other entry than the administrators' goes; ben@ and cleo@one.example come. */
 void job_fixture_reset(SlapdFixture *slapd);
 

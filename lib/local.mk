@@ -21,7 +21,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/entry.c lib/entry.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
-	lib/directory.c lib/directory-write.c lib/directory.h lib/directory-private.h \
+	lib/directory.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/undo.c lib/undo.h \
@@ -108,16 +108,27 @@ check_PROGRAMS += test-profile
 test_profile_SOURCES = lib/test-profile.c
 test_profile_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-directory
-test_directory_SOURCES = lib/test-directory.c
+test_directory_SOURCES = lib/test-directory.c lib/directory-fixture.c lib/directory-fixture.h
 test_directory_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-directory-write
+test_directory_write_SOURCES = lib/test-directory-write.c lib/directory-fixture.c lib/directory-fixture.h
+test_directory_write_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-plan
 test_plan_SOURCES = lib/test-plan.c
 test_plan_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-check_PROGRAMS += test-settle
-test_settle_SOURCES = lib/test-settle.c
-test_settle_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/settle and the directory.
+check_PROGRAMS += test-settle
+test_settle_SOURCES = lib/test-settle.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+check_PROGRAMS += test-settle-others
+test_settle_others_SOURCES = lib/test-settle-others.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_others_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_settle_others_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+check_PROGRAMS += test-settle-password
+test_settle_password_SOURCES = lib/test-settle-password.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_password_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_settle_password_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)

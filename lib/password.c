@@ -315,6 +315,8 @@ Secret *password_hash(const Secret *clear, PasswordScheme scheme)
         return hash_argon2(clear);
     case PASSWORD_SCHEME_SSHA512:
         return hash_ssha512(clear);
+    case PASSWORD_SCHEME_SERVER:
+        break;
     }
     return NULL;
 }

@@ -24,6 +24,7 @@ typedef enum {
     PASSWORD_SCHEME_YESCRYPT, /* {CRYPT}$y$ at the system's default cost, about 12 ms */
     PASSWORD_SCHEME_ARGON2,   /* {ARGON2}$argon2id$, 19 MiB, 2 passes, about 20 ms */
     PASSWORD_SCHEME_SSHA512,  /* {SSHA512}: fast to try for whoever steals it */
+    PASSWORD_SCHEME_SERVER,   /* not here: the directory is given it in clear, and hashes */
 } PasswordScheme;
 
 #define PASSWORD_ARGON2_KIB 19456u
@@ -49,7 +50,7 @@ PasswordForm password_form(const char *cell, unsigned accepted, const char **rea
                            const char **advice);
 
 /* The userPassword value of a clear password, with a random salt. NULL only when the system has no
- * such method, or no memory for it. Any thread. */
+ * such method, or no memory for it, and for PASSWORD_SCHEME_SERVER. Any thread. */
 Secret *password_hash(const Secret *clear, PasswordScheme scheme);
 
 #endif

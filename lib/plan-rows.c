@@ -63,8 +63,10 @@ static GVariant *row_to_variant(const PlannedRow *row)
     g_variant_builder_init(&needs, G_VARIANT_TYPE("au"));
     for (guint i = 0; row->needs && i < row->needs->len; i++)
         g_variant_builder_add(&needs, "u", g_array_index(row->needs, unsigned, i));
-    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "aums)", row->line, &writes,
-                         outcome_to_variant(row->outcome), &needs, row->hash);
+    GVariant *hash = row->hash ? secret_to_variant(row->hash) : NULL;
+    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "au@ms)", row->line, &writes,
+                         outcome_to_variant(row->outcome), &needs,
+                         g_variant_new_maybe(G_VARIANT_TYPE_STRING, hash));
 }
 
 GVariant *planned_rows_to_variant(GPtrArray *rows)

@@ -426,11 +426,21 @@ static void step_write(Step *step, Change *change)
     g_ptr_array_add(step->row->writes, view_expect(step->view, change));
 }
 
-/* The userPassword value of the row, made only now that all else is fine. */
+/* Whether the directory is to hash the row's password. */
+static bool is_for_server(const Step *step)
+{
+    return step->operation->password && !step->operation->password_hashed &&
+           !step->context->unwritten && step->context->password_scheme == PASSWORD_SCHEME_SERVER;
+}
+
+/* The userPassword value of the row, made only now that all else is fine; none where the directory
+ * makes it. */
 static Answer step_hash(Step *step, const char **hash, GError **error)
 {
     const Operation *operation = step->operation;
-    *hash = operation->password;
+    *hash = is_for_server(step) ? NULL : operation->password;
+    if (is_for_server(step))
+        return directory_sets_passwords(step->context->directory, error);
     if (!operation->password || operation->password_hashed)
         return ANSWER_YES;
     /* The mark is like no other row's, as a salted hash is. */
@@ -462,7 +472,11 @@ static Answer plan_new_entry(Step *step, GError **error)
     if (answer != ANSWER_YES)
         return answer;
     g_autofree char *mailbox = g_uuid_string_random();
-    step_write(step, profile_add(step->context->profile, operation, hash, mailbox, step->mark));
+    const Profile *profile = step->context->profile;
+    Change *change = profile_add(profile, operation, hash, mailbox, step->mark);
+    if (is_for_server(step))
+        change = profile_with_password(profile, change, NULL, operation->password, step->mark);
+    step_write(step, change);
     step->row->outcome = outcome_new(RESULT_CREATED);
     return ANSWER_YES;
 }
@@ -480,8 +494,11 @@ static Answer plan_modify(Step *step, GError **error)
         answer = step_hash(step, &hash, error);
     if (answer != ANSWER_YES)
         return answer;
-    Change *change =
-        profile_modify(step->context->profile, operation, hash, step->own->entry, step->mark);
+    const Profile *profile = step->context->profile;
+    const Entry *entry = step->own->entry;
+    Change *change = profile_modify(profile, operation, hash, entry, step->mark);
+    if (is_for_server(step))
+        change = profile_with_password(profile, change, entry, operation->password, step->mark);
     if (!change)
         return step_unchanged(step, "Everything is already as this row says.");
     step_write(step, change);

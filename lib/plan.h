@@ -112,7 +112,8 @@ void plan_effects(const Plan *plan, const PlanEffects *effects);
 /* The line in a mark "JOB/LINE" of this job, or 0. */
 unsigned plan_mark_line(const char *job, const char *mark);
 
-/* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes: to be sealed.
+/* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes, and passwords
+ * in clear for PASSWORD_SCHEME_SERVER: to be sealed.
  * Floating; _from_variant NULL on other shapes. */
 #define PLAN_WRITE_TYPE "(" CHANGE_TYPE "bmsmsms)"
 #define PLAN_ROW_TYPE "(ua" PLAN_WRITE_TYPE OUTCOME_TYPE "aums)"

@@ -348,6 +348,26 @@ Change *profile_modify(const Profile *profile, const Operation *operation, const
     return g_steal_pointer(&change);
 }
 
+Change *profile_with_password(const Profile *profile, Change *change, const Entry *entry,
+                              const Secret *password, const char *mark)
+{
+    if (change == NULL) {
+        change = change_new(CHANGE_MODIFY, entry->dn);
+        change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    }
+    const guint count = entry != NULL ? change->mods->len : 0;
+    for (guint i = 0; i < count; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        const GPtrArray *values = entry_values(entry, mod->attribute);
+        change_mod(change, MOD_WAS, mod->attribute, NULL);
+        for (guint j = 0; values != NULL && j < values->len; j++)
+            if (g_utf8_validate(g_ptr_array_index(values, j), -1, NULL)) /* so it can be stored */
+                change_mod(change, MOD_WAS, mod->attribute, g_ptr_array_index(values, j));
+    }
+    change_mod(change, MOD_PASSWORD, profile->name[NAME_PASSWORD], password);
+    return change;
+}
+
 Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
                         GPtrArray *removed, const char *mark)
 {

@@ -64,6 +64,11 @@ Change *profile_add(const Profile *profile, const Operation *operation, const ch
  * already (nothing to change). cn and sn change only where GIVENNAME or SURNAME is given. */
 Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
                        const Entry *entry, const char *mark);
+/* The change (taken over) that has the directory hash a password in clear once it is done, and
+ * knows its way back. entry: what is changed, NULL for a CHANGE_ADD; change NULL: the entry's
+ * password alone is new. Caller owns the result. */
+Change *profile_with_password(const Profile *profile, Change *change, const Entry *entry,
+                              const Secret *password, const char *mark);
 /* Adds or removes members (char *) of a list; either array may be NULL or empty. */
 Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
                         GPtrArray *removed, const char *mark);

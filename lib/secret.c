@@ -28,11 +28,21 @@ void secret_free(Secret *secret)
     g_free(secret);
 }
 
-GVariant *secret_to_variant(const char *text)
+static GVariant *to_variant(const GVariantType *type, const char *text)
 {
     Secret *copy = secret_dup(text);
-    return g_variant_new_from_data(G_VARIANT_TYPE_STRING, copy, strlen(copy) + 1, TRUE,
-                                   (GDestroyNotify)secret_free, copy);
+    return g_variant_new_from_data(type, copy, strlen(copy) + 1, TRUE, (GDestroyNotify)secret_free,
+                                   copy);
+}
+
+GVariant *secret_to_variant(const char *text)
+{
+    return to_variant(G_VARIANT_TYPE_STRING, text);
+}
+
+GVariant *secret_to_bytes_variant(const char *text)
+{
+    return to_variant(G_VARIANT_TYPE_BYTESTRING, text);
 }
 
 void secret_init(void)

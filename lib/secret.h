@@ -22,6 +22,9 @@ void secret_free(Secret *secret);
  * has another copy: store such a one where you can wipe it (g_variant_store). */
 GVariant *secret_to_variant(const char *text);
 
+/* The same as a byte string ("ay", with its NUL): text may be in any encoding. */
+GVariant *secret_to_bytes_variant(const char *text);
+
 /* Core dumps off (RLIMIT_CORE 0, PR_SET_DUMPABLE 0) and libsodium started: called once, first
  * thing in main() of every program that sees a secret. */
 void secret_init(void);

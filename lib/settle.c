@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/settle.h"
+#include "lib/undo.h"
 
 /* doc/settling.md tells the rules. The work goes in passes: look at the DNs of what is not done
  * (not in the very first pass of a first attempt), judge each row, then either send what stands
@@ -20,16 +21,24 @@ typedef enum { STAGE_OPEN, STAGE_QUEUED, STAGE_HELD, STAGE_STUCK, STAGE_DONE } S
 /* How surely a row ends as planned; the worst of several counts. */
 typedef enum { FATE_SURE, FATE_UNDER_WAY, FATE_OPEN } Fate;
 
+/* How far a write is. */
+typedef enum {
+    PART_OPEN,
+    PART_PASSWORD, /* done but for its password, which may be set, too */
+    PART_DONE,
+} Part;
+
 /* How far a row is. */
 typedef struct {
     Stage stage;
     Verdict verdict;
-    bool *done;     /* per write */
-    bool conflict;  /* a write met another state since the row was planned */
-    bool mismatch;  /* what stands there is not what the plan expects */
-    bool proven;    /* a row that needs it is done, so it is */
-    bool disturbed; /* its effect is not what the rows that need it were planned on */
-    Fate fate;      /* of a row without writes, as of flush number asked_at */
+    Part *parts;         /* per write */
+    bool conflict;       /* a write met another state since the row was planned */
+    bool mismatch;       /* what stands there is not what the plan expects */
+    bool proven;         /* a row that needs it is done, so it is */
+    bool disturbed;      /* its effect is not what the rows that need it were planned on */
+    PlannedRow *refused; /* as it was planned, until those that need it are planned anew; or NULL */
+    Fate fate;           /* of a row without writes, as of flush number asked_at */
     guint asked_at;
     unsigned replans; /* for its own sake, not for an earlier row's */
 } Track;
@@ -54,6 +63,7 @@ typedef struct {
     GPtrArray *batch;      /* of Write */
     GArray *batch_rows;    /* per write: index of its row */
     GArray *batch_numbers; /* and which of the row's writes it is */
+    bool passwords;        /* some have been sent */
 } Work;
 
 static void state_free(gpointer data)
@@ -81,11 +91,17 @@ static const Operation *operation_at(const Work *work, guint at)
     return work->settle->operations->pdata[at];
 }
 
+static void track_clear(Track *track)
+{
+    g_free(track->parts);
+    planned_row_free(track->refused);
+}
+
 static void track_reset(Work *work, guint at)
 {
     Track *track = &work->tracks[at];
-    g_free(track->done);
-    track->done = g_new0(bool, writes_of(row_at(work, at)) + 1);
+    g_free(track->parts);
+    track->parts = g_new0(Part, writes_of(row_at(work, at)) + 1);
     track->stage = STAGE_OPEN;
     track->conflict = false;
 }
@@ -112,7 +128,7 @@ static void work_init(Work *work, const Settle *settle, GPtrArray *rows)
 static void work_clear(Work *work)
 {
     for (guint i = 0; i < work->rows->len; i++)
-        g_free(work->tracks[i].done);
+        track_clear(&work->tracks[i]);
     g_free(work->tracks);
     g_hash_table_unref(work->index);
     g_hash_table_unref(work->deletes);
@@ -181,12 +197,13 @@ static Answer observe_all(Work *work, GError **error)
 
 /* --- judging --- */
 
-typedef enum { JUDGED_DONE, JUDGED_SEND, JUDGED_OTHER } Judged;
+typedef enum { JUDGED_DONE, JUDGED_PASSWORD, JUDGED_SEND, JUDGED_OTHER } Judged;
 
-/* This row, or a later one, was the last to write here. */
-static bool bears_mark(const Work *work, const State *state, const PlannedRow *row)
+/* This row, or a later one, was the last to write here: its line, or 0. */
+static unsigned bears_mark(const Work *work, const State *state, const PlannedRow *row)
 {
-    return state->present && plan_mark_line(work->settle->context->job, state->mark) >= row->line;
+    unsigned line = state->present ? plan_mark_line(work->settle->context->job, state->mark) : 0;
+    return line >= row->line ? line : 0;
 }
 
 static bool as_expected(const State *state, const PlannedWrite *write)
@@ -218,7 +235,11 @@ static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite 
         return JUDGED_SEND;
     if (as_expected(state, write))
         return JUDGED_SEND;
-    if (bears_mark(work, state, row))
+    unsigned line = bears_mark(work, state, row);
+    /* A later row comes only after the password, too. */
+    if (line == row->line && change_password(write->change))
+        return JUDGED_PASSWORD;
+    if (line)
         return JUDGED_DONE;
     /* Deleted: by this row, or by a later one, which came only after this one was done. */
     gpointer last = g_hash_table_lookup(work->deletes, write->change->dn);
@@ -287,14 +308,15 @@ static bool only_removals_left(const Work *work, guint at)
     const PlannedRow *row = row_at(work, at);
     guint last = writes_of(row) - 1;
     const PlannedWrite *write = row->writes->pdata[last];
-    return last > 0 && write->change->kind == CHANGE_DELETE && work->tracks[at].done[last];
+    return last > 0 && write->change->kind == CHANGE_DELETE &&
+           work->tracks[at].parts[last] == PART_DONE;
 }
 
 static Verdict judge_row(Work *work, guint at)
 {
     PlannedRow *row = row_at(work, at);
     Track *track = &work->tracks[at];
-    guint open = 0;
+    guint open = 0, passwords = 0;
     track->mismatch = false;
     if (track->stage == STAGE_DONE)
         return VERDICT_NONE;
@@ -303,11 +325,15 @@ static Verdict judge_row(Work *work, guint at)
         return disturbed ? VERDICT_REPLAN : VERDICT_NONE;
     for (guint j = 0; j < row->writes->len; j++) {
         const PlannedWrite *write = row->writes->pdata[j];
-        Judged judged =
-            track->done[j] || track->proven ? JUDGED_DONE : judge(work, row, write, disturbed);
-        track->done[j] = judged == JUDGED_DONE;
+        Judged judged = track->parts[j] == PART_DONE || track->proven
+                            ? JUDGED_DONE
+                            : judge(work, row, write, disturbed);
+        track->parts[j] = judged == JUDGED_DONE       ? PART_DONE
+                          : judged == JUDGED_PASSWORD ? PART_PASSWORD
+                                                      : PART_OPEN;
         track->mismatch |= judged == JUDGED_OTHER;
         open += judged != JUDGED_DONE;
+        passwords += judged == JUDGED_PASSWORD;
         if (judged == JUDGED_SEND)
             foresee(work, row, write);
     }
@@ -315,6 +341,8 @@ static Verdict judge_row(Work *work, guint at)
         track->stage = STAGE_DONE;
         return VERDICT_NONE;
     }
+    if (open == passwords) /* what is begun is not planned anew */
+        return VERDICT_SEND;
     if (only_removals_left(work, at))
         return track->mismatch || track->conflict ? VERDICT_RENEW : VERDICT_SEND;
     if (track->mismatch || track->conflict || disturbed) {
@@ -328,7 +356,7 @@ static Verdict judge_row(Work *work, guint at)
 /* --- sending --- */
 
 /* The sentence for a write that the directory refuses. */
-static Outcome *refusal(const Work *work, guint at, const Write *write)
+static Outcome *refusal(const Work *work, guint at, const Write *write, bool left)
 {
     const Operation *operation = operation_at(work, at);
     const char *field =
@@ -345,27 +373,29 @@ static Outcome *refusal(const Work *work, guint at, const Write *write)
         else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
             value = operation->white[which - FIELD_WHITE_FIRST];
     }
-    bool text = write->server_text && !secret;
+    bool text = write->server_text && (write->changed || !secret);
     const Track *track = &work->tracks[at];
-    g_assert(track->done != NULL);
-    bool partly = track->done[0];
+    g_assert(track->parts != NULL);
+    const char *partly =
+        left ? " The rest of the row was done before that, and not all of it could be taken back; "
+               "look at this address."
+        : track->parts[0] == PART_DONE ? " It was taken off its lists before that."
+                                       : "";
     const char *advice = field_advice(which);
     const char *words = write->words ? write->words : "The directory refuses this row.";
     return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
                           "%.*s%s%s%s.%s", (int)strlen(words) - 1, words,
                           text ? " (the directory says: " : "", text ? write->server_text : "",
-                          text ? ")" : "",
-                          partly ? " It was taken off its lists before that." : "");
+                          text ? ")" : "", partly);
 }
 
 static void row_refused(Work *work, guint at, Outcome *outcome)
 {
-    PlannedRow *row = row_at(work, at);
-    outcome_free(row->outcome);
-    row->outcome = outcome;
-    row_close(row);
-    work->tracks[at].stage = STAGE_DONE;
-    work->tracks[at].disturbed = true;
+    Track *track = &work->tracks[at];
+    track->refused = row_at(work, at);
+    work->rows->pdata[at] = planned_row_new(track->refused->line, outcome);
+    track->stage = STAGE_DONE;
+    track->disturbed = true;
 }
 
 static void take_result(Work *work, guint at, guint number, const Write *write)
@@ -373,11 +403,11 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
     Track *track = &work->tracks[at];
     switch (write->state) {
     case WRITE_DONE:
-        g_assert(track->done != NULL);
-        track->done[number] = true;
+        g_assert(track->parts != NULL);
+        track->parts[number] = PART_DONE;
         track->stage = STAGE_DONE;
         for (guint j = 0; j < writes_of(row_at(work, at)); j++)
-            if (!track->done[j])
+            if (track->parts[j] != PART_DONE)
                 track->stage = STAGE_QUEUED;
         return;
     case WRITE_CONFLICT:
@@ -385,7 +415,7 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
         track->conflict = true;
         return;
     case WRITE_REFUSED:
-        row_refused(work, at, refusal(work, at, write));
+        row_refused(work, at, refusal(work, at, write, false));
         return;
     case WRITE_UNSENT:
     case WRITE_UNKNOWN:
@@ -394,15 +424,31 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
     }
 }
 
+/* A row whose password is refused is not left half done. */
+static Answer take_back(Work *work, guint at, const Write *write, GError **error)
+{
+    bool left = false;
+    if (undo_refused(work->settle->context, row_at(work, at)->line, write->change, &left, error) !=
+        ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    row_refused(work, at, refusal(work, at, write, left));
+    return ANSWER_YES;
+}
+
 static Answer flush(Work *work, GError **error)
 {
     work->flushes++;
     if (work->batch->len == 0)
         return ANSWER_YES;
     Answer answer = directory_apply(work->settle->context->directory, work->batch, error);
-    for (guint i = 0; i < work->batch->len; i++)
-        take_result(work, g_array_index(work->batch_rows, guint, i),
-                    g_array_index(work->batch_numbers, guint, i), work->batch->pdata[i]);
+    for (guint i = 0; i < work->batch->len; i++) {
+        guint at = g_array_index(work->batch_rows, guint, i);
+        const Write *write = work->batch->pdata[i];
+        if (write->state != WRITE_REFUSED || !write->changed)
+            take_result(work, at, g_array_index(work->batch_numbers, guint, i), write);
+        else if (answer == ANSWER_YES)
+            answer = take_back(work, at, write, error);
+    }
     g_ptr_array_set_size(work->batch, 0);
     g_array_set_size(work->batch_rows, 0);
     g_array_set_size(work->batch_numbers, 0);
@@ -416,7 +462,10 @@ static void queue_write(Work *work, guint at, guint number)
     if (write->change->kind != CHANGE_ADD)
         assertion = profile_assertion(work->settle->context->profile, write->uuid, write->version,
                                       write->version ? NULL : write->mark);
-    g_ptr_array_add(work->batch, write_new(write->change, assertion));
+    Write *queued = write_new(write->change, assertion);
+    work->passwords |= change_password(write->change) != NULL;
+    queued->again = work->tracks[at].parts[number] == PART_PASSWORD;
+    g_ptr_array_add(work->batch, queued);
     g_array_append_val(work->batch_rows, at);
     g_array_append_val(work->batch_numbers, number);
     work->tracks[at].stage = STAGE_QUEUED;
@@ -464,7 +513,8 @@ static bool is_held(Work *work, const PlannedRow *row)
 }
 
 /* Whether a row that this one needs is under way, so that its end must be known before this one
- * is sent. Not if this one asserts the mark which the other leaves on the same DN. */
+ * is sent. Not if this one asserts the mark which the other leaves on the same DN; unless that may
+ * be taken back again. */
 static bool must_wait(Work *work, const PlannedRow *row)
 {
     const PlannedWrite *own = row->writes->pdata[0];
@@ -474,7 +524,8 @@ static bool must_wait(Work *work, const PlannedRow *row)
             continue;
         const PlannedRow *other = row_at(work, at - 1);
         const PlannedWrite *write = writes_of(other) ? other->writes->pdata[0] : NULL;
-        if (!write || !own->mark || !g_str_equal(own->change->dn, write->change->dn))
+        if (!write || !own->mark || change_password(write->change) ||
+            !g_str_equal(own->change->dn, write->change->dn))
             return true;
     }
     return false;
@@ -486,7 +537,7 @@ static Answer send_one_by_one(Work *work, guint at, GError **error)
     Track *track = &work->tracks[at];
     guint count = writes_of(row_at(work, at));
     for (guint j = 0; j < count && track->stage != STAGE_DONE; j++) {
-        if (track->done[j])
+        if (track->parts[j] == PART_DONE)
             continue;
         queue_write(work, at, j);
         if (flush(work, error) != ANSWER_YES)
@@ -537,7 +588,7 @@ static PlannedRow *renew(const Work *work, guint at)
     for (guint j = 0; j < row->writes->len; j++) {
         const PlannedWrite *old = row->writes->pdata[j];
         const State *state = g_hash_table_lookup(work->states, old->change->dn);
-        if (work->tracks[at].done[j] || !state || !state->entry ||
+        if (work->tracks[at].parts[j] == PART_DONE || !state || !state->entry ||
             !profile_entry_has_member(profile, state->entry, operation->address->full))
             continue;
         PlannedWrite *write = g_new0(PlannedWrite, 1);
@@ -592,7 +643,7 @@ static void assume_open(const Work *work, Plan *plan, guint at)
     const PlannedRow *row = row_at(work, at);
     g_autoptr(GPtrArray) open = g_ptr_array_new();
     for (guint j = 0; j < writes_of(row); j++)
-        if (!work->tracks[at].done[j])
+        if (work->tracks[at].parts[j] != PART_DONE)
             g_ptr_array_add(open, row->writes->pdata[j]);
     PlannedRow rest = {.line = row->line, .writes = open};
     plan_assume(plan, &rest);
@@ -629,6 +680,7 @@ static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < work->rows->len; i++) {
         work->tracks[i].disturbed = false;
+        g_clear_pointer(&work->tracks[i].refused, planned_row_free);
         if (!fresh->pdata[i])
             continue;
         planned_row_free(work->rows->pdata[i]);
@@ -636,6 +688,23 @@ static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
         track_reset(work, i);
     }
     return ANSWER_YES;
+}
+
+/* An attempt has ended early. Passwords that it set would be set again by the next one, which can't
+ * see that: so what is done is committed, where that can be. A row that was refused is tried again,
+ * as those that rely on it have not been planned anew. */
+static void keep_done(Work *work)
+{
+    if (!work->passwords)
+        return;
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+    for (guint i = 0; i < work->rows->len; i++) {
+        const Track *track = &work->tracks[i];
+        if (track->stage == STAGE_DONE)
+            row_close(row_at(work, i));
+        g_ptr_array_add(rows, track->refused ? track->refused : row_at(work, i));
+    }
+    work->settle->commit(work->settle->data, rows, NULL);
 }
 
 /* Plans the rows anew that need it, from the first on; all rows before it are carried out. */
@@ -702,6 +771,8 @@ Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error)
             return ANSWER_YES;
         }
         Answer answer = sends ? send_rows(&work, first, error) : replan_rows(&work, first, error);
+        if (answer != ANSWER_YES && sends)
+            keep_done(&work);
         if (answer != ANSWER_YES)
             return ANSWER_UNKNOWN;
     }

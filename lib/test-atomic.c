@@ -13,6 +13,7 @@
 #define ADMIN "admin@one.example"
 
 static SlapdFixture *slapd;
+static PasswordScheme scheme;
 static bool meddle; /* somebody else is to write before cleo@ is deleted */
 static guint left;  /* events until this process is killed; 0: never */
 
@@ -45,6 +46,30 @@ static void write_other(Directory *directory, const char *dn, const char *value)
     g_assert_cmpint(((Write *)writes->pdata[0])->state, ==, WRITE_DONE);
 }
 
+/* A password that the directory is to hash is a step of its own. */
+static guint steps_of(const Write *write)
+{
+    return change_password(write->change) && !write->again ? 2 : 1;
+}
+
+static void apply_steps(Directory *directory, GPtrArray *writes, guint steps)
+{
+    g_autoptr(GPtrArray) some = g_ptr_array_new();
+    g_autoptr(Change) alone = NULL;
+    g_autoptr(Write) last = NULL;
+    for (guint i = 0; steps && i < writes->len; i++) {
+        Write *write = writes->pdata[i];
+        if (steps_of(write) > steps) {
+            alone = change_alone(write->change);
+            last = write_new(alone, g_strdup(write->assertion));
+            write = last;
+        }
+        steps -= steps_of(write);
+        g_ptr_array_add(some, write);
+    }
+    __real_directory_apply(directory, some, NULL);
+}
+
 Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
 {
     for (guint i = 0; meddle && i < writes->len; i++) {
@@ -54,14 +79,14 @@ Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **
         meddle = false;
         write_other(directory, change->dn, "theirs");
     }
-    if (left && writes->len >= left) {
-        g_autoptr(GPtrArray) some = g_ptr_array_new();
-        for (guint i = 0; i < left; i++)
-            g_ptr_array_add(some, writes->pdata[i]);
-        __real_directory_apply(directory, some, error);
+    guint steps = 0;
+    for (guint i = 0; i < writes->len; i++)
+        steps += steps_of(writes->pdata[i]);
+    if (left && steps >= left) {
+        apply_steps(directory, writes, left);
         kill(getpid(), SIGKILL);
     }
-    left -= left ? writes->len : 0;
+    left -= left ? steps : 0;
     return __real_directory_apply(directory, writes, error);
 }
 
@@ -95,12 +120,19 @@ static gint compare_text(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* exact: with all that is drawn by chance or made of the job's number. */
+/* exact: with all that is drawn by chance or made of the job's number. Only the rootdn may make an
+ * entry again with its unique id. */
+static bool shown(const char *name, bool exact)
+{
+    static const char *const random[] = {"entryuuid", "userpassword", "batchloadmailboxid",
+                                         "batchloadchange", NULL};
+    bool root = slapd->settings.bind_dn == slapd->root_dn;
+    return exact ? root || !g_str_equal(name, "entryuuid") : !g_strv_contains(random, name);
+}
+
 static char *dump(bool exact)
 {
     static const char *const all[] = {"*", "entryUUID", NULL};
-    static const char *const random[] = {"entryuuid", "userpassword", "batchloadmailboxid",
-                                         "batchloadchange", NULL};
     g_autoptr(GError) error = NULL;
     g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
     g_autoptr(GPtrArray) entries = NULL;
@@ -117,7 +149,7 @@ static char *dump(bool exact)
         g_hash_table_iter_init(&iter, entry->attributes);
         while (g_hash_table_iter_next(&iter, &name, &values))
             for (guint j = 0; j < ((GPtrArray *)values)->len; j++)
-                if (exact || !g_strv_contains(random, name))
+                if (shown(name, exact))
                     g_ptr_array_add(lines,
                                     g_strdup_printf("%s: %s", (char *)name,
                                                     (char *)((GPtrArray *)values)->pdata[j]));
@@ -152,6 +184,7 @@ static JobFixture *begin(unsigned slice_rows)
     job_fixture_reset(slapd);
     JobFixture *fixture = job_fixture_new(slapd);
     fixture->config->slice_rows = slice_rows;
+    fixture->config->password_scheme = scheme;
     return fixture;
 }
 
@@ -351,6 +384,120 @@ static void test_domains_again(void)
     assert_good(fixture, id);
 }
 
+/* --- passwords that the directory hashes --- */
+
+#define POLICY "pwdCheckQuality: 1\npwdMinLength: 8\n"
+
+static void with_server(void (*test)(void))
+{
+    SlapdFixture *plain = slapd;
+    slapd = job_fixture_slapd(POLICY);
+    scheme = PASSWORD_SCHEME_SERVER;
+    test();
+    scheme = PASSWORD_SCHEME_SHA512;
+    slapd_fixture_free(slapd);
+    slapd = plain;
+}
+
+static Answer logs_in(const char *address, const char *password)
+{
+    g_autoptr(Address) parsed = address_parse(address, NULL, NULL);
+    g_autofree char *dn = profile_entry_dn(slapd->profile, parsed);
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, NULL);
+    return directory_check_password(directory, dn, password, NULL);
+}
+
+static void server_good(void)
+{
+    sweep(true, 3);
+    g_assert_cmpint(logs_in("ben@one.example", JOB_FIXTURE_SECRET), ==, ANSWER_YES);
+    g_assert_cmpint(logs_in("cleo@one.example", JOB_FIXTURE_SECRET), ==, ANSWER_YES);
+}
+
+/* R2.17, R3.50: the old hashes come back. */
+static void server_undone(void)
+{
+    sweep(false, 3);
+    g_assert_cmpint(logs_in("ben@one.example", "old"), ==, ANSWER_YES);
+    g_assert_cmpint(logs_in("ben@one.example", JOB_FIXTURE_SECRET), ==, ANSWER_NO);
+}
+
+static char *short_password(JobFixture *fixture)
+{
+    char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: atomic",
+                                JOB_FIXTURE_HEAD
+                                "one.example;anna;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"
+                                "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;first\n"
+                                "one.example;cleo;FULL;MODIFY;short;;;second\n"
+                                "one.example;dora;FULL;ADD;short;;;\n"
+                                "one.example;emil;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n");
+    g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "working");
+    return id;
+}
+
+static void assert_passwords_refused(JobFixture *fixture, const char *id)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->phase, ==, PHASE_UNDONE);
+    g_assert_cmpuint(job->counts[RESULT_UNCHANGED], ==, 3);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 2);
+}
+
+/* The directory refuses passwords: their rows, and then all others, are taken back. */
+static void server_refused(void)
+{
+    bool killed = true;
+    for (guint events = 0; killed; events++) {
+        g_autoptr(JobFixture) fixture = begin(500);
+        g_autofree char *before = dump(true);
+        g_autofree char *id = short_password(fixture);
+        killed = work_and_die(fixture, events) || events == 0;
+        job_fixture_run(fixture);
+        g_autofree char *after = dump(true);
+        assert_passwords_refused(fixture, id);
+        g_assert_cmpstr(after, ==, before);
+    }
+}
+
+/* Somebody sets another password before the row is taken back: theirs stays, and is told. */
+static void set_theirs(void)
+{
+    g_autofree char *domain = profile_domain_dn(slapd->profile, "one.example");
+    g_autofree char *dn = g_strconcat("mail=ben@one.example,", domain, NULL);
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, NULL);
+    g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_autoptr(Change) change = change_new(CHANGE_MODIFY, dn);
+    change_mod(change, MOD_REPLACE, "userPassword", "theirs-of-ben");
+    g_ptr_array_add(writes, write_new(change, NULL));
+    g_assert_cmpint(__real_directory_apply(directory, writes, NULL), ==, ANSWER_YES);
+}
+
+static void server_theirs(void)
+{
+    g_autoptr(JobFixture) fixture = begin(500);
+    g_autofree char *id = short_password(fixture);
+    for (;;) {
+        g_autoptr(Job) job = job_fixture_job(fixture, id);
+        if (job->phase == PHASE_UNDO)
+            break;
+        job_fixture_step(fixture);
+    }
+    set_theirs();
+    job_fixture_run(fixture);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->phase, ==, PHASE_UNDONE_LEFT);
+    g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 3);
+    g_assert_cmpint(logs_in("ben@one.example", "theirs-of-ben"), ==, ANSWER_YES);
+    g_autofree char *after = dump(true);
+    g_assert_null(strstr(after, "first"));
+    g_assert_null(strstr(after, "anna@"));
+}
+
+static void test_server(gconstpointer test)
+{
+    with_server((void (*)(void))test);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -358,12 +505,16 @@ int main(int argc, char **argv)
     directory_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     g_mime_init();
-    slapd = job_fixture_slapd();
+    slapd = job_fixture_slapd(NULL);
     g_test_add_func("/atomic/R2.17/good", test_good);
     g_test_add_func("/atomic/R2.17/undone", test_undone);
     g_test_add_func("/atomic/R2.17/undone-one-slice", test_undone_one_slice);
     g_test_add_func("/atomic/R2.17/killed-often", test_often);
     g_test_add_func("/atomic/R2.17/meddled", test_meddled);
+    g_test_add_data_func("/atomic/R3.50/good", (gconstpointer)server_good, test_server);
+    g_test_add_data_func("/atomic/R3.50/undone", (gconstpointer)server_undone, test_server);
+    g_test_add_data_func("/atomic/R3.50/refused", (gconstpointer)server_refused, test_server);
+    g_test_add_data_func("/atomic/R3.50/theirs", (gconstpointer)server_theirs, test_server);
     g_test_add_func("/atomic/domains", test_domains);
     g_test_add_func("/atomic/domains-again", test_domains_again);
     int status = g_test_run();

@@ -759,7 +759,7 @@ int main(int argc, char **argv)
     directory_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     g_mime_init();
-    slapd = job_fixture_slapd();
+    slapd = job_fixture_slapd(NULL);
     g_test_add_func("/job/whole", test_whole);
     g_test_add_func("/job/R2.17 check", test_check);
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {

@@ -187,14 +187,22 @@ static void touched_free(gpointer data)
     g_free(touched);
 }
 
-static void touch(GHashTable *all, const Mod *mod, const Entry *now)
+/* password_stands: the password that is there is one that the slice had the directory set. */
+static void touch(GHashTable *all, const Mod *mod, const Entry *now, bool password_stands)
 {
+    if (mod->kind == MOD_WAS)
+        return;
     g_autofree char *name = g_ascii_strdown(mod->attribute, -1);
     Touched *touched = g_hash_table_lookup(all, name);
     if (!touched) {
         touched = g_new0(Touched, 1);
         touched->values = g_ptr_array_new();
         g_hash_table_insert(all, g_strdup(name), touched);
+    }
+    if (mod->kind == MOD_PASSWORD) {
+        touched->whole = true;
+        touched->written |= password_stands;
+        return;
     }
     if (is_whole(mod)) {
         touched->whole = true;
@@ -229,7 +237,8 @@ static bool revert(Change *change, const char *name, const Touched *touched, con
 }
 
 /* The entry is the one that was there, and bears our mark. */
-static Change *revert_entry(const Undo *undo, const Image *image, const Entry *now, bool *left)
+static Change *revert_entry(const Undo *undo, const Image *image, const Entry *now,
+                            bool password_stands, bool *left)
 {
     const char *mark_name = profile_mark_attribute(undo->context->profile);
     g_autoptr(GHashTable) all =
@@ -239,7 +248,7 @@ static Change *revert_entry(const Undo *undo, const Image *image, const Entry *n
         for (guint j = 0; done->change->kind == CHANGE_MODIFY && j < done->change->mods->len; j++) {
             const Mod *mod = done->change->mods->pdata[j];
             if (g_ascii_strcasecmp(mod->attribute, mark_name) != 0)
-                touch(all, mod, now);
+                touch(all, mod, now, password_stands);
         }
     }
     Change *change = change_new(CHANGE_MODIFY, image->dn);
@@ -253,18 +262,45 @@ static Change *revert_entry(const Undo *undo, const Image *image, const Entry *n
     return change;
 }
 
+/* What stands there is the entry of before. Another unique id is the slice's own entry at a name
+ * that it had cleared; or, where it cleared none, the entry that was made again when a later slice
+ * was taken back. */
+static bool is_same(const Undo *undo, const Image *image, const Entry *now)
+{
+    const Profile *profile = undo->context->profile;
+    return image->entry && (!deletes(image) || g_strcmp0(profile_entry_uuid(profile, image->entry),
+                                                         profile_entry_uuid(profile, now)) == 0);
+}
+
+/* Of a password that the directory hashed nobody else knows what stands there: it is tried. */
+static Answer password_stands(const Undo *undo, const Image *image, const Entry *now, bool *stands,
+                              GError **error)
+{
+    *stands = false;
+    for (guint i = image->done->len; !*stands && i-- > 0;) {
+        const Change *change = ((Done *)image->done->pdata[i])->change;
+        const Mod *mod = change_password(change);
+        if (!mod || same_values(entry_values(image->entry, mod->attribute),
+                                entry_values(now, mod->attribute)))
+            continue;
+        Answer answer = directory_check_password(undo->context->directory, change->dn,
+                                                 mod->values->pdata[0], error);
+        if (answer == ANSWER_UNKNOWN)
+            return answer;
+        *stands = answer == ANSWER_YES;
+    }
+    return ANSWER_YES;
+}
+
 /* The next change towards what was, or NULL: there is none (any more). */
 static Change *next_change(const Undo *undo, const Image *image, const Entry *now, bool relax,
-                           bool *left)
+                           bool password_stands, bool *left)
 {
     const Profile *profile = undo->context->profile;
     const Entry *before = image->entry;
     if (now && is_ours(undo, now)) {
-        /* Another unique id is the slice's own entry at a name that it had cleared; or, where it
-         * cleared none, the entry that was made again when a later slice was taken back. */
-        if (before && (!deletes(image) || g_strcmp0(profile_entry_uuid(profile, before),
-                                                    profile_entry_uuid(profile, now)) == 0))
-            return revert_entry(undo, image, now, left);
+        if (is_same(undo, image, now))
+            return revert_entry(undo, image, now, password_stands, left);
         return profile_delete(profile, now);
     }
     if (!before)
@@ -313,11 +349,14 @@ static Answer undo_image(const Undo *undo, const Image *image, bool *left, GErro
     bool relax = true;
     for (unsigned i = 0; i < UNDO_ATTEMPTS; i++) {
         Entry *read = NULL;
-        bool foreign = false;
+        bool foreign = false, stands = false;
         if (read_whole(undo, image->dn, &read, error) == ANSWER_UNKNOWN)
             return ANSWER_UNKNOWN;
         g_autoptr(Entry) now = read;
-        g_autoptr(Change) change = next_change(undo, image, now, relax, &foreign);
+        if (now && is_ours(undo, now) && is_same(undo, image, now) &&
+            password_stands(undo, image, now, &stands, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        g_autoptr(Change) change = next_change(undo, image, now, relax, stands, &foreign);
         *left |= foreign;
         if (!change)
             return ANSWER_YES;
@@ -342,6 +381,19 @@ Answer undo_run(Undo *undo, GArray *left, GError **error)
     return ANSWER_YES;
 }
 
+Answer undo_refused(const PlanContext *context, unsigned line, const Change *change, bool *left,
+                    GError **error)
+{
+    g_autoptr(Undo) undo = undo_new(context, line, line);
+    Image *image = image_add(undo, change->dn, change_before(change));
+    Done *done = g_new0(Done, 1);
+    done->line = line;
+    done->change = change_alone(change);
+    g_ptr_array_add(image->done, done);
+    *left = false;
+    return undo_image(undo, image, left, error);
+}
+
 /* --- as one value --- */
 
 static void add_entry(GVariantBuilder *builder, const Entry *entry)
@@ -356,7 +408,8 @@ static void add_entry(GVariantBuilder *builder, const Entry *entry)
         g_variant_builder_add(builder, "s", name);
         g_variant_builder_open(builder, G_VARIANT_TYPE("aay"));
         for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
-            g_variant_builder_add(builder, "^ay", ((GPtrArray *)values)->pdata[i]);
+            g_variant_builder_add_value(builder,
+                                        secret_to_bytes_variant(((GPtrArray *)values)->pdata[i]));
         g_variant_builder_close(builder);
         g_variant_builder_close(builder);
     }

@@ -22,7 +22,14 @@ Answer undo_prepare(Undo *undo, GPtrArray *rows, GError **error);
  * stands there, so it can be called again after a crash. ANSWER_YES or ANSWER_UNKNOWN. */
 Answer undo_run(Undo *undo, GArray *left, GError **error);
 
-/* It holds passwords' hashes: to be sealed. Floating; _from_variant NULL on other shapes. */
+/* Takes back what a row in Mode: apply did with one entry, all but the password, which was refused:
+ * write->changed. *left: somebody else changed a part of it meanwhile, which stays. ANSWER_YES or
+ * ANSWER_UNKNOWN. */
+Answer undo_refused(const PlanContext *context, unsigned line, const Change *change, bool *left,
+                    GError **error);
+
+/* It holds passwords and their hashes: to be sealed. Floating; _from_variant NULL on other shapes.
+ */
 #define UNDO_TYPE "a(sba(saay)a(u" CHANGE_TYPE "))"
 GVariant *undo_to_variant(const Undo *undo);
 Undo *undo_from_variant(const PlanContext *context, unsigned first, unsigned last, GVariant *value);

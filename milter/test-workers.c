@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     directory_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     g_mime_init();
-    slapd = job_fixture_slapd();
+    slapd = job_fixture_slapd(NULL);
     g_test_add_func("/workers/idle", test_idle);
     g_test_add_func("/workers/queued", test_queued);
     g_test_add_func("/workers/stopped", test_stopped);

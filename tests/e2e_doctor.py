@@ -318,5 +318,27 @@ def bare(world):
     tap.contains(found["schema"][1], "load the schema")
 
 
+@tap.test("a directory that can't hash passwords itself, with password_scheme = server")
+def passwords(world):
+    world.milter.configure({"password_scheme": "server"})
+    tap.equal(doctor(world, 0)["passwords"][0], "good", "passwords")
+    with open(world.slapd.conf, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        with open(world.slapd.conf, "w", encoding="utf-8") as file:
+            file.write(text.replace("\nmoduleload back_mdb\n", "\nmoduleload back_mdb\n"
+                                    "access to dn.base=\"\" attrs=supportedExtension by * none\n"
+                                    "access to * by * read\n"))
+        world.slapd.restart()
+        state, words = doctor(world, 1)["passwords"]
+        tap.equal(state, "wrong", words)
+        tap.contains(words, "password_scheme")
+    finally:
+        with open(world.slapd.conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        world.slapd.restart()
+        world.milter.configure()
+
+
 if __name__ == "__main__":
     tap.main(World)

@@ -16,7 +16,7 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
-	tests/harness/big.py tests/harness/flood.py
+	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py
 
 EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \

@@ -82,13 +82,19 @@ static void fill_in(const SlapdFixture *fixture, GString *text)
 }
 
 /* The shipped example; only the syncs are left out. */
-static void write_configuration(const SlapdFixture *fixture)
+static void write_configuration(const SlapdFixture *fixture, bool policy)
 {
     g_autofree char *path = in_folder(fixture, "slapd.conf");
     g_autofree char *text = shipped_text("openldap", "slapd.conf");
     g_autoptr(GString) conf = g_string_new(text);
+    if (policy)
+        g_string_replace(conf, "\nmoduleload argon2\n",
+                         "\nmoduleload argon2\nmoduleload ppolicy\npassword-hash {SSHA256}\n", 1);
     fill_in(fixture, conf);
     g_string_append(conf, "dbnosync\n");
+    if (policy)
+        g_string_append_printf(conf, "overlay ppolicy\nppolicy_default \"cn=policy,%s\"\n",
+                               fixture->base);
     write_file(path, conf->str);
 }
 
@@ -243,7 +249,7 @@ static void make_folder(SlapdFixture *fixture)
     fixture->uri = g_strconcat("ldapi://", escaped, NULL);
 }
 
-SlapdFixture *slapd_fixture_new(const char *const *domains)
+static SlapdFixture *make_fixture(const char *const *domains, bool policy)
 {
     SlapdFixture *fixture = g_new0(SlapdFixture, 1);
     g_autofree char *profile = shipped("profiles", "default.conf");
@@ -253,10 +259,11 @@ SlapdFixture *slapd_fixture_new(const char *const *domains)
     make_folder(fixture);
     fixture->base = g_strdup(BASE);
     fixture->root_dn = g_strdup("cn=admin," BASE);
+    fixture->service_dn = g_strdup("cn=batchload,ou=services," BASE);
     fixture->root_password = g_uuid_string_random();
     conf = in_folder(fixture, "slapd.conf");
     ldif = in_folder(fixture, "base.ldif");
-    write_configuration(fixture);
+    write_configuration(fixture, policy);
     write_base(fixture, ldif, domains);
     run((const char *const[]){"slapadd", "-q", "-f", conf, "-l", ldif, NULL});
     slapd_fixture_restart(fixture);
@@ -276,6 +283,35 @@ SlapdFixture *slapd_fixture_new(const char *const *domains)
     return fixture;
 }
 
+SlapdFixture *slapd_fixture_new(const char *const *domains)
+{
+    return make_fixture(domains, false);
+}
+
+SlapdFixture *slapd_fixture_with_policy(const char *const *domains, const char *policy)
+{
+    SlapdFixture *fixture = make_fixture(domains, true);
+    g_autofree char *ldif =
+        g_strdup_printf("dn: cn=policy,%s\nobjectClass: device\nobjectClass: pwdPolicy\n"
+                        "cn: policy\npwdAttribute: userPassword\n%s",
+                        fixture->base, policy);
+    slapd_fixture_ldif(fixture, ldif);
+    fixture->settings.bind_dn = fixture->service_dn;
+    return fixture;
+}
+
+void slapd_fixture_configure(SlapdFixture *fixture, const char *from, const char *to)
+{
+    g_autofree char *path = in_folder(fixture, "slapd.conf");
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_autoptr(GString) conf = g_string_new(text);
+    g_assert_cmpuint(g_string_replace(conf, from, to, 0), >, 0);
+    write_file(path, conf->str);
+    slapd_fixture_kill(fixture);
+    slapd_fixture_restart(fixture);
+}
+
 void slapd_fixture_free(SlapdFixture *fixture)
 {
     if (fixture == NULL)
@@ -288,6 +324,7 @@ void slapd_fixture_free(SlapdFixture *fixture)
     g_free(fixture->tcp_uri);
     g_free(fixture->base);
     g_free(fixture->root_dn);
+    g_free(fixture->service_dn);
     g_free(fixture->root_password);
     g_free(fixture);
 }

@@ -16,6 +16,7 @@ typedef struct {
     char *base;    /* dc=example,dc=org */
     char *root_dn;
     char *root_password;
+    char *service_dn;
     DirectorySettings settings; /* as rootdn, short timeouts */
     Profile *profile;           /* the shipped default profile */
     pid_t pid;
@@ -23,6 +24,12 @@ typedef struct {
 
 /* domains: NULL-terminated, may be NULL. */
 SlapdFixture *slapd_fixture_new(const char *const *domains);
+/* The same, hashing passwords by {SSHA256} and with rules for them (slapo-ppolicy): policy is lines
+ * of LDIF, like "pwdMinLength: 8\n". settings are the service's own login, since the rules do not
+ * hold for the rootdn. */
+SlapdFixture *slapd_fixture_with_policy(const char *const *domains, const char *policy);
+/* Replaces a text in slapd.conf, and starts the server again with that. */
+void slapd_fixture_configure(SlapdFixture *fixture, const char *from, const char *to);
 void slapd_fixture_free(SlapdFixture *fixture);
 
 /* kill -9 and, later, start again with the same files. */
@@ -31,5 +38,7 @@ void slapd_fixture_restart(SlapdFixture *fixture);
 
 /* Adds entries given as LDIF (ldapadd); aborts the test when that fails. */
 void slapd_fixture_ldif(SlapdFixture *fixture, const char *ldif);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SlapdFixture, slapd_fixture_free)
 
 #endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/settle-fixture.h"
+
+#include <string.h>
+
+SlapdFixture *fixture;
+Directory *other;
+PasswordScheme settle_scheme;
+static DirectorySettings root; /* whatever the service's own login is */
+
+/* --- faults: every write of lib/settle passes here --- */
+
+Faults faults;
+
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+
+static Answer apply_some(Directory *directory, GPtrArray *writes, guint from, guint count,
+                         GError **error)
+{
+    g_autoptr(GPtrArray) some = g_ptr_array_new();
+    for (guint i = from; i < from + count; i++)
+        g_ptr_array_add(some, writes->pdata[i]);
+    faults.sent += count;
+    return __real_directory_apply(directory, some, error);
+}
+
+/* Its change alone. */
+static void apply_without_password(Directory *directory, const Write *write)
+{
+    g_autoptr(Change) change = change_alone(write->change);
+    g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_ptr_array_add(one, write_new(change, g_strdup(write->assertion)));
+    if (!write->again)
+        g_assert_cmpint(__real_directory_apply(directory, one, NULL), ==, ANSWER_YES);
+}
+
+static Answer cut_off(Directory *directory, GPtrArray *writes, guint from, GError **error)
+{
+    guint count = writes->len - from;
+    if (faults.cut == CUT_NONE || count < faults.budget || (count == faults.budget && !count)) {
+        faults.budget -= faults.cut == CUT_NONE ? 0 : count;
+        return apply_some(directory, writes, from, count, error);
+    }
+    guint done = faults.budget;
+    Answer answer = apply_some(directory, writes, from, done, error);
+    for (guint i = from + done; i < writes->len; i++)
+        ((Write *)writes->pdata[i])->state = WRITE_UNSENT;
+    if (answer != ANSWER_YES)
+        return answer;
+    if (faults.cut == CUT_WITHIN && from + done < writes->len) {
+        Write *within = writes->pdata[from + done];
+        apply_without_password(directory, within);
+        within->state = WRITE_UNKNOWN;
+    }
+    if (faults.cut == CUT_LOST && from + done < writes->len)
+        ((Write *)writes->pdata[from + done])->state = WRITE_UNKNOWN;
+    if (faults.cut == CUT_AFTER && from + done > 0)
+        ((Write *)writes->pdata[from + done - 1])->state = WRITE_UNKNOWN;
+    faults.cut = CUT_NONE;
+    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY, "cut off");
+    return ANSWER_UNKNOWN;
+}
+
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
+{
+    guint from = 0;
+    if (faults.meddle && faults.sent + writes->len > faults.meddle_at) {
+        void (*meddle)(void) = faults.meddle;
+        from = faults.meddle_at - faults.sent;
+        faults.meddle = NULL;
+        Answer answer = apply_some(directory, writes, 0, from, error);
+        for (guint i = from; i < writes->len; i++)
+            ((Write *)writes->pdata[i])->state = WRITE_UNSENT;
+        if (answer != ANSWER_YES)
+            return answer;
+        meddle();
+    }
+    return cut_off(directory, writes, from, error);
+}
+
+/* --- the directory before and after --- */
+
+void apply_change(Change *change)
+{
+    g_autoptr(Change) owned = change;
+    g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_autoptr(GError) error = NULL;
+    g_ptr_array_add(writes, write_new(owned, NULL));
+    g_assert_cmpint(__real_directory_apply(other, writes, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    g_assert_cmpint(((Write *)writes->pdata[0])->state, ==, WRITE_DONE);
+}
+
+GPtrArray *all_entries(void)
+{
+    static const char *const attributes[] = {"*", NULL};
+    g_autoptr(GPtrArray) entries = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *base = g_strdup_printf("ou=domains,%s", fixture->base);
+    directory_search(other, base, DIRECTORY_SCOPE_SUB, "(mail=*)", attributes, 5000, &entries,
+                     &error);
+    g_assert_no_error(error);
+    return g_steal_pointer(&entries);
+}
+
+void add_operation(const char *text)
+{
+    g_autoptr(Operation) operation = test_operation(1, text);
+    g_autofree char *mailbox = g_uuid_string_random();
+    apply_change(
+        profile_add(fixture->profile, operation, operation->password, mailbox, "before/1"));
+}
+
+void reset(void)
+{
+    static const char *const before[] = {
+        "ADD FULL anna@one.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL ben@one.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL dora@one.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL cleo@two.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FULL emma@two.example PASSWORD={CRYPT}$6$x$y",
+        "ADD FORWARD info@one.example MAILFORWARD=anna@one.example",
+        "ADD LIST staff@one.example LIST_MEMBER=anna@one.example,ben@one.example",
+        ("ADD LIST all@two.example "
+         "LIST_MEMBER=staff@one.example,anna@one.example,x@else.example"),
+    };
+    g_autoptr(GPtrArray) entries = all_entries();
+    for (guint i = 0; i < entries->len; i++)
+        apply_change(profile_delete(fixture->profile, entries->pdata[i]));
+    for (guint i = 0; i < G_N_ELEMENTS(before); i++)
+        add_operation(before[i]);
+}
+
+static gint compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Values that differ from run to run are named by the row that planned them. */
+static const char *known(GHashTable *names, const char *value)
+{
+    const char *name = g_hash_table_lookup(names, value);
+    return name ? name : value;
+}
+
+char *dump(GHashTable *names)
+{
+    g_autoptr(GPtrArray) entries = all_entries();
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < entries->len; i++) {
+        const Entry *entry = entries->pdata[i];
+        GHashTableIter iter;
+        gpointer name, values;
+        g_hash_table_iter_init(&iter, entry->attributes);
+        while (g_hash_table_iter_next(&iter, &name, &values)) {
+            for (guint j = 0; j < ((GPtrArray *)values)->len; j++) {
+                const char *value = ((GPtrArray *)values)->pdata[j];
+                const char *shown = known(names, value);
+                if (shown == value && g_str_equal(name, "batchloadmailboxid"))
+                    shown = "mailbox of no row as first planned";
+                if (shown == value && strlen(value) > 80 && g_str_has_prefix(value, "{CRYPT}"))
+                    shown = "hash of no row as first planned";
+                if (g_str_has_prefix(value, "{SSHA256}"))
+                    shown = "hash of the server";
+                g_ptr_array_add(lines,
+                                g_strdup_printf("%s %s: %s", entry->dn, (char *)name, shown));
+            }
+        }
+    }
+    g_ptr_array_sort(lines, compare_lines);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("\n", (char **)lines->pdata);
+}
+
+/* --- a run --- */
+
+void run_clear(Run *run)
+{
+    directory_free(run->directory);
+    address_free(run->requester);
+    grant_free(run->grant);
+    g_clear_pointer(&run->operations, g_ptr_array_unref);
+    g_clear_pointer(&run->stored, g_variant_unref);
+    g_clear_pointer(&run->names, g_hash_table_unref);
+    g_free(run->outcomes);
+    g_free(run->directory_after);
+}
+static bool commit(gpointer data, GPtrArray *rows, GError **error)
+{
+    Run *run = data;
+    (void)error;
+    run->commits++;
+    g_clear_pointer(&run->stored, g_variant_unref);
+    run->stored = g_variant_ref_sink(planned_rows_to_variant(rows));
+    return true;
+}
+
+static void remember(Run *run, GPtrArray *rows)
+{
+    run->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (guint i = 0; i < rows->len; i++) {
+        const PlannedRow *row = rows->pdata[i];
+        if (row->hash)
+            g_hash_table_insert(run->names, g_strdup(row->hash),
+                                g_strdup_printf("hash of row %u", row->line));
+        if (!row->writes->len)
+            continue;
+        const PlannedWrite *write = row->writes->pdata[0];
+        g_autoptr(Entry) made =
+            write->change->kind == CHANGE_ADD ? change_effect(write->change, NULL) : NULL;
+        if (made && entry_value(made, "batchloadMailboxId"))
+            g_hash_table_insert(run->names, g_strdup(entry_value(made, "batchloadMailboxId")),
+                                g_strdup_printf("mailbox of row %u", row->line));
+    }
+}
+
+/* Plans the slice, whose first row stands at a line, and commits the intent. */
+void run_start_at(Run *run, const char *const *texts, unsigned line)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
+    run->directory = directory_new(&fixture->settings, &error);
+    g_assert_no_error(error);
+    run->requester = address_parse("admin@one.example", NULL, NULL);
+    run->grant = grant_parse("allow domains=one.example,two.example", run->requester, &error);
+    g_assert_no_error(error);
+    run->context = (PlanContext){
+        .job = JOB,
+        .requester = run->requester,
+        .grant = run->grant,
+        .profile = fixture->profile,
+        .directory = run->directory,
+        .list_members_max = 1000,
+        .password_scheme = settle_scheme,
+    };
+    run->operations = test_operations(texts);
+    for (guint i = 0; i < run->operations->len; i++)
+        ((Operation *)run->operations->pdata[i])->line = line + i;
+    g_autoptr(Plan) plan = plan_new(&run->context);
+    g_assert_cmpint(plan_prefetch(plan, run->operations, &error), ==, ANSWER_YES);
+    for (guint i = 0; i < run->operations->len; i++) {
+        PlannedRow *row = NULL;
+        g_assert_cmpint(plan_row(plan, run->operations->pdata[i], &row, &error), ==, ANSWER_YES);
+        g_assert_no_error(error);
+        g_ptr_array_add(rows, row);
+    }
+    remember(run, rows);
+    commit(run, rows, NULL);
+    run->commits = 0;
+}
+
+void run_start(Run *run, const char *const *texts)
+{
+    run_start_at(run, texts, 2);
+}
+
+/* One attempt from the committed intent, as after a crash. */
+Answer run_settle(Run *run, GError **error)
+{
+    g_autoptr(GPtrArray) rows = planned_rows_from_variant(run->stored);
+    Settle settle = {
+        .context = &run->context,
+        .operations = run->operations,
+        .commit = commit,
+        .data = run,
+        .again = run->attempts++ > 0,
+    };
+    Answer answer = settle_rows(&settle, rows, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < rows->len; i++) {
+        const PlannedRow *row = rows->pdata[i];
+        g_assert_cmpuint(row->writes->len, ==, 0);
+        g_string_append_printf(text, "%u %s%s%s\n", row->line, result_name(row->outcome->result),
+                               row->outcome->reason ? " " : "",
+                               row->outcome->reason ? row->outcome->reason : "");
+    }
+    g_free(run->outcomes);
+    run->outcomes = g_string_free(text, FALSE);
+    return answer;
+}
+
+Answer run_attempt(Run *run, GError **error)
+{
+    Answer answer = run_settle(run, error);
+    if (answer == ANSWER_YES) {
+        g_free(run->directory_after);
+        run->directory_after = dump(run->names);
+    }
+    return answer;
+}
+
+void run_whole(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    Answer answer = run_attempt(run, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(answer, ==, ANSWER_YES);
+}
+
+/* Ends the test at the first line that differs. */
+void assert_same_lines(const char *found, const char *wanted)
+{
+    g_auto(GStrv) left = g_strsplit(found, "\n", -1);
+    g_auto(GStrv) right = g_strsplit(wanted, "\n", -1);
+    for (guint i = 0; left[i] && right[i]; i++)
+        g_assert_cmpstr(left[i], ==, right[i]);
+    g_assert_cmpuint(g_strv_length(left), ==, g_strv_length(right));
+}
+
+void assert_same(const Run *run, const Run *model)
+{
+    assert_same_lines(run->outcomes, model->outcomes);
+    assert_same_lines(run->directory_after, model->directory_after);
+}
+
+/* --- the mixed slice --- */
+
+const MixedRow mixed[MIXED] = {
+    {"ADD FULL u1@one.example PASSWORD=one", "created"},
+    {"MODIFY FULL u1@one.example TITLE=Dr", "changed"},
+    {"ADD LIST staff@one.example LIST_MEMBER=u1@one.example", "changed"},
+    {"DELETE FULL u1@one.example", "deleted"},
+    {"ADD FULL u1@one.example PASSWORD=two", "created"},
+    {"ADD FULL anna@one.example PASSWORD=s", "failed"},
+    {"MODIFY FULL anna@one.example PASSWORD=new TITLE=Prof", "changed"},
+    {"DELETE FULL ben@one.example", "deleted"},
+    {"ADD LIST all@two.example LIST_MEMBER=cleo@two.example,u1@one.example", "changed"},
+    {"ADD LIST all@two.example LIST_MEMBER=u1@one.example", "unchanged"},
+    {"DELETE LIST all@two.example LIST_MEMBER=x@else.example", "changed"},
+    {"ADD FORWARD f1@one.example MAILFORWARD=u1@one.example", "created"},
+    {"MODIFY FORWARD info@one.example MAILFORWARD=f1@one.example,y@else.example", "changed"},
+    {"DELETE FORWARD info@one.example", "deleted"},
+    {"DELETE FORWARD info@one.example", "failed"},
+    {"ADD LIST new@two.example LIST_MEMBER=anna@one.example,f1@one.example", "created"},
+    {"ADD LIST new@two.example LIST_MEMBER=cleo@two.example", "changed"},
+    {"MODIFY LIST new@two.example DESCRIPTION=New", "changed"},
+    {"DELETE LIST new@two.example LIST_MEMBER=cleo@two.example", "changed"},
+    {"DELETE LIST new@two.example", "deleted"},
+    {"ADD FULL new@two.example PASSWORD=s", "created"},
+    {"DELETE FULL anna@one.example", "deleted"},
+    {"ADD FULL anna@one.example PASSWORD=again", "created"},
+    {"MODIFY FULL dora@one.example PASSWORD=x", "changed"},
+    {"DELETE FULL dora@one.example", "deleted"},
+    {"ADD FORWARD dora@one.example MAILFORWARD=anna@one.example", "created"},
+    {"DELETE FORWARD dora@one.example", "deleted"},
+    {"ADD LIST staff@one.example LIST_MEMBER=dora@one.example", "failed"},
+    /* The directory refuses the country; what relied on the row is planned anew. */
+    {"ADD FULL bad@one.example PASSWORD=s COUNTRYNAME=Germany", "failed"},
+    {"ADD LIST staff@one.example LIST_MEMBER=bad@one.example", "failed"},
+    {"ADD FULL bad@one.example PASSWORD=s COUNTRYNAME=DE", "created"},
+    {"MODIFY FULL bad@one.example TITLE=Dr", "changed"},
+    {"ADD LIST staff@one.example LIST_MEMBER=bad@one.example", "changed"},
+    {"MODIFY FULL bad@one.example COUNTRYNAME=Germany", "failed"},
+    {"DELETE LIST staff@one.example", "deleted"},
+    {"ADD LIST staff@one.example LIST_MEMBER=u1@one.example", "created"},
+    {"DELETE FULL cleo@two.example", "deleted"},
+    {"ADD FULL b1@one.example PASSWORD={CRYPT}$6$x$y", "created"},
+    {"ADD FULL b2@one.example PASSWORD={CRYPT}$6$x$y", "created"},
+    {"ADD FULL b3@one.example PASSWORD={CRYPT}$6$x$y", "created"},
+    {"ADD FULL b4@one.example PASSWORD={CRYPT}$6$x$y", "created"},
+    {"MODIFY FULL b1@one.example GIVENNAME=Bea", "changed"},
+    {"MODIFY FULL emma@two.example PASSWORD=kept TITLE=Dr", "changed"},
+    {"ADD LIST staff@one.example LIST_MEMBER=b1@one.example,b2@one.example", "changed"},
+};
+
+const char *const *mixed_rows(void)
+{
+    static const char *rows[MIXED + 1];
+    for (guint i = 0; i < MIXED; i++)
+        rows[i] = mixed[i].row;
+    return rows;
+}
+
+/* A run of a slice without a cut; faults may have been set before. Writes needed: faults.sent. */
+void model_run(Run *run, const char *const *texts)
+{
+    reset();
+    faults.sent = 0;
+    run_start(run, texts);
+    run_whole(run);
+}
+
+/* Cuts a slice off after each number of writes, in each way; only each step-th, where it is not
+ * to be thorough (-m thorough). */
+void sweep(const char *const *texts, void (*meddle)(void), guint second, guint step)
+{
+    g_auto(Run) model = {0};
+    faults.meddle = meddle;
+    faults.meddle_at = 0;
+    model_run(&model, texts);
+    guint writes = faults.sent;
+    Cut last = settle_scheme == PASSWORD_SCHEME_SERVER ? CUT_WITHIN : CUT_AFTER;
+    for (Cut cut = CUT_BEFORE; cut <= last; cut++)
+        for (guint budget = 0; budget <= writes; budget += g_test_thorough() ? 1 : step) {
+            g_auto(Run) run = {0};
+            g_autoptr(GError) error = NULL;
+            reset();
+            run_start(&run, texts);
+            faults.sent = 0;
+            faults.meddle = meddle;
+            faults.cut = cut;
+            faults.budget = budget;
+            for (guint crashes = 0; run_attempt(&run, &error) != ANSWER_YES; crashes++) {
+                g_test_message("%s", error->message);
+                g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+                g_clear_error(&error);
+                g_assert_cmpuint(crashes, <, 100);
+                faults.cut = second ? cut : CUT_NONE;
+                faults.budget = second;
+            }
+            faults.cut = CUT_NONE;
+            g_test_message("cut %d after %u of %u writes: %u attempts, %u commits", cut, budget,
+                           writes, run.attempts, run.commits);
+            assert_same(&run, &model);
+        }
+}
+
+char *without_what_differs(const char *text)
+{
+    g_autoptr(GRegex) regex =
+        g_regex_new("^.* (description|batchloadmailboxid): .*\n", G_REGEX_MULTILINE, 0, NULL);
+    return g_regex_replace(regex, text, -1, 0, "", 0, NULL);
+}
+
+void replace_value(const char *dn, const char *attribute, const char *value)
+{
+    Change *change = change_new(CHANGE_MODIFY, dn);
+    change_mod(change, MOD_REPLACE, attribute, value);
+    apply_change(change);
+}
+
+void settle_begin(int *argc, char ***argv, SlapdFixture *(*make)(void))
+{
+    g_autoptr(GError) error = NULL;
+    g_test_init(argc, argv, NULL);
+    secret_init();
+    directory_init();
+    fixture = make();
+    root = fixture->settings;
+    root.bind_dn = fixture->root_dn;
+    other = directory_new(&root, &error);
+    g_assert_no_error(error);
+}
+
+int settle_end(void)
+{
+    int status = g_test_run();
+    directory_free(other);
+    slapd_fixture_free(fixture);
+    return status;
+}
+
+SlapdFixture *settle_slapd(void)
+{
+    static const char *const domains[] = {"one.example", "two.example", NULL};
+    return slapd_fixture_new(domains);
+}
