@@ -201,17 +201,19 @@ unsigned job_fixture_responses(const JobFixture *fixture)
     return count;
 }
 
-char *job_fixture_response(const JobFixture *fixture)
+char *job_fixture_response(const JobFixture *fixture, const char *id)
 {
     g_autofree char *box = in_folder(fixture, "box");
+    g_autofree char *line = id ? g_strdup_printf("<%s.batchload@", id) : g_strdup("");
     g_autoptr(GDir) folder = g_dir_open(box, 0, NULL);
-    const char *name = g_dir_read_name(folder);
-    char *text = NULL;
-    if (name) {
-        g_autofree char *path = g_build_filename(box, name, NULL);
+    const char *name;
+    while ((name = g_dir_read_name(folder)) != NULL) {
+        g_autofree char *path = g_build_filename(box, name, NULL), *text = NULL;
         g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        if (strstr(text, line))
+            return g_steal_pointer(&text);
     }
-    return text;
+    return NULL;
 }
 
 /* --- jobs --- */

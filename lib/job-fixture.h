@@ -48,7 +48,8 @@ void job_fixture_mta(JobFixture *fixture, int code);
 void job_fixture_mta_size(JobFixture *fixture, int bytes);
 /* What it has taken: number, and the text of one of them (NULL: none), owned by the caller. */
 unsigned job_fixture_responses(const JobFixture *fixture);
-char *job_fixture_response(const JobFixture *fixture);
+/* One of them, of the job id; NULL: of any. */
+char *job_fixture_response(const JobFixture *fixture, const char *id);
 
 /* Entries that bear an address below the base. */
 unsigned job_fixture_entries(const JobFixture *fixture, const char *address);

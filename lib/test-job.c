@@ -169,7 +169,7 @@ static void assert_rows(JobFixture *fixture, const char *id)
     g_assert_cmpuint(job_fixture_entries(fixture, "info@one.example"), ==, 1);
     g_assert_cmpuint(job_fixture_entries(fixture, "staff@one.example"), ==, 1);
     g_assert_cmpuint(job_fixture_entries(fixture, "cleo@one.example"), ==, 0);
-    g_autofree char *mail = job_fixture_response(fixture);
+    g_autofree char *mail = job_fixture_response(fixture, id);
     assert_holds(mail, "Subject: Batchload ref-1: processed, 1 of 6 rows failed\n");
     assert_holds(mail, "Line 5: ben@one.example\n");
     g_assert_null(strstr(mail, JOB_FIXTURE_SECRET));
@@ -203,7 +203,7 @@ static void test_check(void)
     g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 1);
     g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
     g_assert_cmpuint(job_fixture_entries(fixture, "cleo@one.example"), ==, 1);
-    g_autofree char *mail = job_fixture_response(fixture);
+    g_autofree char *mail = job_fixture_response(fixture, NULL);
     assert_holds(mail, "Checked only (Mode: check): nothing was changed.");
     g_assert_null(strstr(mail, JOB_FIXTURE_SECRET));
 }
@@ -245,7 +245,7 @@ static void test_refusal(gconstpointer data)
     g_assert_null(strstr(job->refusal, JOB_FIXTURE_SECRET));
     job_fixture_run(fixture);
     assert_done(fixture, id);
-    g_autofree char *mail = job_fixture_response(fixture);
+    g_autofree char *mail = job_fixture_response(fixture, NULL);
     assert_holds(mail, ": not processed\n");
     g_assert_null(strstr(mail, JOB_FIXTURE_SECRET));
     g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
@@ -508,7 +508,7 @@ static void test_rules_changed(void)
     fixture->config->rules.modify_requires_password = true;
     job_fixture_run(fixture);
     assert_done(fixture, id);
-    g_autofree char *mail = job_fixture_response(fixture);
+    g_autofree char *mail = job_fixture_response(fixture, NULL);
     assert_holds(mail, "rules changed while the row was worked on");
 }
 
@@ -639,7 +639,7 @@ static void test_cancel_received(void)
     assert_done(fixture, id);
     g_autoptr(Job) job = job_fixture_job(fixture, id);
     assert_holds(job->refusal, "cancelled");
-    g_autofree char *response = job_fixture_response(fixture);
+    g_autofree char *response = job_fixture_response(fixture, NULL);
     assert_holds(response, ": not processed");
     assert_holds(response, "cancelled by your service provider");
     g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 0);
@@ -660,7 +660,7 @@ static void test_cancel_between(void)
     g_assert_cmpuint(job->counts[RESULT_CREATED], ==, 1);
     g_assert_cmpuint(job->counts[RESULT_FAILED], ==, job->rows - 1);
     g_assert_null(job->refusal);
-    g_autofree char *response = job_fixture_response(fixture);
+    g_autofree char *response = job_fixture_response(fixture, NULL);
     assert_holds(response, "cancelled by your service provider");
     fixture->config->slice_rows = 500;
 }
@@ -707,7 +707,7 @@ static void test_response_size(void)
         g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
         job_fixture_run(fixture);
         assert_done(fixture, id);
-        g_autofree char *response = job_fixture_response(fixture);
+        g_autofree char *response = job_fixture_response(fixture, NULL);
         assert_holds(response, cases[i].holds);
         assert_holds(response, "1 of ");
         g_assert_null(strstr(response, cases[i].lacks));
@@ -724,7 +724,7 @@ static void test_mta_refuses_size(void)
     job_fixture_mta_size(fixture, 8000);
     job_fixture_run(fixture);
     assert_done(fixture, id);
-    g_autofree char *response = job_fixture_response(fixture);
+    g_autofree char *response = job_fixture_response(fixture, NULL);
     assert_holds(response, "result.csv is left out");
     assert_holds(response, "1 of 21 rows failed");
 }
@@ -740,7 +740,7 @@ static void test_note(void)
     job_fixture_open(fixture);
     job_fixture_run(fixture);
     assert_done(fixture, id);
-    g_autofree char *response = job_fixture_response(fixture);
+    g_autofree char *response = job_fixture_response(fixture, NULL);
     assert_holds(response, "(line 2 is the first");
 }
 
