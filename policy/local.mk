@@ -48,17 +48,46 @@ pkgpolicydir = $(pkgdatadir)/policy
 pkgpolicy_DATA = policy/batchload.conf
 EXTRA_DIST += policy/batchload.conf.in
 CLEANFILES += policy/batchload.conf
+fill_in_policy = $(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@sysconfdir[@]|$(sysconfdir)|' \
+	-e 's|@localstatedir[@]|$(localstatedir)|' -e 's|@pkgdatadir[@]|$(pkgdatadir)|' \
+	-e 's|@sbindir[@]|$(sbindir)|' \
+	-e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' $(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
 policy/batchload.conf: $(srcdir)/policy/batchload.conf.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) policy && sed -e 's|@sysconfdir[@]|$(sysconfdir)|' \
-		-e 's|@localstatedir[@]|$(localstatedir)|' -e 's|@pkgdatadir[@]|$(pkgdatadir)|' \
-		-e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' $< >$@.tmp && mv $@.tmp $@
+	$(fill_in_policy)
 
-install-data-local: policy/batchload.conf
+# What systemd and logrotate(8) run it by.
+EXTRA_DIST += policy/systemd/batchload-milter.service.in policy/systemd/batchload-tmpfiles.conf.in \
+	policy/systemd/batchload-sysusers.conf policy/logrotate/batchload.in
+CLEANFILES += policy/systemd/batchload-milter.service policy/systemd/batchload-tmpfiles.conf \
+	policy/logrotate/batchload
+policy/systemd/batchload-milter.service: $(srcdir)/policy/systemd/batchload-milter.service.in Makefile
+	$(fill_in_policy)
+policy/systemd/batchload-tmpfiles.conf: $(srcdir)/policy/systemd/batchload-tmpfiles.conf.in Makefile
+	$(fill_in_policy)
+policy/logrotate/batchload: $(srcdir)/policy/logrotate/batchload.in Makefile
+	$(fill_in_policy)
+noinst_DATA = policy/logrotate/batchload
+if SYSTEMD
+noinst_DATA += policy/systemd/batchload-tmpfiles.conf
+nodist_systemdsystemunit_DATA = policy/systemd/batchload-milter.service
+install-data-hook: policy/systemd/batchload-tmpfiles.conf
+	$(MKDIR_P) '$(DESTDIR)$(tmpfilesdir)' '$(DESTDIR)$(sysusersdir)'
+	$(INSTALL_DATA) policy/systemd/batchload-tmpfiles.conf '$(DESTDIR)$(tmpfilesdir)/batchload.conf'
+	$(INSTALL_DATA) '$(srcdir)/policy/systemd/batchload-sysusers.conf' \
+		'$(DESTDIR)$(sysusersdir)/batchload.conf'
+uninstall-hook:
+	rm -f '$(DESTDIR)$(tmpfilesdir)/batchload.conf' '$(DESTDIR)$(sysusersdir)/batchload.conf'
+endif
+
+install-data-local: policy/batchload.conf policy/logrotate/batchload
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/batchload'
 	test -e '$(DESTDIR)$(sysconfdir)/batchload/batchload.conf' || \
 		$(INSTALL_DATA) policy/batchload.conf '$(DESTDIR)$(sysconfdir)/batchload/batchload.conf'
 	test -e '$(DESTDIR)$(sysconfdir)/batchload/senders' || \
 		$(INSTALL_DATA) '$(srcdir)/policy/senders' '$(DESTDIR)$(sysconfdir)/batchload/senders'
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/logrotate.d'
+	test -e '$(DESTDIR)$(sysconfdir)/logrotate.d/batchload' || \
+		$(INSTALL_DATA) policy/logrotate/batchload '$(DESTDIR)$(sysconfdir)/logrotate.d/batchload'
 
 # What somebody has edited stays.
 uninstall-local:
@@ -66,3 +95,5 @@ uninstall-local:
 	cmp -s policy/batchload.conf "$$here/batchload.conf" && rm -f "$$here/batchload.conf"; \
 	cmp -s '$(srcdir)/policy/senders' "$$here/senders" && rm -f "$$here/senders"; \
 	rmdir "$$here" 2>/dev/null || :
+	here='$(DESTDIR)$(sysconfdir)/logrotate.d/batchload'; \
+	cmp -s policy/logrotate/batchload "$$here" && rm -f "$$here" || :

@@ -1,38 +1,31 @@
 # SPDX-License-Identifier: MIT
 """The installation as README.md tells it, command by command, beside the Postfix, OpenLDAP and
-Dovecot that Debian installed: in a mount, network and process namespace of its own, where what is
-written to /etc, /usr and /var lies above the machine's and goes with it."""
+Dovecot that Debian installed, on a machine of its own within this one, where systemd runs the
+daemon by the unit that is shipped."""
 
-import fcntl
 import json
 import os
 import re
-import socket
-import struct
 import subprocess
 import sys
 import time
 
 import tap
 from harness import HarnessError, MissingError
+from harness.machine import OVER, Machine, boot
 from harness.mail import Mailbox, Response, send
-from harness.process import Nursery, need_root, run, wait_for, write
+from harness.process import need_root, run, wait_for, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("top_srcdir", os.path.dirname(HERE))
 BUILD = os.environ.get("top_builddir", TOP)
-OVER = ("etc", "usr", "var", "root")
 DATABASE = "/etc/ldap/slapd.d/cn=config/olcDatabase={1}mdb.ldif"
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 ADMIN = "admin@somedomain.example"
 ERIKA = "erika.muster@somedomain.example"
 ADMIN_PASSWORD = "Nebel-Licht-99"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
          "man5/batchload-csv.5", "man5/batchload-policy.5",
          "man8/batchload-milter.8")
-NAMESPACE = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
-# The first process there is handed the servers that fork away; the shell buries them.
-REAPER = ["bash", "-c", '"$@"; exit $?', "bash"]
 
 
 def folders():
@@ -45,7 +38,8 @@ def folders():
             text = re.sub(r"\$[({](\w+)[)}]", lambda m: known[m.group(1)], text)
         return text
     return {name: expand("${%s}" % name)
-            for name in ("sysconfdir", "localstatedir", "pkgdatadir", "sbindir", "mandir")}
+            for name in ("sysconfdir", "localstatedir", "pkgdatadir", "sbindir",
+                         "systemdsystemunitdir", "mandir")}
 
 
 def blocks():
@@ -68,10 +62,8 @@ def blocks():
             (r"DC=hoster", "DC=" + first.group(1)),
             (r'(ldapadd .*) -W', r"\1 -y /root/rootpw"),
             (r"\$\(slappasswd\)", "$(slappasswd -T /root/adminpw)"),
-            (r"systemd-run .* (/\S+)\n", r"\1 &\n"),
             (r"read -rsp .*", "PASSWORD=$(cat /root/adminpw)"),
             (r"/usr/share/batchload", paths["pkgdatadir"]),
-            (r"/usr/sbin/batchload-milter", paths["sbindir"] + "/batchload-milter"),
             (r"/etc/batchload", paths["sysconfdir"] + "/batchload")):
         if not any(re.search(old, block) for block in found):
             raise HarnessError("README.md: no " + old)
@@ -81,26 +73,16 @@ def blocks():
 
 # --- inside ---
 
-def over_the_machine(folder):
-    run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder])
-    for name in OVER:
-        upper, work = os.path.join(folder, name), os.path.join(folder, name + ".work")
-        os.mkdir(upper, os.stat("/" + name).st_mode & 0o7777)
-        os.mkdir(work)
-        run(["mount", "-t", "overlay", "overlay", "-o",
-             "lowerdir=/%s,upperdir=%s,workdir=%s" % (name, upper, work), "/" + name])
-    run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"])
-    with socket.socket() as any_socket:
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-
-
 SERVERS = r"""
-mkdir -p /run/lock
 rm -f /var/spool/postfix/pid/* /etc/ldap/noslapd /usr/sbin/policy-rc.d
 # no certificate is made by the package alone
 sed -i 's/^ssl = .*/ssl = no/; s/^ssl_/#&/' /etc/dovecot/conf.d/10-ssl.conf
 printf rootsecret >/root/rootpw; chmod 600 /root/rootpw
 printf %s "$ADMIN_PASSWORD" >/root/adminpw; chmod 600 /root/adminpw
+# the sanitizers' own ways: leaks are looked for by ptrace(2)
+mkdir -p /etc/systemd/system/batchload-milter.service.d
+printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
+    >/etc/systemd/system/batchload-milter.service.d/sanitizers.conf
 service slapd start
 for i in $(seq 100); do ldapwhoami -Q -Y EXTERNAL -H ldapi:/// >/dev/null 2>&1 && break; sleep 0.1; done
 ldapmodify -Q -Y EXTERNAL -H ldapi:/// <<END
@@ -139,20 +121,15 @@ def run_steps(folder):
         return []
 
 
-def daemons():
-    """Pids of the daemon itself."""
-    found = []
-    for name in os.listdir("/proc"):
-        try:
-            if name.isdigit() and os.readlink("/proc/%s/exe" % name).endswith("/batchload-milter"):
-                found.append(int(name))
-        except OSError:
-            pass
-    return found
+def daemon():
+    """Its pid, as systemd knows it; 0: none."""
+    shown = run(["systemctl", "show", "-p", "MainPID", "--value", "batchload-milter"])
+    return int(shown.stdout)
 
 
-def user_of(pid):
-    return run(["stat", "-c", "%U", "/proc/%d" % pid]).stdout.decode().strip()
+def status_of(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
 def plain_mail(recipient, identifier):
@@ -176,34 +153,106 @@ def look(facts):
     facts["queue"] = [json.loads(line)["state"] for line in queue.stdout.splitlines()]
     facts["check"] = run(["batchload-milter", "-t"], check=False).returncode
     facts["pages"] = [os.path.exists(os.path.join(folders()["mandir"], page)) for page in PAGES]
-    pids = daemons()
-    facts["users"] = [user_of(pid) for pid in pids]
-    for pid in pids:
-        os.kill(pid, 15)
-    wait_for(lambda: not daemons(), "the daemon to end")
+    look_at_the_unit(facts)
+    run(["systemctl", "stop", "batchload-milter"])
+    facts["stopped"] = run(["systemctl", "show", "-p", "Result", "--value",
+                            "batchload-milter"]).stdout.decode().strip()
     facts["away"] = send(25, plain_mail(ERIKA, "<2@x>"), "someone@elsewhere.example",
                          [ERIKA]).code
 
 
+def look_at_the_unit(facts):
+    pid = daemon()
+    facts["status"] = status_of(pid)
+    facts["user"] = run(["stat", "-c", "%U %G", "/proc/%d" % pid]).stdout.decode().strip()
+    with open("/proc/%d/limits" % pid, encoding="ascii") as file:
+        facts["core"] = re.search(r"Max core file size +(\S+) +(\S+)", file.read()).groups()
+    facts["socket"] = run(["stat", "-c", "%U %G %a", "/var/spool/postfix/batchload/milter"]
+                          ).stdout.decode().strip()
+    facts["verify"] = analyze("verify", "batchload-milter.service")
+    facts["exposed"] = analyze("security", "--offline=yes", "--threshold=20",
+                               folders()["systemdsystemunitdir"] + "/batchload-milter.service")
+    facts["probe"] = probe()
+    facts["reload"] = run(["systemctl", "reload", "batchload-milter"], check=False).returncode
+    facts["reloaded"] = daemon() == pid
+    run(["systemctl", "kill", "-s", "KILL", "batchload-milter"])
+    facts["again"] = wait_for(lambda: daemon() not in (0, pid), "the daemon to be started again")
+    facts["journal"] = run(["journalctl", "-q", "-o", "cat", "-t", "batchload-milter"]
+                           ).stdout.decode()
+    rotate(facts)
+
+
+def analyze(*arguments):
+    result = run(["systemd-analyze", *arguments], check=False)
+    return result.returncode, (result.stdout + result.stderr).decode(errors="replace")
+
+
+def probe():
+    """What a program can do that is run by the unit instead of the daemon."""
+    with open(folders()["systemdsystemunitdir"] + "/batchload-milter.service",
+              encoding="utf-8") as file:
+        unit = file.read()
+    out = folders()["localstatedir"] + "/spool/batchload/probe"
+    unit = re.sub(r"(?m)^Type=.*", "Type=oneshot", unit)
+    unit = re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/python3 /usr/lib/batchload-probe %s"
+                  % out, unit)
+    unit = re.sub(r"(?m)^(Restart|WatchdogSec|RuntimeDirectory).*\n", "", unit)
+    write("/etc/systemd/system/batchload-probe.service", unit)
+    with open(HERE + "/unit-probe.py", encoding="utf-8") as file:
+        write("/usr/lib/batchload-probe", file.read())
+    write("/tmp/planted", "")
+    write("/dev/planted", "")
+    os.mkdir("/var/open-to-all")
+    os.chmod("/var/open-to-all", 0o777)
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "start", "batchload-probe"], check=False)
+    with open(out, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def rotate(facts):
+    """The shipped logrotate file, with a log file of the daemon's own."""
+    paths = folders()
+    log = paths["localstatedir"] + "/log/batchload/milter.log"
+    conf = paths["sysconfdir"] + "/batchload/batchload.conf"
+    with open(conf, "a", encoding="utf-8") as file:
+        file.write('log = "file:%s"\n' % log)
+    run(["systemctl", "restart", "batchload-milter"])
+
+    def ignored(name):
+        sender, batch = name + "@elsewhere.example", "batch_load@ibpmail.example"
+        words = plain_mail(batch, "<%s@x>" % name).replace(b"someone@elsewhere.example",
+                                                           sender.encode())
+        send(25, words, sender, [batch])
+
+    def holds(path, word):
+        try:
+            with open(path, encoding="utf-8") as file:
+                return word in file.read()
+        except FileNotFoundError:
+            return False
+    ignored("before")
+    run(["logrotate", "-f", "-s", "/var/lib/logrotate-test",
+         paths["sysconfdir"] + "/logrotate.d/batchload"])
+    ignored("after")
+    facts["rotated"] = [holds(log + ".1", "before@"), holds(log, "before@"),
+                        holds(log + ".1", "after@"), holds(log, "after@")]
+    facts["log"] = run(["stat", "-c", "%U %G %a", log]).stdout.decode().strip()
+
+
 def inside(folder):
     facts = {}
-    os.mkdir(folder + "/over")
     try:
-        over_the_machine(folder + "/over")
-    except HarnessError as error:
-        facts["impossible"] = str(error)
-    else:
-        try:
-            facts["failed"] = run_steps(folder)
-            look(facts)
-        except Exception as error:  # pylint: disable=broad-except
-            facts["error"] = repr(error)
+        facts["failed"] = run_steps(folder)
+        look(facts)
+    except Exception as error:  # pylint: disable=broad-except
+        facts["error"] = repr(error)
     write(folder + "/facts", json.dumps(facts))
 
 
 # --- outside ---
 
-class Installation:
+class Installation(Machine):
     """Use as a context: facts is what was found inside."""
 
     def __init__(self):
@@ -211,45 +260,22 @@ class Installation:
         for path in (DATABASE, "/etc/postfix/main.cf", "/etc/dovecot/conf.d/10-auth.conf"):
             if not os.path.exists(path):
                 raise MissingError("the package left no " + path + " on this machine")
-        if run([*NAMESPACE, "true"], check=False).returncode != 0:
-            raise MissingError("no namespaces can be made here")
         if folders()["sbindir"].split("/")[1] not in OVER:
             raise MissingError("this build installs to " + folders()["sbindir"])
-        self.nursery = Nursery()
+        self.facts = {}
         begin = time.monotonic()
-        process = self.nursery.spawn([*NAMESPACE, *REAPER, sys.executable, "-B",
-                                      os.path.abspath(__file__), "--inside", self.nursery.folder],
-                                     log=self.nursery.path("out"),
-                                     environment=dict(os.environ, PYTHONPATH=HERE))
+        super().__init__(os.path.abspath(__file__))
         try:
-            process.wait(240)
             with open(self.nursery.path("facts"), encoding="utf-8") as file:
                 self.facts = json.load(file)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             lines = self.diagnostics()
-            self.nursery.close()
+            self.close()
             raise HarnessError("%r\n%s" % (error, "\n".join(lines))) from error
-        if "impossible" in self.facts:
-            self.nursery.close()
-            raise MissingError("nothing can be laid over the machine's folders here: " +
-                               self.facts["impossible"].replace("\n", " "))
         tap.say("%.1f s" % (time.monotonic() - begin))
 
     def diagnostics(self):
-        lines = [self.facts.get("error", "")] if hasattr(self, "facts") else []
-        for name in ("steps.out", "out"):
-            try:
-                with open(self.nursery.path(name), encoding="utf-8", errors="replace") as file:
-                    lines += file.read().splitlines()[-60:]
-            except OSError:
-                pass
-        return lines
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.nursery.close()
+        return [self.facts.get("error", ""), *super().diagnostics()]
 
 
 @tap.test("every command of the installation succeeds")
@@ -272,9 +298,47 @@ def delivered(world):
 
 @tap.test("the daemon runs as its user, its job is done, its configuration is good")
 def runs(world):
-    tap.equal(world.facts.get("users"), ["batchload"], "users of the daemon")
+    tap.equal(world.facts.get("user"), "batchload batchload", "user of the daemon")
     tap.equal(world.facts.get("queue"), ["done"], "states")
     tap.equal(world.facts.get("check"), 0, "-t")
+
+
+@tap.test("the unit: no capability, no new privileges, no core, no further group, system calls filtered")
+def confined(world):
+    status = world.facts["status"]
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        tap.equal(int(status[name], 16), 0, name)
+    tap.equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+    tap.equal(len(set(status["Groups"].split())), 1, "groups: " + status["Groups"])
+    tap.equal(world.facts["core"], ["0", "0"], "core")
+    tap.equal(world.facts["socket"], "batchload postfix 660", "socket")
+
+
+@tap.test("the unit: systemd finds nothing wrong with it, and an exposure of at most 2.0")
+def analyzed(world):
+    tap.equal(world.facts["verify"], [0, ""], "verify")
+    tap.equal(world.facts["exposed"][0], 0, world.facts["exposed"][1])
+
+
+@tap.test("the unit: what a program run by it can and can't do")
+def probed(world):
+    tap.equal(sorted(name for name, able in world.facts["probe"].items() if able),
+              ["a socket of IPv4", "a socket of a path", "seccomp of its own", "write its log",
+               "write the socket's folder", "write the spool"], "possible")
+
+
+@tap.test("the unit: reload keeps the daemon, one that died is started again, its log is in the journal")
+def served(world):
+    tap.equal((world.facts.get("reload"), world.facts.get("reloaded")), (0, True), "reload")
+    tap.equal(world.facts.get("again"), True, "started again")
+    tap.contains(world.facts["journal"], "action=done to=" + ADMIN)
+    tap.equal(world.facts["stopped"], "success", "how it ended")
+
+
+@tap.test("logrotate: the old file keeps its lines, the new one gets the next")
+def rotated(world):
+    tap.equal(world.facts.get("rotated"), [True, False, False, True], "lines")
+    tap.equal(world.facts.get("log"), "batchload adm 640", "log file")
 
 
 @tap.test("the manual pages are installed")
@@ -290,5 +354,10 @@ def away(world):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--inside"]:
         inside(sys.argv[2])
+    elif sys.argv[1:2] == ["--boot"]:
+        boot(sys.argv[2], {
+            "PYTHONPATH": HERE, "top_srcdir": TOP, "top_builddir": BUILD, "LC_ALL": "C.UTF-8",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+            ["/usr/bin/python3", "-B", os.path.abspath(__file__), "--inside", sys.argv[2]])
     else:
         tap.main(Installation)

@@ -18,6 +18,9 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/alone.py tests/harness/demo.py \
 	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py
 
+# A machine of its own, and Sendmail.
+EXTRA_DIST += tests/harness/machine.py tests/unit-probe.py
+
 EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
 	test-fixtures/demo/3-delete-users.csv
