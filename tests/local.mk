@@ -19,7 +19,7 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py
 
 # A machine of its own, and Sendmail.
-EXTRA_DIST += tests/harness/machine.py tests/unit-probe.py
+EXTRA_DIST += tests/harness/machine.py tests/unit-probe.py tests/harness/sendmail.py
 
 EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
@@ -27,6 +27,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
+dist_check_SCRIPTS += tests/e2e_sendmail.py
 dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py

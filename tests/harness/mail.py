@@ -8,6 +8,7 @@ import email.policy
 import email.utils
 import imaplib
 import io
+import re
 import smtplib
 import time
 import uuid
@@ -78,7 +79,9 @@ class Sent:
 
     @property
     def queue_id(self):
-        return self.text.rpartition(" queued as ")[2].strip() if " queued as " in self.text else ""
+        """As Postfix says it, or Sendmail."""
+        found = re.search(r" queued as (\S+)|^2\.0\.0 (\S+) Message accepted", self.text)
+        return (found.group(1) or found.group(2)) if found else ""
 
     def __repr__(self):
         return "%s: %d %s %r" % (self.stage, self.code, self.text, self.recipients)

@@ -72,6 +72,7 @@ def reachable(path):
 class Milter(Server):
     name = "milter"
     user = "daemon"  # a user each Debian has
+    prefix = ()  # where it is to run, as a command
 
     def __init__(self, nursery, tree, values, log, service_password, settings=None):
         super().__init__(nursery)
@@ -98,7 +99,7 @@ class Milter(Server):
             "directory.bind_dn": "cn=batchload,ou=services," + values["BASE"],
             "directory.bind_password_file": self.folder + "/directory.password"}
         for path in (self.folder, nursery.path("m")):
-            os.mkdir(path, 0o755)
+            os.makedirs(path, 0o755, exist_ok=True)
         shutil.chown(nursery.path("m"), self.user, "postfix")
         write(self.folder + "/directory.password", service_password, 0o600)
         shutil.chown(self.folder + "/directory.password", self.user)
@@ -121,7 +122,7 @@ class Milter(Server):
             write(self.senders, file.read() + text)
 
     def command(self):
-        return [self.tree.milter, "-c", self.conf]
+        return [*self.prefix, self.tree.milter, "-c", self.conf]
 
     def check(self):
         """-t: (exit code, output)."""

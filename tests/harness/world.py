@@ -58,7 +58,7 @@ class World:
         values = {"LDAP_URI": self.slapd.uri, "BASE": self.base, "MAILPW": self.mail_password,
                   "BATCH_ADDRESS": self.batch_address, "BATCH_DOMAIN": self.batch_domain,
                   "MILTER_SOCKET": "unix:" + self.nursery.path("m", "sock")}
-        self.postfix = Postfix(self.nursery, policy, values, self.log, self.batch_domain)
+        self.postfix = self.make_mta(policy, values)
         self.dovecot = Dovecot(self.nursery, policy, values)
         # Postfix and the daemon write to one file.
         with open(self.log, "ab"):
@@ -73,14 +73,19 @@ class World:
         if milter:
             self.tree.bring_within_reach(self.nursery.path("reach"))
             values["RESPONSE_PORT"] = self.postfix.response_port
-            self.milter = Milter(self.nursery, self.tree, values, self.log,
-                                 self.service_password, settings)
+            self.milter = self.make_milter(values, settings)
             self.milter.write_senders("%s allow\n%s allow\n%s" % (
                 self.admin, self.other_admin, senders))
             self.milter.start(wait=False)
             self.milter.wait()
         self.postfix.wait()
         self.dovecot.wait()
+
+    def make_mta(self, policy, values):
+        return Postfix(self.nursery, policy, values, self.log, self.batch_domain)
+
+    def make_milter(self, values, settings):
+        return Milter(self.nursery, self.tree, values, self.log, self.service_password, settings)
 
     def close(self):
         for box in self._mailboxes.values():
