@@ -101,6 +101,7 @@ static char *limit_words(ParseReason reason, const RequestLimits *limits)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a list of words */
 static const char *plain_words(ParseReason reason)
 {
     switch (reason) {

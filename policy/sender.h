@@ -29,8 +29,8 @@ Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **gra
 Answer sender_table_value(SenderTable *table, const char *key, char **value, GError **error);
 
 /* Whether the full address is a key (a type that finds every key has none): a PlanHasGrantFunc with
- * the table as data. */
-Answer sender_table_has_own(gpointer table, const Address *address, GError **error);
+ * the SenderTable as data. */
+Answer sender_table_has_own(gpointer data, const Address *address, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SenderTable, sender_table_free)
 
