@@ -64,6 +64,7 @@ int cli_control_ask(const CliPlace *place, const char *request, char **text);
 
 /* The commands: argv[0] is the command's name. They return the exit code. */
 int cli_queue(const CliPlace *place, int argc, char **argv);
+int cli_log(const CliPlace *place, int argc, char **argv);
 int cli_show(const CliPlace *place, int argc, char **argv);
 int cli_policy(const CliPlace *place, int argc, char **argv);
 int cli_retry(const CliPlace *place, int argc, char **argv);

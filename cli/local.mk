@@ -2,7 +2,7 @@
 # The command.
 
 bin_PROGRAMS += batchload
-batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c \
+batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli/log.c \
 	cli/policy.c cli/sample.c \
 	cli/control.c cli/apply.c cli/lockout.c \
 	cli/doctor.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h

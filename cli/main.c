@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {"queue", cli_queue, "what waits and runs, and how far it is"},
     {"show", cli_show, "all about one job"},
+    {"log", cli_log, "what was changed, by whom, and how it was before"},
     {"retry", cli_retry, "lets a job that waits go on now"},
     {"cancel", cli_cancel, "ends a job: rows that are not done yet are left"},
     {"check", cli_check, "tells what a file would change, and changes nothing"},

@@ -98,7 +98,7 @@ static bool atomic_plan(Atomic *atomic, GError **error)
     g_autoptr(GPtrArray) planned = job_slice_plan(plan, atomic->slice, error);
     if (!planned || !refuse_unreadable(atomic, planned, error))
         return false;
-    SpoolStep step = {JOB_WORKING, PHASE_PLAN, job->slices_done + 1, NULL, NULL, {0}};
+    SpoolStep step = {.state = JOB_WORKING, .phase = PHASE_PLAN, .slice = job->slices_done + 1};
     memcpy(step.counts, job->counts, sizeof step.counts);
     g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, step.counts);
     g_autoptr(SpoolEffects) effects = job_slice_effects(atomic->claim, plan);
@@ -158,7 +158,14 @@ static GPtrArray *load_plan(const Atomic *atomic, GError **error)
 {
     g_autofree char *name = part_name(atomic, "plan");
     g_autoptr(GVariant) stored = NULL;
-    Answer answer = spool_effect_load(atomic->claim, name, PLAN_ROWS_TYPE, &stored, error);
+    g_autoptr(GError) problem = NULL;
+    Answer answer = spool_effect_load(atomic->claim, name, PLAN_ROWS_TYPE, &stored, &problem);
+    if (g_error_matches(problem, SPOOL_ERROR, SPOOL_ERROR_KEY)) {
+        answer = spool_effect_load(atomic->claim, name, PLAN_ROWS_TYPE_4, &stored, error);
+    } else if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
     if (answer == ANSWER_NO)
         broken("plan", error);
     return answer == ANSWER_YES ? rows_from(atomic, stored, error) : NULL;
@@ -168,7 +175,7 @@ static GPtrArray *load_plan(const Atomic *atomic, GError **error)
 static GPtrArray *load_intent(Atomic *atomic, bool *again, GError **error)
 {
     g_autoptr(GVariant) stored = NULL;
-    Answer answer = spool_intent_load(atomic->claim, PLAN_ROWS_TYPE, &stored, error);
+    Answer answer = job_intent_load(atomic->claim, &stored, error);
     if (answer == ANSWER_UNKNOWN)
         return NULL;
     *again = answer == ANSWER_YES;
@@ -197,7 +204,12 @@ static bool atomic_apply(Atomic *atomic, GError **error)
     unsigned expected[RESULT_COUNT] = {0}, got[RESULT_COUNT] = {0};
     g_variant_unref(job_slice_outcomes(plan, expected));
     g_autoptr(GVariant) outcomes = job_slice_outcomes(rows, got);
-    SpoolStep step = {JOB_WORKING, PHASE_APPLY, job->slices_done + 1, outcomes, NULL, {0}};
+    g_autoptr(GVariant) trail = job_slice_trail(rows);
+    SpoolStep step = {.state = JOB_WORKING,
+                      .phase = PHASE_APPLY,
+                      .slice = job->slices_done + 1,
+                      .outcomes = outcomes,
+                      .trail = trail};
     for (unsigned i = 0; i < RESULT_COUNT; i++)
         step.counts[i] = job->counts[i] - expected[i] + got[i];
     if (got[RESULT_FAILED]) {
@@ -256,6 +268,17 @@ static GVariant *tell_left(const Atomic *atomic, const GArray *left, unsigned co
     return job_slice_outcomes(rows, unused);
 }
 
+/* The lines of the slice but for those that are left as they are; "au". */
+static GVariant *lines_undone(const Atomic *atomic, const GArray *left)
+{
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("au"));
+    for (guint i = 0; i < atomic->slice->rows->len; i++)
+        if (!has_line(left, line_at(atomic, i)))
+            g_variant_builder_add(&builder, "u", line_at(atomic, i));
+    return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
 static bool atomic_undo(Atomic *atomic, GError **error)
 {
     const Job *job = spool_claim_job(atomic->claim);
@@ -263,7 +286,9 @@ static bool atomic_undo(Atomic *atomic, GError **error)
     g_autoptr(Undo) undo = load_undo(atomic, error);
     if (!undo || undo_run(undo, left, error) != ANSWER_YES)
         return false;
-    SpoolStep step = {JOB_WORKING, left->len ? PHASE_UNDO_LEFT : job->phase, 0, NULL, NULL, {0}};
+    g_autoptr(GVariant) undone = lines_undone(atomic, left);
+    SpoolStep step = {
+        .state = JOB_WORKING, .phase = left->len ? PHASE_UNDO_LEFT : job->phase, .undone = undone};
     memcpy(step.counts, job->counts, sizeof step.counts);
     g_autoptr(GVariant) outcomes = NULL;
     if (left->len && !(outcomes = tell_left(atomic, left, step.counts, error)))

@@ -27,7 +27,7 @@ static bool cancel_slice(SpoolClaim *claim, GError **error)
         counts[RESULT_FAILED]++;
     }
     g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
-    return spool_slice_done(claim, outcomes, counts, error);
+    return spool_slice_done(claim, outcomes, counts, NULL, error);
 }
 
 static bool late(const Job *job, const char *why, GError **error)

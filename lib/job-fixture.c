@@ -289,3 +289,33 @@ Job *job_fixture_job(JobFixture *fixture, const char *id)
     g_assert_no_error(error);
     return job;
 }
+
+static void tell_change(gpointer data, const AuditLine *line)
+{
+    GPtrArray *lines = data;
+    g_autofree char *fields = g_variant_print(line->fields, FALSE);
+    g_assert_cmpint(line->number, >, 0);
+    g_assert_cmpstr(line->proof, ==, "password");
+    g_ptr_array_add(lines, g_strdup_printf("%06u %s %s %s %s %s\n", line->line, line->result,
+                                           line->action, line->type, line->address, fields));
+}
+
+static gint compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *job_fixture_audit(JobFixture *fixture)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    const AuditFilter all = {0};
+    g_autoptr(GError) error = NULL;
+    gint64 after = 0;
+    bool more = true;
+    while (more)
+        g_assert_true(
+            spool_audit_list(fixture->spool, &all, 2, &after, &more, tell_change, lines, &error));
+    g_ptr_array_sort(lines, compare_lines);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("", (char **)lines->pdata);
+}

@@ -51,6 +51,10 @@ unsigned job_fixture_responses(const JobFixture *fixture);
 /* One of them, of the job id; NULL: of any. */
 char *job_fixture_response(const JobFixture *fixture, const char *id);
 
+/* The audit as text, without what differs from run to run: "LINE RESULT ACTION TYPE ADDRESS FIELD
+ * -GONE +COME …", a line each, ordered by line; owned by the caller. */
+char *job_fixture_audit(JobFixture *fixture);
+
 /* Entries that bear an address below the base. */
 unsigned job_fixture_entries(const JobFixture *fixture, const char *address);
 

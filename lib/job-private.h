@@ -37,6 +37,10 @@ typedef struct {
 GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error);
 /* SPOOL_OUTCOMES_TYPE, a full reference; adds to counts. */
 GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT]);
+/* SPOOL_TRAIL_TYPE, a full reference: what the rows have changed. */
+GVariant *job_slice_trail(GPtrArray *planned);
+/* spool_intent_load(), also of one that an earlier version has stored. */
+Answer job_intent_load(SpoolClaim *claim, GVariant **intent, GError **error);
 /* What the job's slices before would have made, as the spool keeps it, and what this one would. */
 PlanOverlay job_overlay(SpoolClaim *claim);
 SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan);

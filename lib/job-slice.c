@@ -96,12 +96,23 @@ static bool writes_anything(GPtrArray *planned)
     return false;
 }
 
+Answer job_intent_load(SpoolClaim *claim, GVariant **intent, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    Answer answer = spool_intent_load(claim, PLAN_ROWS_TYPE, intent, &problem);
+    if (g_error_matches(problem, SPOOL_ERROR, SPOOL_ERROR_KEY))
+        return spool_intent_load(claim, PLAN_ROWS_TYPE_4, intent, error);
+    if (problem)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return answer;
+}
+
 /* The committed intent of the slice, made now or found from an earlier attempt (*again). */
 static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, const Slice *slice,
                                bool *again, GError **error)
 {
     g_autoptr(GVariant) stored = NULL;
-    Answer answer = spool_intent_load(claim, PLAN_ROWS_TYPE, &stored, error);
+    Answer answer = job_intent_load(claim, &stored, error);
     if (answer == ANSWER_UNKNOWN)
         return NULL;
     g_autoptr(GPtrArray) planned = NULL;
@@ -135,6 +146,19 @@ GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT])
     return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
+GVariant *job_slice_trail(GPtrArray *planned)
+{
+    GVariantBuilder builder;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_TRAIL_TYPE));
+    for (unsigned i = 0; i < planned->len; i++) {
+        const PlannedRow *row = g_ptr_array_index(planned, i);
+        for (unsigned j = 0; row->trail && j < row->trail->len; j++)
+            g_variant_builder_add(&builder, "(us@" AUDIT_CHANGE_TYPE ")", row->line,
+                                  result_name(row->outcome->result), row->trail->pdata[j]);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
 /* --- Mode: apply --- */
 
 static bool slice_apply(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
@@ -148,7 +172,8 @@ static bool slice_apply(PlanContext *context, SpoolClaim *claim, const Slice *sl
         return false;
     unsigned counts[RESULT_COUNT] = {0};
     g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, counts);
-    return spool_slice_done(claim, outcomes, counts, error);
+    g_autoptr(GVariant) trail = job_slice_trail(planned);
+    return spool_slice_done(claim, outcomes, counts, trail, error);
 }
 
 /* --- what the slices before would have made --- */

@@ -20,6 +20,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/request.c lib/request.h \
 	lib/entry.c lib/entry.h \
 	lib/conf-file.c lib/conf-file.h \
+	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
@@ -32,8 +33,8 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-report.c \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
-	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-private.h \
-	lib/lockout.c lib/lockout.h lib/spool-overlay.c \
+	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-audit.c \
+	lib/spool-sqlite-private.h lib/lockout.c lib/lockout.h lib/spool-overlay.c \
 	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
 	lib/spool-intake.c lib/spool-room.c lib/spool-proof.c lib/spool-work.c lib/spool-hand.c \
 	lib/network.c lib/network.h lib/command.c lib/command.h
@@ -101,6 +102,9 @@ if TSAN
 parse_helper_SOURCES += tests/tsan-glib.c
 endif
 parse_helper_LDADD = $(GLIB_LIBS)
+check_PROGRAMS += test-audit
+test_audit_SOURCES = lib/test-audit.c lib/spool-fixture.c lib/spool-fixture.h
+test_audit_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-entry
 test_entry_SOURCES = lib/test-entry.c
 test_entry_LDADD = $(ENGINE_LIBS)

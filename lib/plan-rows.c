@@ -24,6 +24,7 @@ void planned_write_free(PlannedWrite *write)
     g_free(write->uuid);
     g_free(write->version);
     g_free(write->mark);
+    g_clear_pointer(&write->audit, g_variant_unref);
     g_free(write);
 }
 
@@ -34,6 +35,7 @@ PlannedRow *planned_row_new(unsigned line, Outcome *outcome)
     row->outcome = outcome;
     row->writes = g_ptr_array_new_with_free_func((GDestroyNotify)planned_write_free);
     row->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    row->trail = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
     return row;
 }
 
@@ -43,30 +45,50 @@ void planned_row_free(PlannedRow *row)
         return;
     g_clear_pointer(&row->writes, g_ptr_array_unref);
     g_clear_pointer(&row->needs, g_array_unref);
+    g_clear_pointer(&row->trail, g_ptr_array_unref);
     outcome_free(row->outcome);
     secret_free(row->hash);
     g_free(row);
 }
 
+void planned_row_close(PlannedRow *row)
+{
+    if (row->writes)
+        g_ptr_array_set_size(row->writes, 0);
+    if (row->needs)
+        g_array_set_size(row->needs, 0);
+    g_clear_pointer(&row->hash, secret_free);
+}
+
+void planned_row_follow(PlannedRow *row, const PlannedRow *earlier)
+{
+    for (guint i = 0; earlier->trail && i < earlier->trail->len; i++)
+        g_ptr_array_add(row->trail, g_variant_ref(earlier->trail->pdata[i]));
+}
+
 static GVariant *write_to_variant(const PlannedWrite *write)
 {
-    return g_variant_new("(@" CHANGE_TYPE "bmsmsms)", change_to_variant(write->change),
-                         (gboolean)write->expect_present, write->uuid, write->version, write->mark);
+    return g_variant_new("(@" CHANGE_TYPE "bmsmsmsm@" AUDIT_CHANGE_TYPE ")",
+                         change_to_variant(write->change), (gboolean)write->expect_present,
+                         write->uuid, write->version, write->mark, write->audit);
 }
 
 static GVariant *row_to_variant(const PlannedRow *row)
 {
-    GVariantBuilder writes, needs;
+    GVariantBuilder writes, needs, trail;
     g_variant_builder_init(&writes, G_VARIANT_TYPE("a" PLAN_WRITE_TYPE));
     for (guint i = 0; row->writes && i < row->writes->len; i++)
         g_variant_builder_add_value(&writes, write_to_variant(row->writes->pdata[i]));
     g_variant_builder_init(&needs, G_VARIANT_TYPE("au"));
     for (guint i = 0; row->needs && i < row->needs->len; i++)
         g_variant_builder_add(&needs, "u", g_array_index(row->needs, unsigned, i));
+    g_variant_builder_init(&trail, G_VARIANT_TYPE("a" AUDIT_CHANGE_TYPE));
+    for (guint i = 0; row->trail && i < row->trail->len; i++)
+        g_variant_builder_add_value(&trail, row->trail->pdata[i]);
     GVariant *hash = row->hash ? secret_to_variant(row->hash) : NULL;
-    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "au@ms)", row->line, &writes,
-                         outcome_to_variant(row->outcome), &needs,
-                         g_variant_new_maybe(G_VARIANT_TYPE_STRING, hash));
+    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "au@msa" AUDIT_CHANGE_TYPE ")",
+                         row->line, &writes, outcome_to_variant(row->outcome), &needs,
+                         g_variant_new_maybe(G_VARIANT_TYPE_STRING, hash), &trail);
 }
 
 GVariant *planned_rows_to_variant(GPtrArray *rows)
@@ -83,19 +105,35 @@ static PlannedWrite *write_from_variant(GVariant *value)
     g_autoptr(PlannedWrite) write = g_new0(PlannedWrite, 1);
     g_autoptr(GVariant) change = NULL;
     gboolean present = FALSE;
-    g_variant_get(value, "(@" CHANGE_TYPE "bmsmsms)", &change, &present, &write->uuid,
-                  &write->version, &write->mark);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_WRITE_TYPE_4)))
+        g_variant_get(value, "(@" CHANGE_TYPE "bmsmsms)", &change, &present, &write->uuid,
+                      &write->version, &write->mark);
+    else
+        g_variant_get(value, "(@" CHANGE_TYPE "bmsmsmsm@" AUDIT_CHANGE_TYPE ")", &change, &present,
+                      &write->uuid, &write->version, &write->mark, &write->audit);
     write->expect_present = present;
     write->change = change_from_variant(change);
     return write->change ? g_steal_pointer(&write) : NULL;
 }
 
+static void add_trail(PlannedRow *row, GVariant *trail)
+{
+    for (gsize i = 0; i < g_variant_n_children(trail); i++)
+        g_ptr_array_add(row->trail, g_variant_get_child_value(trail, i));
+}
+
 static PlannedRow *row_from_variant(GVariant *value)
 {
-    g_autoptr(GVariant) writes = NULL, outcome = NULL, needs = NULL;
+    g_autoptr(GVariant) writes = g_variant_get_child_value(value, 1);
+    g_autoptr(GVariant) outcome = g_variant_get_child_value(value, 2);
+    g_autoptr(GVariant) needs = g_variant_get_child_value(value, 3);
     g_autoptr(PlannedRow) row = planned_row_new(0, NULL);
-    g_variant_get(value, "(u@a" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "@aums)", &row->line, &writes,
-                  &outcome, &needs, &row->hash);
+    g_variant_get_child(value, 0, "u", &row->line);
+    g_variant_get_child(value, 4, "ms", &row->hash);
+    if (g_variant_n_children(value) > 5) {
+        g_autoptr(GVariant) trail = g_variant_get_child_value(value, 5);
+        add_trail(row, trail);
+    }
     row->outcome = outcome_from_variant(outcome);
     if (!row->outcome)
         return NULL;
@@ -115,7 +153,8 @@ static PlannedRow *row_from_variant(GVariant *value)
 
 GPtrArray *planned_rows_from_variant(GVariant *value)
 {
-    if (!value || !g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE)))
+    if (!value || (!g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE)) &&
+                   !g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE_4))))
         return NULL;
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
     for (gsize i = 0; i < g_variant_n_children(value); i++) {

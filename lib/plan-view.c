@@ -476,6 +476,8 @@ PlannedWrite *view_expect(View *view, Change *change)
     const Seen *seen = g_hash_table_lookup(view->seen, key);
     PlannedWrite *write = g_new0(PlannedWrite, 1);
     write->change = change;
+    if (!view->context->unwritten)
+        write->audit = audit_change(view->context->profile, change, seen ? seen->entry : NULL);
     if (seen && seen->entry) {
         write->expect_present = true;
         write->uuid = g_strdup(seen->uuid);

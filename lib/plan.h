@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_PLAN_H
 #define BATCHLOAD_PLAN_H
 
+#include "lib/audit.h"
 #include "lib/directory.h"
 #include "lib/grant.h"
 #include "lib/password.h"
@@ -55,9 +56,10 @@ typedef struct {
 typedef struct {
     Change *change;
     bool expect_present;
-    char *uuid;    /* NULL where an earlier row makes the entry */
-    char *version; /* NULL where mark is expected */
-    char *mark;    /* "JOB/LINE" of the earlier row, or NULL */
+    char *uuid;      /* NULL where an earlier row makes the entry */
+    char *version;   /* NULL where mark is expected */
+    char *mark;      /* "JOB/LINE" of the earlier row, or NULL */
+    GVariant *audit; /* AUDIT_CHANGE_TYPE; NULL: planned by an earlier version */
 } PlannedWrite;
 
 /* One row's plan. At most one write on each DN. */
@@ -68,12 +70,18 @@ typedef struct {
     GArray *needs;     /* of unsigned: lines of the slice's earlier rows whose effects this plan
                           relies on, or that relied on others and looked at what this one writes;
                           NULL: none */
+    GPtrArray *trail;  /* of GVariant (AUDIT_CHANGE_TYPE): writes that are done, also of plans
+                          before this one */
     Secret *hash;      /* of a clear password, made once and kept when planned anew; or NULL */
 } PlannedRow;
 
 /* A row whose outcome stands already; outcome is taken over. Caller owns the result. */
 PlannedRow *planned_row_new(unsigned line, Outcome *outcome);
 void planned_row_free(PlannedRow *row);
+/* The outcome stands: nothing of it is to be sent, and it relies on nothing any more. */
+void planned_row_close(PlannedRow *row);
+/* Appends the trail of an earlier plan of the row. */
+void planned_row_follow(PlannedRow *row, const PlannedRow *earlier);
 void planned_write_free(PlannedWrite *write);
 
 /* The plan of a slice (or of single rows of it): an overlay of the rows planned so far lies over
@@ -114,10 +122,14 @@ unsigned plan_mark_line(const char *job, const char *mark);
 
 /* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes, and passwords
  * in clear for PASSWORD_SCHEME_SERVER: to be sealed.
- * Floating; _from_variant NULL on other shapes. */
-#define PLAN_WRITE_TYPE "(" CHANGE_TYPE "bmsmsms)"
-#define PLAN_ROW_TYPE "(ua" PLAN_WRITE_TYPE OUTCOME_TYPE "aums)"
+ * Floating; _from_variant takes both types, and NULL on other shapes. */
+#define PLAN_WRITE_TYPE "(" CHANGE_TYPE "bmsmsmsm" AUDIT_CHANGE_TYPE ")"
+#define PLAN_ROW_TYPE "(ua" PLAN_WRITE_TYPE OUTCOME_TYPE "aumsa" AUDIT_CHANGE_TYPE ")"
 #define PLAN_ROWS_TYPE "a" PLAN_ROW_TYPE
+/* The same as spools up to version 4 have it. */
+#define PLAN_WRITE_TYPE_4 "(" CHANGE_TYPE "bmsmsms)"
+#define PLAN_ROW_TYPE_4 "(ua" PLAN_WRITE_TYPE_4 OUTCOME_TYPE "aums)"
+#define PLAN_ROWS_TYPE_4 "a" PLAN_ROW_TYPE_4
 GVariant *planned_rows_to_variant(GPtrArray *rows);
 GPtrArray *planned_rows_from_variant(GVariant *value);
 

@@ -438,6 +438,14 @@ const char *profile_field_of_attribute(const Profile *profile, const char *attri
     return NULL;
 }
 
+const char *profile_column_of_attribute(const Profile *profile, const char *attribute)
+{
+    if (g_ascii_strcasecmp(attribute, profile->name[NAME_COMMON_NAME]) == 0 ||
+        g_ascii_strcasecmp(attribute, profile->name[NAME_ADDRESS]) == 0)
+        return NULL;
+    return profile_field_of_attribute(profile, attribute);
+}
+
 const unsigned *profile_digits(const Profile *profile)
 {
     return profile->digits;

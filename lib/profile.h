@@ -93,6 +93,9 @@ const unsigned *profile_digits(const Profile *profile);
 /* Attribute a directory's complaint names → the column's name to tell the administrator, or NULL;
  * static. */
 const char *profile_field_of_attribute(const Profile *profile, const char *attribute);
+/* The column whose cell stands in an attribute, or NULL where it has another origin (the name that
+ * is made of two columns, the address, what the profile keeps for itself); static. */
+const char *profile_column_of_attribute(const Profile *profile, const char *attribute);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 

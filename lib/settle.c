@@ -139,14 +139,23 @@ static void work_clear(Work *work)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
 
-/* A row whose outcome stands: nothing of it is to be sent, and it relies on nothing any more. */
-static void row_close(PlannedRow *row)
+/* What is done of the row's plan, and of those before it, goes into the trail of to. */
+static void follow_up(const Work *work, guint at, PlannedRow *to)
 {
-    if (row->writes)
-        g_ptr_array_set_size(row->writes, 0);
-    if (row->needs)
-        g_array_set_size(row->needs, 0);
-    g_clear_pointer(&row->hash, secret_free);
+    const PlannedRow *row = row_at(work, at);
+    if (to != row)
+        planned_row_follow(to, row);
+    for (guint j = 0; j < writes_of(row); j++) {
+        const PlannedWrite *write = row->writes->pdata[j];
+        if (work->tracks[at].parts[j] == PART_DONE && write->audit)
+            g_ptr_array_add(to->trail, g_variant_ref(write->audit));
+    }
+}
+
+static void row_close(Work *work, guint at)
+{
+    follow_up(work, at, row_at(work, at));
+    planned_row_close(row_at(work, at));
 }
 
 /* --- looking --- */
@@ -392,8 +401,10 @@ static Outcome *refusal(const Work *work, guint at, const Write *write, bool lef
 static void row_refused(Work *work, guint at, Outcome *outcome)
 {
     Track *track = &work->tracks[at];
+    PlannedRow *row = planned_row_new(row_at(work, at)->line, outcome);
+    follow_up(work, at, row);
     track->refused = row_at(work, at);
-    work->rows->pdata[at] = planned_row_new(track->refused->line, outcome);
+    work->rows->pdata[at] = row;
     track->stage = STAGE_DONE;
     track->disturbed = true;
 }
@@ -425,13 +436,16 @@ static void take_result(Work *work, guint at, guint number, const Write *write)
 }
 
 /* A row whose password is refused is not left half done. */
-static Answer take_back(Work *work, guint at, const Write *write, GError **error)
+static Answer take_back(Work *work, guint at, guint number, const Write *write, GError **error)
 {
     bool left = false;
     if (undo_refused(work->settle->context, row_at(work, at)->line, write->change, &left, error) !=
         ANSWER_YES)
         return ANSWER_UNKNOWN;
-    row_refused(work, at, refusal(work, at, write, left));
+    Outcome *outcome = refusal(work, at, write, left);
+    if (left)
+        work->tracks[at].parts[number] = PART_DONE;
+    row_refused(work, at, outcome);
     return ANSWER_YES;
 }
 
@@ -443,11 +457,12 @@ static Answer flush(Work *work, GError **error)
     Answer answer = directory_apply(work->settle->context->directory, work->batch, error);
     for (guint i = 0; i < work->batch->len; i++) {
         guint at = g_array_index(work->batch_rows, guint, i);
+        guint number = g_array_index(work->batch_numbers, guint, i);
         const Write *write = work->batch->pdata[i];
         if (write->state != WRITE_REFUSED || !write->changed)
-            take_result(work, at, g_array_index(work->batch_numbers, guint, i), write);
+            take_result(work, at, number, write);
         else if (answer == ANSWER_YES)
-            answer = take_back(work, at, write, error);
+            answer = take_back(work, at, number, write, error);
     }
     g_ptr_array_set_size(work->batch, 0);
     g_array_set_size(work->batch_rows, 0);
@@ -596,6 +611,7 @@ static PlannedRow *renew(const Work *work, guint at)
         write->expect_present = true;
         write->uuid = g_strdup(profile_entry_uuid(profile, state->entry));
         write->version = g_strdup(profile_entry_version(profile, state->entry));
+        write->audit = audit_change(profile, write->change, state->entry);
         g_ptr_array_add(fresh->writes, write);
     }
     return fresh;
@@ -673,7 +689,9 @@ static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
     g_autoptr(GPtrArray) proposed = g_ptr_array_new();
     for (guint i = 0; i < work->rows->len; i++) {
         if (work->tracks[i].stage == STAGE_DONE)
-            row_close(row_at(work, i));
+            row_close(work, i);
+        if (fresh->pdata[i])
+            follow_up(work, i, fresh->pdata[i]);
         g_ptr_array_add(proposed, fresh->pdata[i] ? fresh->pdata[i] : row_at(work, i));
     }
     if (!work->settle->commit(work->settle->data, proposed, error))
@@ -701,7 +719,7 @@ static void keep_done(Work *work)
     for (guint i = 0; i < work->rows->len; i++) {
         const Track *track = &work->tracks[i];
         if (track->stage == STAGE_DONE)
-            row_close(row_at(work, i));
+            row_close(work, i);
         g_ptr_array_add(rows, track->refused ? track->refused : row_at(work, i));
     }
     work->settle->commit(work->settle->data, rows, NULL);
@@ -767,7 +785,7 @@ Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error)
             return ANSWER_UNKNOWN;
         if (!judge_rows(&work, &first, &sends)) {
             for (guint i = 0; i < rows->len; i++)
-                row_close(rows->pdata[i]);
+                row_close(&work, i);
             return ANSWER_YES;
         }
         Answer answer = sends ? send_rows(&work, first, error) : replan_rows(&work, first, error);

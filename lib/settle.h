@@ -30,10 +30,10 @@ typedef struct {
 } Settle;
 
 /* rows (of PlannedRow, the committed intent, by line) are applied; on success each row's outcome
- * stands in it and is final, and its writes are gone. On ANSWER_UNKNOWN rows must not be used
- * again: only what was committed counts. ANSWER_UNKNOWN with an error: the directory could not
- * tell; call again later with again = true and the last committed intent. The password hash of a
- * row planned anew is the one of its stored intent. */
+ * stands in it and is final, its writes are gone, and what was done of them is its trail. On
+ * ANSWER_UNKNOWN rows must not be used again: only what was committed counts. ANSWER_UNKNOWN with
+ * an error: the directory could not tell; call again later with again = true and the last committed
+ * intent. The password hash of a row planned anew is the one of its stored intent. */
 Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error);
 
 #endif

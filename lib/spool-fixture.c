@@ -161,7 +161,7 @@ bool spool_fixture_slice(SpoolClaim *claim, GError **error)
                               RESULT_FAILED, NULL, FIXTURE_PASSWORD, "a reason", NULL);
     g_autoptr(GVariant) outcomes = g_variant_ref_sink(g_variant_builder_end(&builder));
     const unsigned counts[RESULT_COUNT] = {[RESULT_FAILED] = FIXTURE_SLICE_ROWS};
-    return spool_slice_done(claim, outcomes, counts, error);
+    return spool_slice_done(claim, outcomes, counts, NULL, error);
 }
 
 bool spool_fixture_report(SpoolClaim *claim, GError **error)

@@ -11,7 +11,7 @@
 struct Spool {
     unsigned jobs_max, client_jobs_max, requester_jobs_max;
     guint64 bytes_max, client_bytes_max, requester_bytes_max;
-    unsigned duplicate_days, keep_days;
+    unsigned duplicate_days, keep_days, audit_days;
     SealKey *key;      /* NULL: read only, as are files and queue */
     SpoolFiles *files; /* holds the lock on the folder */
     const SpoolStoreType *type;

@@ -60,6 +60,9 @@ struct SpoolStore {
 /* Plumbing. The caller of all but _begin, and of what is a function of the store, holds the lock;
  * _begin takes it, _end gives it back. */
 
+/* Tells the database's last error, and closes a handle of which nothing is known any more; false.
+ */
+bool spool_sqlite_error(SpoolStore *store, GError **error);
 /* A prepared statement, or NULL with SPOOL_ERROR_STORE. */
 sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error);
 void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text);
@@ -90,5 +93,14 @@ bool spool_sqlite_lockout_release(SpoolStore *store, const char *sender, const c
 /* Checks the version of a database just opened; where it is to be written, makes or upgrades its
  * tables and sets how it is written. path is for messages. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error);
+
+/* The audit: functions of the store's table, and what is added within a transaction. */
+bool spool_sqlite_audit_add(SpoolStore *store, const Job *job, const SpoolChanges *changes,
+                            GError **error);
+bool spool_sqlite_audit_list(SpoolStore *store, const AuditFilter *filter, unsigned limit,
+                             gint64 *after, bool *more, SpoolAuditFunc found, gpointer data,
+                             GError **error);
+bool spool_sqlite_audit_expire(SpoolStore *store, gint64 before, unsigned limit, bool *more,
+                               GError **error);
 
 #endif

@@ -125,7 +125,7 @@ static bool is_fatal(int result)
     }
 }
 
-static bool store_error(SpoolStore *store, GError **error)
+bool spool_sqlite_error(SpoolStore *store, GError **error)
 {
     int result = store->db ? sqlite3_extended_errcode(store->db) : SQLITE_IOERR;
     g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "the spool's database failed: %s (%d)",
@@ -138,14 +138,14 @@ static bool store_error(SpoolStore *store, GError **error)
 sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error)
 {
     if (!store->db) {
-        store_error(store, error);
+        spool_sqlite_error(store, error);
         return NULL;
     }
     sqlite3_stmt *statement = store->statements[sql];
     if (!statement) {
         if (sqlite3_prepare_v3(store->db, sql_text[sql], -1, SQLITE_PREPARE_PERSISTENT, &statement,
                                NULL) != SQLITE_OK) {
-            store_error(store, error);
+            spool_sqlite_error(store, error);
             return NULL;
         }
         store->statements[sql] = statement;
@@ -164,7 +164,7 @@ void spool_sqlite_finish(SpoolStore *store, sqlite3_stmt *statement)
 /* Runs a bound statement to its end. */
 bool spool_sqlite_run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
 {
-    bool done = sqlite3_step(statement) == SQLITE_DONE || store_error(store, error);
+    bool done = sqlite3_step(statement) == SQLITE_DONE || spool_sqlite_error(store, error);
     spool_sqlite_finish(store, statement);
     return done;
 }
@@ -328,7 +328,7 @@ static Answer find_key(SpoolStore *store, const char *key, char **id, GError **e
         *id = spool_sqlite_text(statement, 0);
         answer = ANSWER_YES;
     } else if (result != SQLITE_DONE) {
-        store_error(store, error);
+        spool_sqlite_error(store, error);
         answer = ANSWER_UNKNOWN;
     }
     spool_sqlite_finish(store, statement);
@@ -475,12 +475,14 @@ static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slic
 }
 
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                              const SpoolEffects *effects, GError **error)
+                              const SpoolEffects *effects, const SpoolChanges *changes,
+                              GError **error)
 {
     if (!spool_sqlite_begin(store, error))
         return false;
     bool well =
         spool_sqlite_save(store, job, error) &&
+        spool_sqlite_audit_add(store, job, changes, error) &&
         (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
         (!effects || put_effects(store, job->id, effects, error)) &&
         run_for(store, SQL_INTENT_DELETE, job->id, error);
@@ -498,7 +500,7 @@ Answer spool_sqlite_step(SpoolStore *store, sqlite3_stmt *statement, GError **er
     case SQLITE_DONE:
         return ANSWER_NO;
     default:
-        store_error(store, error);
+        spool_sqlite_error(store, error);
         return ANSWER_UNKNOWN;
     }
 }
@@ -674,13 +676,13 @@ static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
     if (!store->db)
-        return store_error(store, error);
+        return spool_sqlite_error(store, error);
     /* A reader in the way is no failure, nor waited for: the log is cut another time. */
     sqlite3_busy_timeout(store->db, 0);
     int result = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     return result == SQLITE_OK || (result & 0xff) == SQLITE_BUSY ||
-           (result & 0xff) == SQLITE_LOCKED || store_error(store, error);
+           (result & 0xff) == SQLITE_LOCKED || spool_sqlite_error(store, error);
 }
 
 /* --- opening --- */
@@ -753,5 +755,7 @@ const SpoolStoreType spool_store_sqlite = {
     .lockout_load = spool_sqlite_lockout_load,
     .lockouts = spool_sqlite_lockouts,
     .lockout_release = spool_sqlite_lockout_release,
+    .audit_list = spool_sqlite_audit_list,
+    .audit_expire = spool_sqlite_audit_expire,
     .expire = sqlite_expire,
 };

@@ -30,6 +30,15 @@ struct SpoolEffects {
     GPtrArray *joined;  /* of char *: the name for each member */
 };
 
+/* What comes into the audit. */
+typedef struct {
+    gint64 time;
+    const char *proof, *origin;
+    GVariant *trail;  /* SPOOL_TRAIL_TYPE or NULL */
+    GVariant *undone; /* "au" or NULL */
+} SpoolChanges;
+
+typedef void (*SpoolAuditFunc)(gpointer data, const AuditLine *line);
 typedef void (*SpoolFoundFunc)(gpointer data, const Job *job);
 
 /* An unproven job that is refused: answered, or ended without, where the address got answers_max
@@ -72,9 +81,10 @@ typedef struct {
                   GError **error);
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
                          const SpoolEffects *effects, GError **error);
-    /* save() with the slice's outcomes and effects (each may be NULL); the intent is deleted. */
+    /* save() with the slice's outcomes, effects and changes (each may be NULL); the intent is
+     * deleted. */
     bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                       const SpoolEffects *effects, GError **error);
+                       const SpoolEffects *effects, const SpoolChanges *changes, GError **error);
 
     /* ANSWER_NO: none stored. Results are owned by the caller. */
     Answer (*head_load)(SpoolStore *store, const char *id, GBytes **head, GError **error);
@@ -104,6 +114,11 @@ typedef struct {
     /* client NULL: all of the sender. */
     bool (*lockout_release)(SpoolStore *store, const char *sender, const char *client,
                             unsigned *count, GError **error);
+    bool (*audit_list)(SpoolStore *store, const AuditFilter *filter, unsigned limit, gint64 *after,
+                       bool *more, SpoolAuditFunc found, gpointer data, GError **error);
+    /* Forgets changes made before then, of the limit oldest. *more: so many went. */
+    bool (*audit_expire)(SpoolStore *store, gint64 before, unsigned limit, bool *more,
+                         GError **error);
 
     /* Forgets the keys of finished jobs received before keys_before and the records of jobs
      * finished before records_before; their ids are added to gone (of char *). Cuts the log. */

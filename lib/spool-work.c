@@ -517,8 +517,21 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
     return *intent ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
-bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
-                         const SpoolEffects *effects, GError **error)
+/* Who asked, how it was proved, and from where. */
+static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone)
+{
+    bool command = spool_is_by_command(&job->facts);
+    return (SpoolChanges){
+        .time = g_get_real_time(),
+        .proof = command ? "command" : "password",
+        .origin = command ? job->facts.login : job->facts.client,
+        .trail = trail,
+        .undone = undone,
+    };
+}
+
+static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                       const SpoolEffects *effects, GVariant *trail, GError **error)
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(outcomes);
     Spool *spool = claim->spool;
@@ -537,16 +550,23 @@ bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned c
         return false;
     g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, error))
+    const SpoolChanges changes = changes_of(&next, trail, NULL);
+    if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, &changes, error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;
 }
 
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
-                      GError **error)
+                      GVariant *trail, GError **error)
 {
-    return spool_slice_checked(claim, outcomes, counts, NULL, error);
+    return slice_done(claim, outcomes, counts, NULL, trail, error);
+}
+
+bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
+                         const SpoolEffects *effects, GError **error)
+{
+    return slice_done(claim, outcomes, counts, effects, NULL, error);
 }
 
 bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
@@ -567,7 +587,9 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
     g_autofree char *label = spool_slice_label(next.id, "outcomes", present);
     g_autoptr(GBytes) sealed =
         step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
-    if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, error))
+    const SpoolChanges changes = changes_of(&next, step->trail, step->undone);
+    if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, &changes,
+                                 error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;

@@ -6,6 +6,10 @@
 /* Opening, looking and looking after. Intake is in spool-intake.c, work in spool-work.c. */
 
 #define CANARY "batchload spool"
+/* Changes that go out of the audit in one commit, so that no slice waits for long, and commits at a
+ * time. */
+#define AUDIT_EXPIRE_MAX 5000
+#define AUDIT_EXPIRE_ROUNDS 400
 #define CANARY_LABEL "spool/canary"
 
 G_DEFINE_QUARK(batchload_spool_error, spool_error)
@@ -271,6 +275,7 @@ static void take_limits(Spool *spool, const SpoolSettings *settings)
     spool->requester_jobs_max = settings->requester_jobs_max;
     spool->requester_bytes_max = settings->requester_bytes_max;
     spool->duplicate_days = settings->duplicate_days;
+    spool->audit_days = settings->audit_days;
     spool->keep_days = MAX(settings->keep_days, settings->duplicate_days);
 }
 
@@ -333,6 +338,13 @@ bool spool_list(Spool *spool, bool all, void (*found)(gpointer data, const Job *
     return spool->type->list(spool->store, all, found, data, error);
 }
 
+bool spool_audit_list(Spool *spool, const AuditFilter *filter, unsigned limit, gint64 *after,
+                      bool *more, void (*found)(gpointer data, const AuditLine *line),
+                      gpointer data, GError **error)
+{
+    return spool->type->audit_list(spool->store, filter, limit, after, more, found, data, error);
+}
+
 Answer spool_find(Spool *spool, const char *id, Job **job, GError **error)
 {
     return spool->type->find(spool->store, id, job, error);
@@ -352,5 +364,10 @@ bool spool_expire(Spool *spool, GError **error)
         return false;
     for (unsigned i = 0; i < gone->len; i++)
         spool_drop(spool, SPOOL_RESPONSE, g_ptr_array_index(gone, i));
+    bool more = true;
+    for (unsigned i = 0; more && i < AUDIT_EXPIRE_ROUNDS; i++)
+        if (!spool->type->audit_expire(spool->store, now - spool->audit_days * G_TIME_SPAN_DAY,
+                                       AUDIT_EXPIRE_MAX, &more, error))
+            return false;
     return true;
 }

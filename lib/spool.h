@@ -3,6 +3,7 @@
 #define BATCHLOAD_SPOOL_H
 
 #include "lib/answer.h"
+#include "lib/audit-type.h"
 #include "lib/lockout.h"
 #include "lib/mode.h"
 #include "lib/outcome.h"
@@ -47,7 +48,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 4
+#define SPOOL_VERSION 5
 
 typedef struct {
     char *directory;
@@ -59,7 +60,8 @@ typedef struct {
     unsigned client_jobs_max, requester_jobs_max;
     guint64 client_bytes_max, requester_bytes_max;
     unsigned duplicate_days;
-    unsigned keep_days; /* records of finished jobs; at least duplicate_days */
+    unsigned keep_days;  /* records of finished jobs; at least duplicate_days */
+    unsigned audit_days; /* what was changed */
 } SpoolSettings;
 
 /* The client of a request that was handed in by the command line: who may do so needs no other
@@ -259,8 +261,11 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
  * the slice's secrets at the end of the job. The last slice: WORKING → REPORTING. started is set
  * with the first intent or slice. */
 #define SPOOL_OUTCOMES_TYPE "a(u" OUTCOME_TYPE ")"
+/* What a slice has changed in the directory: line, the row's result, and the change. It goes into
+ * the audit with the outcomes' commit, so that it is there once, or not yet. NULL: nothing. */
+#define SPOOL_TRAIL_TYPE "a(us" AUDIT_CHANGE_TYPE ")"
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
-                      GError **error);
+                      GVariant *trail, GError **error);
 
 /* What a job that is only checked, or still planned, would have changed so far, and what else it
  * must not forget, kept until it ends: effects by name (a later one replaces an earlier one), and
@@ -281,6 +286,8 @@ typedef struct {
     unsigned slice;                /* the next one */
     GVariant *outcomes;            /* of the present slice, replacing others; NULL: as they are */
     const SpoolEffects *effects;   /* or NULL */
+    GVariant *trail;               /* SPOOL_TRAIL_TYPE or NULL */
+    GVariant *undone;              /* "au" or NULL: lines whose changes have been taken back */
     unsigned counts[RESULT_COUNT]; /* of the whole job from now on */
 } SpoolStep;
 bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
@@ -328,6 +335,30 @@ bool spool_expire(Spool *spool, GError **error);
  */
 bool spool_list(Spool *spool, bool all, void (*found)(gpointer data, const Job *job), gpointer data,
                 GError **error);
+/* One change of the audit. It outlives the job. */
+typedef struct {
+    gint64 number; /* grows */
+    gint64 time;   /* of the commit */
+    const char *job;
+    unsigned line;
+    const char *requester;
+    const char *proof;  /* "password", or "command": by who may use the command */
+    const char *origin; /* client address, or "uid N" of who used the command */
+    const char *address, *type, *action;
+    const char *result; /* of the row; "undone": the change was taken back */
+    GVariant *fields;   /* AUDIT_FIELDS_TYPE */
+} AuditLine;
+/* NULL or 0: any. */
+typedef struct {
+    const char *job, *address, *requester;
+    gint64 since, until; /* from and before, microseconds since 1970 */
+} AuditFilter;
+/* Calls found for the changes after number *after (0: from the first on), at most limit of them,
+ * and sets *after to the last that was looked at. *more: not all were seen. found must not call the
+ * spool. */
+bool spool_audit_list(Spool *spool, const AuditFilter *filter, unsigned limit, gint64 *after,
+                      bool *more, void (*found)(gpointer data, const AuditLine *line),
+                      gpointer data, GError **error);
 /* ANSWER_YES: *job, owned by the caller. */
 Answer spool_find(Spool *spool, const char *id, Job **job, GError **error);
 

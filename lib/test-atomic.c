@@ -256,10 +256,21 @@ static char *opened(JobFixture *fixture, bool good)
     return id;
 }
 
+/* R5.5: what was done, and as often what was taken back. */
+static void assert_taken_back(const char *audit, bool good)
+{
+    g_auto(GStrv) lines = g_strsplit(audit, "\n", -1);
+    guint done = 0, undone = 0;
+    for (char **line = lines; *line && **line; line++)
+        *(strstr(*line, " undone ") ? &undone : &done) += 1;
+    g_assert_cmpuint(done, >=, 10);
+    g_assert_cmpuint(undone, ==, good ? 0 : done);
+}
+
 /* R2.17: killed once after each event, the end is that of a run without a kill. */
 static void sweep(bool good, unsigned slice_rows)
 {
-    g_autofree char *expected = NULL;
+    g_autofree char *expected = NULL, *changes = NULL;
     guint events = 0;
     for (bool killed = true; killed; events++) {
         g_autoptr(JobFixture) fixture = begin(slice_rows);
@@ -279,6 +290,11 @@ static void sweep(bool good, unsigned slice_rows)
             g_assert_cmpstr(after, ==, before);
         }
         g_assert_cmpuint(job_fixture_responses(fixture), ==, 1);
+        g_autofree char *audit = job_fixture_audit(fixture);
+        if (!changes)
+            changes = g_strdup(audit);
+        g_assert_cmpstr(audit, ==, changes);
+        assert_taken_back(audit, good);
     }
     g_test_message("%u events", events);
     g_assert_cmpuint(events, >, 20);
@@ -314,6 +330,8 @@ static void test_often(void)
         assert_undone(fixture, id);
         g_assert_cmpstr(after, ==, before);
         g_assert_cmpuint(kills, >, 5);
+        g_autofree char *audit = job_fixture_audit(fixture);
+        assert_taken_back(audit, false);
     }
 }
 
@@ -337,6 +355,9 @@ static void test_meddled(void)
     write_other(directory, dn, NULL);
     g_autofree char *without = dump(true);
     g_assert_cmpstr(without, ==, before);
+    /* R5.5: rows planned anew keep the trail of what they had done. */
+    g_autofree char *audit = job_fixture_audit(fixture);
+    assert_taken_back(audit, false);
 }
 
 /* Another requester's rows in the same domain wait until the whole job is done. */

@@ -69,6 +69,7 @@ static void test_defaults(void)
     g_assert_cmpuint(config->list_members_max, ==, 1000);
     g_assert_cmpuint(config->spool.bytes_max, ==, G_GUINT64_CONSTANT(4) << 30);
     g_assert_cmpuint(config->spool.keep_days, ==, 30);
+    g_assert_cmpuint(config->spool.audit_days, ==, 365);
     g_assert_cmpstr(config->directory.uri, ==, "ldapi:///");
     g_assert_null(config->directory.bind_password);
     g_assert_cmpuint(config->directory.window, ==, 64);
@@ -191,6 +192,7 @@ static const struct {
     {"limits {\n columns_max = 3\n}\n" LEAST, 2, "from 4"},
     {"limits {\n rows_max = 5\n}\nlimits {\n rows_max = 6\n}\n" LEAST, 5, "twice"},
     {"spool {\n keep_days = 3\n}\n" LEAST, 0, "keep_days is less"},
+    {"spool {\n audit_days = 0\n}\n" LEAST, 2, "from 1 to 36500"},
     {"spool {\n directory = \"spool\"\n}\n" LEAST, 2, "path from the root"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"http://x\"\n}\n", 5, "ldapi://"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"ldap://a ldap://b\"\n}\n", 5, "one "},

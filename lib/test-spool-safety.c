@@ -173,14 +173,15 @@ static void test_older(void)
     g_autofree char *path = inside(fixture, "spool.db");
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_cmpint(sqlite3_exec(db,
-                                 "ALTER TABLE job DROP COLUMN mode; ALTER TABLE job DROP COLUMN "
-                                 "phase; ALTER TABLE job DROP COLUMN proven; ALTER TABLE job DROP "
-                                 "COLUMN login; DROP TABLE refusal; DROP TABLE lockout;"
-                                 "DROP TABLE overlay;"
-                                 "DROP TABLE overlay_member; PRAGMA user_version=1",
-                                 NULL, NULL, NULL),
-                    ==, SQLITE_OK);
+    g_assert_cmpint(
+        sqlite3_exec(db,
+                     "ALTER TABLE job DROP COLUMN mode; ALTER TABLE job DROP COLUMN "
+                     "phase; ALTER TABLE job DROP COLUMN proven; ALTER TABLE job DROP "
+                     "COLUMN login; DROP TABLE refusal; DROP TABLE lockout; DROP TABLE audit;"
+                     "DROP TABLE overlay;"
+                     "DROP TABLE overlay_member; PRAGMA user_version=1",
+                     NULL, NULL, NULL),
+        ==, SQLITE_OK);
     sqlite3_close(db);
     g_assert_null(spool_open_readonly(fixture->settings.directory, &error));
     g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE);

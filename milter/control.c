@@ -219,7 +219,8 @@ static void take_file(Client *client, const char *argument, bool check)
         answer(client, "fail", "the daemon is about to stop");
         return;
     }
-    switch (hand_in(world, words[0], check, words[2], size, read_file, client, &text, &error)) {
+    switch (hand_in(world, client->user, words[0], check, words[2], size, read_file, client, &text,
+                    &error)) {
     case ANSWER_YES:
         log_line(LOG_LEVEL_INFO, NULL, "control: %s job=%s uid=%u from=%s",
                  check ? "check" : "apply", text, (unsigned)client->user, words[0]);

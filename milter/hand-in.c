@@ -101,8 +101,9 @@ static Answer no(char **text, char *why)
     return ANSWER_NO;
 }
 
-Answer hand_in(const World *world, const char *address, bool check, const char *reference,
-               guint64 size, HandInReadFunc read, gpointer data, char **text, GError **error)
+Answer hand_in(const World *world, uid_t user, const char *address, bool check,
+               const char *reference, guint64 size, HandInReadFunc read, gpointer data, char **text,
+               GError **error)
 {
     const Config *config = world_config(world);
     g_autoptr(GError) why = NULL;
@@ -117,6 +118,7 @@ Answer hand_in(const World *world, const char *address, bool check, const char *
     if (found == ANSWER_NO || grant->verdict != GRANT_ALLOW)
         return no(text, g_strdup_printf("the sender table does not allow %s to send requests",
                                         sender->full));
+    g_autofree char *login = g_strdup_printf("uid %u", (unsigned)user);
     g_autofree char *unique = g_uuid_string_random(); /* each is a request of its own */
     const JobFacts facts = {
         .requester = sender->full,
@@ -124,6 +126,7 @@ Answer hand_in(const World *world, const char *address, bool check, const char *
         .grant = grant->source,
         .own_key = own_key,
         .client = (char *)(check ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND),
+        .login = login,
         .subject = (char *)"PROCESS",
         .date = unique,
     };

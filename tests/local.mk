@@ -25,7 +25,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
 	test-fixtures/demo/3-delete-users.csv
 
-dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py
+dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py tests/e2e_audit.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_sendmail.py
 dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py

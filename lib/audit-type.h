@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_AUDIT_TYPE_H
+#define BATCHLOAD_AUDIT_TYPE_H
+
+/* A change as the audit keeps it, for those who need not know how it is made. Address and type ("":
+ * none of ours) of the entry, "ADD", "MODIFY" or "DELETE", and of each column that changes its
+ * name, the values that go, and those that come. */
+#define AUDIT_FIELDS_TYPE "a(sasas)"
+#define AUDIT_CHANGE_TYPE "(sss" AUDIT_FIELDS_TYPE ")"
+
+#endif
