@@ -378,10 +378,10 @@ def answer_failed(world):
     with Port(world, "    -o smtpd_recipient_restrictions=reject\n"):
         raw = world.request([*wide("kept", 3, 1)], reference="kept")
         queue_id = world.send(raw).queue_id
-        tap.wait_for(lambda: [line for line in lines_of(world, queue_id)
-                              if "answer failed" in line], "the log line")
+        told = tap.wait_for(lambda: [line for line in lines_of(world, queue_id)
+                                     if "answer failed" in line], "the log line")
         lines = lines_of(world, queue_id)
-        job = re.search(r"job=(\S+)", lines[-1]).group(1)
+        job = re.search(r"job=(\S+)", told[0]).group(1)
         tap.contains(command(world, "queue"), "answer failed")
         shown = json.loads(command(world, "show", "-j", job))
         tap.equal(shown["state"], "answer failed", "state")
