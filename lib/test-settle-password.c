@@ -141,6 +141,33 @@ static void test_sweep_repeatedly(void)
     assert_logins();
 }
 
+/* Cut off again and again, each attempt comes further than the one before. */
+static void test_progress(void)
+{
+    g_autoptr(GPtrArray) many = g_ptr_array_new_with_free_func(g_free);
+    g_auto(Run) run = {0};
+    g_autoptr(GError) error = NULL;
+    for (guint i = 0; i < 40; i++)
+        g_ptr_array_add(many,
+                        g_strdup_printf("ADD FULL p%u@one.example PASSWORD=password-%u", i, i));
+    /* Refused, and tried again by each attempt until it is told. */
+    g_ptr_array_insert(many, 0, g_strdup("ADD FULL bad@one.example PASSWORD=short"));
+    g_ptr_array_add(many, NULL);
+    reset();
+    run_start(&run, (const char *const *)many->pdata);
+    guint attempts = 0;
+    do {
+        g_clear_error(&error);
+        g_assert_cmpuint(++attempts, <, 20);
+        faults.cut = CUT_AFTER;
+        faults.budget = 10;
+    } while (run_settle(&run, &error) != ANSWER_YES);
+    faults.cut = CUT_NONE;
+    g_assert_cmpuint(attempts, >, 3);
+    g_assert_cmpint(log_in(HERE("p39"), "password-39"), ==, ANSWER_YES);
+    g_assert_true(g_str_has_prefix(run.outcomes, "2 failed "));
+}
+
 /* --- the server dies between two operations --- */
 
 static void meddle_kill(void)
@@ -430,6 +457,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/password/all-done", test_all_done);
     g_test_add_func("/settle/password/R3.50/sweep", test_sweep);
     g_test_add_func("/settle/password/sweep-repeatedly", test_sweep_repeatedly);
+    g_test_add_func("/settle/password/progress", test_progress);
     g_test_add_func("/settle/password/killed", test_killed);
     g_test_add_data_func("/settle/password/answer-lost", GUINT_TO_POINTER(1), test_cut);
     g_test_add_data_func("/settle/password/request-lost", GUINT_TO_POINTER(0), test_cut);
