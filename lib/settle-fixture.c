@@ -269,8 +269,10 @@ Answer run_settle(Run *run, GError **error)
     if (answer != ANSWER_YES)
         return answer;
     GString *text = g_string_new(NULL);
+    run->changes = 0;
     for (guint i = 0; i < rows->len; i++) {
         const PlannedRow *row = rows->pdata[i];
+        run->changes += row->trail->len;
         g_assert_cmpuint(row->writes->len, ==, 0);
         g_string_append_printf(text, "%u %s%s%s\n", row->line, result_name(row->outcome->result),
                                row->outcome->reason ? " " : "",

@@ -73,6 +73,7 @@ typedef struct {
     guint commits;
     guint attempts;
     char *outcomes;
+    guint changes; /* in the trails of all rows */
     char *directory_after;
 } Run;
 

@@ -105,6 +105,9 @@ static void test_list_made_anew(void)
     add_operation("ADD LIST staff@one.example LIST_MEMBER=anna@one.example,ben@one.example");
     run_whole(&run);
     g_assert_cmpstr(run.outcomes, ==, "2 deleted\n");
+    /* R5.5: the entry, by the plan before, and the list that came again. What was done to the lists
+     * that are gone can't be seen any more. */
+    g_assert_cmpuint(run.changes, ==, 2);
     g_assert_null(strstr(run.directory_after, "batchloadmember: anna@one"));
     g_assert_nonnull(strstr(run.directory_after, HERE("staff") " batchloadmember: ben@one"));
 }
