@@ -132,7 +132,7 @@ static void look_at_spool(Doctor *doctor, const Config *config, const struct pas
 static void look_at_senders(Doctor *doctor, const Config *config)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(SenderTable) senders = sender_table_open(config->sender_table, &error);
+    g_autoptr(SenderTable) senders = sender_table_for(config, &error);
 
     if (senders == NULL)
         doctor_say(doctor, FINDING_WRONG, "senders", "%s", error->message);

@@ -179,6 +179,8 @@ static bool check_whole(const Config *config, const char *password_file, const c
                        "daemon's user is the proof");
     if (config->request.attachment_bytes_max > config->request.message_bytes_max)
         return missing(error, path, "attachment_bytes_max is more than message_bytes_max");
+    if (config->authserv_trusted && config->authserv_id == NULL)
+        return missing(error, path, "authserv_trusted says yes, but authserv_id is not set");
     if (config->spool.keep_days < config->spool.duplicate_days)
         return missing(error, path, "keep_days is less than duplicate_days");
     return true;
@@ -252,6 +254,8 @@ static void config_free(Config *config)
     g_free(config->parser);
     g_strfreev(config->batch_addresses);
     g_free(config->sender_table);
+    g_free(config->login_map);
+    g_free(config->authserv_id);
     g_strfreev(config->reserved_addresses);
     g_free(config->spool.directory);
     g_free(config->spool.key_file);

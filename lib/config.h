@@ -31,6 +31,9 @@ typedef struct {
     /* mail */
     GStrv batch_addresses; /* normal form, at least one */
     char *sender_table;    /* "texthash:/path" */
+    char *login_map;       /* the same, or NULL: whose addresses a login owns */
+    char *authserv_id;     /* of our own filter's Authentication-Results, or NULL */
+    bool authserv_trusted; /* it removes foreign ones of that name, and always adds its own */
     bool wrong_subject_reject;
     GStrv reserved_addresses; /* local parts, lower case */
     /* request */

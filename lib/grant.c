@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/grant.h"
 #include "lib/nearest.h"
-
+#include "lib/network.h"
 #include "lib/text.h"
 
 #include <string.h>
@@ -158,22 +158,95 @@ static bool parse_envelope(Grant *grant, const char *value, GError **error)
     return parse_either(&grant->any_envelope, value, "any", "same", error);
 }
 
-/* parse NULL: planned, and never to be ignored */
+static bool parse_domain_proof(Grant *grant, const char *value, GError **error)
+{
+    return parse_either(&grant->domain_proof, value, "yes", "no", error);
+}
+
+/* Both may stand alone or within auth=, but be said once. */
+static bool parse_tls(Grant *grant, const char *value G_GNUC_UNUSED, GError **error)
+{
+    if (grant->tls)
+        return syntax(error, "a grant can't say this twice", "tls");
+    grant->tls = true;
+    return true;
+}
+
+static bool parse_client(Grant *grant, const char *value, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (grant->clients != NULL)
+        return syntax(error, "a grant can't say this twice", "client");
+    grant->clients = network_list_parse(value, &cause);
+    if (grant->clients != NULL)
+        return true;
+    g_set_error(error, GRANT_ERROR, GRANT_ERROR_SYNTAX, "client=: %s", cause->message);
+    return false;
+}
+
+static bool parse_proof(Grant *grant, const char *word, GError **error)
+{
+    static const struct {
+        const char *word;
+        unsigned bit; /* 0: planned */
+    } proofs[] = {
+        {"password", GRANT_AUTH_PASSWORD},
+        {"sasl", GRANT_AUTH_SASL},
+        {"dkim", GRANT_AUTH_DKIM},
+        {"smime", 0},
+        {"pgp", 0},
+    };
+    if (g_ascii_strcasecmp(word, "tls") == 0)
+        return parse_tls(grant, NULL, error);
+    if (g_ascii_strncasecmp(word, "client=", strlen("client=")) == 0)
+        return parse_client(grant, word + strlen("client="), error);
+    for (gsize i = 0; i < G_N_ELEMENTS(proofs); i++) {
+        if (g_ascii_strcasecmp(word, proofs[i].word) != 0)
+            continue;
+        if (proofs[i].bit == 0) {
+            g_set_error(error, GRANT_ERROR, GRANT_ERROR_NOT_AVAILABLE,
+                        "\"%s\" as a proof is not available yet; use password, sasl or dkim",
+                        proofs[i].word);
+            return false;
+        }
+        if ((grant->auth & proofs[i].bit) != 0)
+            return syntax(error, "auth= says this word twice", word);
+        grant->auth |= proofs[i].bit;
+        return true;
+    }
+    return syntax(error,
+                  "auth= needs password, sasl or dkim, narrowed by tls and client=, with \"+\" "
+                  "between them",
+                  word);
+}
+
+static bool parse_auth(Grant *grant, const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, "+", -1);
+    for (char **word = words; *word != NULL; word++)
+        if (!parse_proof(grant, *word, error))
+            return false;
+    return true;
+}
+
+/* What is said once. bare: a word without a value. */
 static const struct {
     const char *key;
     bool (*parse)(Grant *grant, const char *value, GError **error);
+    bool bare;
 } settings[] = {
-    {"domains", parse_domains},
-    {"actions", parse_actions},
-    {"types", parse_types},
-    {"rows", parse_rows},
-    {"external", parse_external},
-    {"administrators", parse_administrators},
-    {"automatic", parse_automatic},
-    {"envelope", parse_envelope},
-    {"auth", NULL},
-    {"tls", NULL},
-    {"client", NULL},
+    {"domains", parse_domains, false},
+    {"actions", parse_actions, false},
+    {"types", parse_types, false},
+    {"rows", parse_rows, false},
+    {"external", parse_external, false},
+    {"administrators", parse_administrators, false},
+    {"automatic", parse_automatic, false},
+    {"envelope", parse_envelope, false},
+    {"auth", parse_auth, false},
+    {"domain_proof", parse_domain_proof, false},
+    {"tls", parse_tls, true},
+    {"client", parse_client, false},
 };
 
 static bool parse_setting(Parse *parse, const char *word, GError **error)
@@ -190,16 +263,34 @@ static bool parse_setting(Parse *parse, const char *word, GError **error)
     if ((parse->said & 1u << i) != 0)
         return syntax(error, "a grant can't say this twice", settings[i].key);
     parse->said |= 1u << i;
-    if (settings[i].parse == NULL) {
-        g_set_error(error, GRANT_ERROR, GRANT_ERROR_NOT_AVAILABLE,
-                    "\"%s\" in a grant is not available yet; without it the administrator's "
-                    "password is the proof",
-                    settings[i].key);
-        return false;
-    }
-    if (equals == NULL || equals[1] == '\0')
+    if (settings[i].bare && equals != NULL)
+        return syntax(error, "a value can't stand after this word", settings[i].key);
+    if (!settings[i].bare && (equals == NULL || equals[1] == '\0'))
         return syntax(error, "a value is missing after this word", settings[i].key);
-    return settings[i].parse(parse->grant, equals + 1, error);
+    return settings[i].parse(parse->grant, equals != NULL ? equals + 1 : NULL, error);
+}
+
+/* Whether what is proven is enough; without a word on it the password is the proof. */
+static bool check_auth(Grant *grant, bool said, GError **error)
+{
+    if (!said)
+        grant->auth = GRANT_AUTH_PASSWORD;
+    if (grant->domain_proof && (grant->auth & GRANT_AUTH_DKIM) == 0)
+        return syntax(error, "this word is of use with auth=dkim only", "domain_proof");
+    if ((grant->auth & (GRANT_AUTH_PASSWORD | GRANT_AUTH_SASL)) != 0 || grant->domain_proof)
+        return true;
+    return syntax(error,
+                  "auth= must have password or sasl, which prove a person; if the proof of the "
+                  "domain is enough for you, say auth=dkim and domain_proof=yes",
+                  "auth");
+}
+
+static bool said_auth(const Parse *parse)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(settings); i++)
+        if (settings[i].parse == parse_auth)
+            return (parse->said & 1u << i) != 0;
+    return false;
 }
 
 static bool parse_allow(Grant *grant, const char *rest, const Address *sender, GError **error)
@@ -213,6 +304,8 @@ static bool parse_allow(Grant *grant, const char *rest, const Address *sender, G
     for (gsize i = 0; words[i] != NULL; i++)
         if (words[i][0] != '\0' && !parse_setting(&parse, words[i], error))
             return false;
+    if (!check_auth(grant, said_auth(&parse), error))
+        return false;
     if (grant->every_domain || grant->domains != NULL)
         return true;
     if (sender == NULL)
@@ -263,6 +356,7 @@ void grant_free(Grant *grant)
         return;
     g_free(grant->text);
     g_free(grant->source);
+    g_clear_pointer(&grant->clients, g_ptr_array_unref);
     g_strfreev(grant->domains);
     g_free(grant);
 }

@@ -269,12 +269,18 @@ static bool begin(JobWorker *worker, SpoolClaim *claim, const Request *request, 
     return true;
 }
 
+/* Where the session has seen all that the grant asks for, or whoever handed it in has the right. */
+static bool needs_no_password(const Job *job)
+{
+    return job->proven || spool_is_by_command(&job->facts);
+}
+
 /* ANSWER_NO also where the pair is locked: then the directory is not asked. */
 static Answer prove(JobWorker *worker, SpoolClaim *claim, const Request *request, Lockout *lockout,
                     GError **error)
 {
     const Job *job = spool_claim_job(claim);
-    if (spool_is_by_command(&job->facts))
+    if (needs_no_password(job))
         return ANSWER_YES;
     if (!spool_job_lockout(claim, lockout, error))
         return ANSWER_UNKNOWN;
@@ -289,8 +295,10 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
     g_autoptr(GError) problem = NULL;
     g_autofree char *reference = NULL;
     g_auto(Lockout) lockout = {0};
+    RequestLimits limits = config->request;
+    limits.password_optional = needs_no_password(spool_claim_job(claim));
     g_autoptr(RequestReader) mail =
-        request_reader_new(config->parser, &config->request, open_mail, claim, error);
+        request_reader_new(config->parser, &limits, open_mail, claim, error);
     if (!mail)
         return false;
     const Request *request = request_reader_request(mail, &reference, &problem);
@@ -298,7 +306,7 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
         return refuse(worker, claim,
                       (SpoolRefusal){.reference = reference,
                                      .sentence = problem->message,
-                                     .proven = spool_is_by_command(&spool_claim_job(claim)->facts)},
+                                     .proven = needs_no_password(spool_claim_job(claim))},
                       error);
     if (!request) {
         g_propagate_error(error, g_steal_pointer(&problem));

@@ -170,8 +170,9 @@ static bool read_limits(char **arguments, RequestLimits *limits)
 int main(int argc, char **argv)
 {
     Child child = {0};
-    if (argc != 8 || !read_limits(argv + 1, &child.limits))
+    if (argc < 8 || argc > 9 || !read_limits(argv + 1, &child.limits))
         return EX_USAGE;
+    child.limits.password_optional = argc == 9 && strcmp(argv[8], REQUEST_PASSWORD_OPTIONAL) == 0;
     /* One arena: each reserves much of the address space. */
     mallopt(M_ARENA_MAX, 1);
     secret_init();

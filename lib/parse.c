@@ -457,9 +457,10 @@ static void judge_keywords(Parse *parse, const Keywords *keywords)
     parse->record.reference = text_printable(reference ? reference : "", -1, REQUEST_REFERENCE_MAX);
     if (keywords->twice[KEYWORD_PASSWORD])
         find(parse, PARSE_PASSWORD_TWICE);
-    if (password == NULL || *password == '\0')
+    const bool missing = password == NULL || *password == '\0';
+    if (missing && !parse->limits.password_optional)
         find(parse, PARSE_NO_PASSWORD);
-    else if (strlen(password) > REQUEST_PASSWORD_MAX)
+    else if (!missing && strlen(password) > REQUEST_PASSWORD_MAX)
         find(parse, PARSE_PASSWORD_LONG);
     judge_mode(parse, keywords);
 }
@@ -602,8 +603,9 @@ const ParseRecord *parse_record(Parse *parse)
         while (reason < PARSE_REASON_COUNT && !parse->found[reason])
             reason++;
         parse->record.reason = reason == PARSE_REASON_COUNT ? PARSE_OK : reason;
+        const char *password = keywords.value[KEYWORD_PASSWORD];
         parse->record.password =
-            secret_dup(parse->record.reason == PARSE_OK ? keywords.value[KEYWORD_PASSWORD] : "");
+            secret_dup(parse->record.reason == PARSE_OK && password != NULL ? password : "");
         keywords_clear(&keywords);
         parse->done = true;
     }

@@ -180,7 +180,7 @@ static GError *refusal(const RequestLimits *limits, ParseReason reason)
 static int spawn_child(RequestReader *reader, const char *helper, int socket)
 {
     const RequestLimits *limits = &reader->limits;
-    g_auto(GStrv) argv = g_new0(char *, 9);
+    g_auto(GStrv) argv = g_new0(char *, 10);
     guint64 numbers[] = {limits->message_bytes_max, limits->attachment_bytes_max,
                          limits->mime_depth_max,    limits->mime_parts_max,
                          limits->header_bytes_max,  limits->parser_memory_max,
@@ -188,6 +188,8 @@ static int spawn_child(RequestReader *reader, const char *helper, int socket)
     argv[0] = g_strdup(helper);
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
         argv[1 + i] = g_strdup_printf("%" G_GUINT64_FORMAT, numbers[i]);
+    if (limits->password_optional)
+        argv[1 + G_N_ELEMENTS(numbers)] = g_strdup(REQUEST_PASSWORD_OPTIONAL);
     char locale[] = "LC_ALL=C";
     char *environment[] = {locale, NULL};
 
@@ -437,7 +439,7 @@ static bool next_frame(RequestReader *reader, GError **error)
 /* --- the record --- */
 
 static bool record_is_good(ParseReason reason, const char *reference, Mode mode,
-                           const char *password)
+                           const char *password, bool optional)
 {
     if (reason >= PARSE_REASON_COUNT || mode >= MODE_COUNT ||
         strlen(reference) > REQUEST_REFERENCE_MAX || strlen(password) > REQUEST_PASSWORD_MAX)
@@ -445,7 +447,7 @@ static bool record_is_good(ParseReason reason, const char *reference, Mode mode,
     g_autofree char *clean = text_printable(reference, -1, REQUEST_REFERENCE_MAX);
     if (strcmp(clean, reference) != 0)
         return false;
-    return reason == PARSE_OK ? *password != '\0' : *password == '\0';
+    return *password != '\0' ? reason == PARSE_OK : reason != PARSE_OK || optional;
 }
 
 /* Believes nothing of what a child says that was taken over by its mail. */
@@ -459,7 +461,7 @@ static bool take_record(RequestReader *reader, GError **error)
     const char *reference = "", *password = "";
     if (good) {
         g_variant_get(record, "(y&sy&s)", &reason, &reference, &mode, &password);
-        good = record_is_good(reason, reference, mode, password);
+        good = record_is_good(reason, reference, mode, password, reader->limits.password_optional);
     }
     if (good) {
         reader->reference = g_strdup(reference);

@@ -31,6 +31,10 @@ enum {
     REQUEST_FRAME_END = 'E',
 };
 
+/* The helper's arguments are the first seven limits, and this word where a mail needs no password.
+ */
+#define REQUEST_PASSWORD_OPTIONAL "password-optional"
+
 /* Longest values of the keywords, in bytes. */
 #define REQUEST_REFERENCE_MAX 200
 #define REQUEST_PASSWORD_MAX 1024
@@ -45,6 +49,7 @@ typedef struct {
     guint64 parser_memory_max; /* bytes of address space of the child */
     unsigned parser_cpu_seconds;
     unsigned parser_seconds; /* the parent waits for the child, in all */
+    bool password_optional;  /* a mail without password is a request, too */
 } RequestLimits;
 
 /* Refusals of the whole request, in the order in which they are looked for; the message is the
@@ -69,7 +74,7 @@ GQuark request_error_quark(void);
 typedef struct {
     char *reference; /* never NULL, "" where none; valid UTF-8, one line, no control characters */
     Mode mode;
-    Secret *password; /* never NULL or "" */
+    Secret *password; /* never NULL, "" where it is optional only */
 } Request;
 
 typedef struct RequestReader RequestReader;

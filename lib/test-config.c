@@ -149,6 +149,8 @@ static const struct {
     {"database {\n}\n" LEAST, 1, "database"},
     {"refusals_per_hour = 0\n" LEAST, 1, "from 1 to 100000"},
     {"lockout_after = 0\n" LEAST, 1, "from 1 to 100000"},
+    {"login_map = logins\n" LEAST, 1, "login_map"},
+    {"authserv_trusted = yes\n" LEAST, 0, "authserv_id is not set"},
     {"lockout_pairs_max = 9\n" LEAST, 1, "from 10"},
     {PROFILE DIRECTORY, 0, "batch_addresses is not set"},
     {PROFILE DIRECTORY "batch_addresses = { }\n", 0, "at least one"},

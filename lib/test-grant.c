@@ -112,10 +112,29 @@ static const struct {
     {"allow \xff", "UTF-8", GRANT_ERROR_SYNTAX},
     {"discard please", "please", GRANT_ERROR_SYNTAX},
     {"reject", "reject", GRANT_ERROR_SYNTAX},
-    {"allow auth=password", "auth", GRANT_ERROR_NOT_AVAILABLE},
-    {"allow auth=sasl+dkim", "auth", GRANT_ERROR_NOT_AVAILABLE},
-    {"allow rows=5 TLS", "tls", GRANT_ERROR_NOT_AVAILABLE},
-    {"allow client=192.0.2.0/24", "client", GRANT_ERROR_NOT_AVAILABLE},
+    {"allow auth=smime", "smime", GRANT_ERROR_NOT_AVAILABLE},
+    {"allow auth=password+PGP", "pgp", GRANT_ERROR_NOT_AVAILABLE},
+    {"allow auth=", "auth", GRANT_ERROR_SYNTAX},
+    {"allow auth=plain", "plain", GRANT_ERROR_SYNTAX},
+    {"allow auth=password,sasl", "password,sasl", GRANT_ERROR_SYNTAX},
+    {"allow auth=password+", "auth=", GRANT_ERROR_SYNTAX},
+    {"allow auth=sasl+sasl", "sasl", GRANT_ERROR_SYNTAX},
+    {"allow auth=sasl auth=password", "auth", GRANT_ERROR_SYNTAX},
+    /* R7.5: what proves no person. */
+    {"allow auth=dkim", "domain_proof=yes", GRANT_ERROR_SYNTAX},
+    {"allow auth=tls", "password or sasl", GRANT_ERROR_SYNTAX},
+    {"allow auth=tls+client=192.0.2.0/24", "password or sasl", GRANT_ERROR_SYNTAX},
+    {"allow auth=tls domain_proof=yes", "domain_proof", GRANT_ERROR_SYNTAX},
+    {"allow auth=dkim domain_proof=no", "domain_proof=yes", GRANT_ERROR_SYNTAX},
+    {"allow domain_proof=yes", "domain_proof", GRANT_ERROR_SYNTAX},
+    {"allow domain_proof", "domain_proof", GRANT_ERROR_SYNTAX},
+    {"allow tls=yes", "tls", GRANT_ERROR_SYNTAX},
+    {"allow tls auth=sasl+tls", "tls", GRANT_ERROR_SYNTAX},
+    {"allow client=10.0.0.0/8 auth=sasl+client=10.0.0.0/8", "client", GRANT_ERROR_SYNTAX},
+    {"allow client=", "client", GRANT_ERROR_SYNTAX},
+    {"allow client=192.0.2.1/24", "192.0.2.1/24", GRANT_ERROR_SYNTAX},
+    {"allow client=192.0.2.0/24,", "client=", GRANT_ERROR_SYNTAX},
+    {"allow client=mail.example", "mail.example", GRANT_ERROR_SYNTAX},
 };
 
 static void test_bad(void)
@@ -183,6 +202,46 @@ static void test_nearest(void)
     }
 }
 
+/* R7.5, R7.9: each combination of proofs, and what narrows them. */
+static void test_auth(void)
+{
+    enum { P = GRANT_AUTH_PASSWORD, S = GRANT_AUTH_SASL, D = GRANT_AUTH_DKIM };
+    static const struct {
+        const char *words;
+        unsigned auth;
+        bool domain_proof, tls, client;
+    } rows[] = {
+        {"", P, false, false, false},
+        {"auth=password", P, false, false, false},
+        {"auth=SASL", S, false, false, false},
+        {"auth=password+sasl", P | S, false, false, false},
+        {"auth=password+dkim", P | D, false, false, false},
+        {"auth=dkim+sasl", S | D, false, false, false},
+        {"auth=password+sasl+dkim", P | S | D, false, false, false},
+        {"auth=dkim domain_proof=yes", D, true, false, false},
+        {"auth=password+dkim domain_proof=yes", P | D, true, false, false},
+        {"tls", P, false, true, false},
+        {"client=192.0.2.0/24,2001:db8::/32", P, false, false, true},
+        {"auth=sasl TLS client=192.0.2.0/24", S, false, true, true},
+        {"auth=sasl+tls", S, false, true, false},
+        {"auth=tls+client=192.0.2.0/24,10.0.0.0/8+sasl", S, false, true, true},
+        {"auth=password+client=192.0.2.7", P, false, false, true},
+        {"auth=dkim+tls domain_proof=yes client=192.0.2.7", D, true, true, true},
+    };
+    g_autoptr(Address) sender = address_parse("anna@example.com", NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strconcat("allow ", rows[i].words, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Grant) grant = grant_parse(text, sender, &error);
+        g_test_message("%s", text);
+        g_assert_no_error(error);
+        g_assert_cmpuint(grant->auth, ==, rows[i].auth);
+        g_assert_cmpint(grant->domain_proof, ==, rows[i].domain_proof);
+        g_assert_cmpint(grant->tls, ==, rows[i].tls);
+        g_assert_cmpint(grant->clients != NULL, ==, rows[i].client);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -191,5 +250,6 @@ int main(int argc, char **argv)
     g_test_add_func("/grant/domain-key", test_domain_key);
     g_test_add_func("/grant/covers", test_covers);
     g_test_add_func("/grant/nearest domain (R3.54)", test_nearest);
+    g_test_add_func("/grant/R7.5/auth", test_auth);
     return g_test_run();
 }

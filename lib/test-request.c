@@ -187,6 +187,31 @@ static void test_good(void)
     g_string_free(csv, TRUE);
 }
 
+/* R2.15: where the grant asks for none, a mail without password is a request; one that is there is
+ * handed on. */
+static void test_password_optional(void)
+{
+    static const Mail without = {TOP TABLE "\n", CSV, 1, "\n"};
+    g_autofree char *helper = helper_path();
+    RequestLimits limits = usual;
+    limits.password_optional = true;
+    for (unsigned i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        const Mail *mail = i == 0 ? &without : &good_mail;
+        g_autoptr(RequestReader) reader =
+            request_reader_new(helper, &limits, open_mail, (gpointer)mail, &error);
+        g_assert_no_error(error);
+        const Request *request = request_reader_request(reader, NULL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(request->password, ==, i == 0 ? "" : "s3cret");
+        g_autoptr(GInputStream) table = request_reader_table(reader);
+        GString *csv = read_all(table, &error);
+        g_assert_no_error(error);
+        g_assert_nonnull(strstr(csv->str, CSV));
+        g_string_free(csv, TRUE);
+    }
+}
+
 /* Reading stops, wherever it is, without a trace. */
 static void test_abandoned(void)
 {
@@ -535,6 +560,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/request/good", test_good);
     g_test_add_func("/request/stopped", test_stopped);
+    g_test_add_func("/request/R2.15/optional", test_password_optional);
     g_test_add_func("/request/abandoned", test_abandoned);
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         g_autofree char *path = g_strdup_printf("/request/%s", refusals[i].name);

@@ -139,8 +139,9 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
                                  SMFIP_NR_BODY | SMFIP_HDR_LEADSPC;
     *our_actions = SMFIF_DELRCPT;
     if ((actions & SMFIF_SETSYMLIST) != 0) {
-        char mail[] = "{auth_authen}", id[] = "i";
+        char client[] = "{client_addr}", mail[] = "{auth_authen} {tls_version}", id[] = "i";
         *our_actions |= SMFIF_SETSYMLIST;
+        (void)smfi_setsymlist(context, SMFIM_CONNECT, client);
         (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail);
         (void)smfi_setsymlist(context, SMFIM_ENVRCPT, id);
         (void)smfi_setsymlist(context, SMFIM_DATA, id);
@@ -168,10 +169,14 @@ static sfsistat on_connect(SMFICTX *context, char *name, _SOCK_ADDR *address)
     else if (address != NULL && address->sa_family == AF_INET6)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
                   sizeof(text));
+    /* The address may be of a kind that is not told here. */
+    char macro[] = "{client_addr}";
+    const char *told = *text != '\0' ? text : smfi_getsymval(context, macro);
     Connection *connection = smfi_getpriv(context);
     if (connection != NULL) {
         session_free(connection->session);
-        connection->session = session_new(*text != '\0' ? text : NULL);
+        connection->session =
+            session_new(told != NULL && g_hostname_is_ip_address(told) ? told : NULL);
     }
     return go_on(connection, SMFIP_NR_CONN);
 }
@@ -180,8 +185,9 @@ static void begin_mail(SMFICTX *context, Connection *connection, const char *sen
 {
     const SessionWorld world = {world_config(connection->world), world_senders(connection->world),
                                 world_spool(connection->world)};
-    char login[] = "{auth_authen}";
+    char login[] = "{auth_authen}", tls[] = "{tls_version}";
     session_mail(connection->session, &world, sender, smfi_getsymval(context, login));
+    session_tls(connection->session, smfi_getsymval(context, tls));
 }
 
 static sfsistat on_mail(SMFICTX *context, char **arguments)

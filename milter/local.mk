@@ -17,6 +17,9 @@ check_PROGRAMS += test-session
 test_session_SOURCES = milter/test-session.c
 test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sender_table_grant
 test_session_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+check_PROGRAMS += test-session-proof
+test_session_proof_SOURCES = milter/test-session-proof.c
+test_session_proof_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 check_PROGRAMS += test-workers
 test_workers_SOURCES = milter/test-workers.c lib/job-fixture.c lib/job-fixture.h
 test_workers_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=job_worker_stop,--wrap=job_worker_free

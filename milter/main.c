@@ -117,7 +117,7 @@ static int check(const Daemon *daemon, const char *path)
     if (config == NULL)
         problem(&problems, error->message);
     g_clear_error(&error);
-    g_autoptr(SenderTable) senders = sender_table_open(daemon->config->sender_table, &error);
+    g_autoptr(SenderTable) senders = sender_table_for(daemon->config, &error);
     if (senders == NULL)
         problem(&problems, error->message);
     g_clear_error(&error);
@@ -270,7 +270,7 @@ static int open_rooms(Daemon *daemon)
 {
     Config *config = daemon->config;
     g_autoptr(GError) error = NULL;
-    SenderTable *senders = sender_table_open(config->sender_table, &error);
+    SenderTable *senders = sender_table_for(config, &error);
     if (senders == NULL)
         return stop_at(daemon, EX_CONFIG, error);
     daemon->spool = spool_open(&config->spool, &error);

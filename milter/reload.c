@@ -82,7 +82,7 @@ static bool use(Reload *reload, World *world, GError **error)
 /* Opens config's sender table, and takes both up. */
 static bool take_up(Reload *reload, Config *config, GError **error)
 {
-    g_autoptr(SenderTable) senders = sender_table_open(config->sender_table, error);
+    g_autoptr(SenderTable) senders = sender_table_for(config, error);
     if (senders == NULL)
         return false;
     g_autoptr(World) world =

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/session.h"
+#include "lib/network.h"
 #include "milter/header.h"
 #include "milter/mailbox.h"
+#include "policy/authres.h"
 #include <string.h>
 
 /* What becomes of a mail: one word of the log line each. Decided at the end of the header; a
@@ -42,6 +44,9 @@ typedef struct {
     Automatic automatic;  /* the strongest one said */
     bool list, report;
     char *message_id, *references, *date; /* ready for the spool; the first ones */
+    unsigned
+        authres;   /* Authentication-Results under our own filter's name, or nobody knows whose */
+    char *results; /* the first of them */
 } Headers;
 
 /* All that belongs to one mail. */
@@ -49,6 +54,7 @@ typedef struct {
     SessionWorld world;
     char *envelope; /* as MAIL gave it */
     char *login;
+    bool tls;
     char *queue_id;
     GPtrArray *batch;       /* of char *, the exact strings, each once */
     GHashTable *batch_seen; /* the same strings, borrowed */
@@ -78,6 +84,7 @@ static void headers_clear(Headers *headers)
     g_free(headers->message_id);
     g_free(headers->references);
     g_free(headers->date);
+    g_free(headers->results);
 }
 
 static void mail_clear(Mail *mail)
@@ -184,6 +191,11 @@ void session_queue_id(Session *session, const char *queue_id)
     session->mail.queue_id = g_strdup(queue_id);
 }
 
+void session_tls(Session *session, const char *version)
+{
+    session->mail.tls = version != NULL && *version != '\0';
+}
+
 SessionVerdict session_data(Session *session)
 {
     return session->mail.batch->len > 0 ? SESSION_CONTINUE : SESSION_ACCEPT;
@@ -227,10 +239,23 @@ static void note_header(Headers *headers, const char *name, const char *value)
     }
 }
 
+/* One whose writer can't be told may be meant to be ours. */
+static void note_results(Mail *mail, const char *value)
+{
+    const char *ours = mail->world.config->authserv_id;
+    g_autofree char *server = authres_server(value);
+    if (ours == NULL || (server != NULL && g_ascii_strcasecmp(server, ours) != 0))
+        return;
+    mail->headers.authres++;
+    keep_first(&mail->headers.results, g_strdup(value));
+}
+
 SessionVerdict session_header(Session *session, const char *name, const char *value)
 {
     Mail *mail = &session->mail;
     note_header(&mail->headers, name, value);
+    if (g_ascii_strcasecmp(name, "Authentication-Results") == 0)
+        note_results(mail, value);
     /* One header beyond the limit is kept, so that the request is found to be over it. */
     if (mail->head->len <= mail->world.config->request.header_bytes_max)
         header_append(mail->head, name, value);
@@ -344,6 +369,62 @@ static bool decide_allowed(Mail *mail)
     return false;
 }
 
+/* R7.10: who logged in owns the sender's address. */
+static bool decide_login(Mail *mail)
+{
+    g_autoptr(GError) error = NULL;
+    if (mail->login == NULL) {
+        decide(mail, RULING_IGNORE, "nobody logged in to send it (auth=sasl)");
+        return false;
+    }
+    switch (sender_table_owns(mail->world.senders, mail->login, mail->from, &error)) {
+    case ANSWER_YES:
+        return true;
+    case ANSWER_NO:
+        decide(mail, RULING_IGNORE, "the login %s does not own the sender's address (auth=sasl)",
+               mail->login);
+        return false;
+    case ANSWER_UNKNOWN:
+        break;
+    }
+    decide(mail, RULING_DEFER, "the login map could not be asked: %s", error->message);
+    return false;
+}
+
+/* R7.11: our own filter says that the sender's domain signed. */
+static bool decide_signature(Mail *mail)
+{
+    const Headers *headers = &mail->headers;
+    if (!mail->world.config->authserv_trusted)
+        decide(mail, RULING_DEFER, "auth=dkim needs authserv_id and authserv_trusted");
+    else if (headers->authres == 0)
+        decide(mail, RULING_IGNORE, "our filter has left no Authentication-Results (auth=dkim)");
+    else if (headers->authres > 1)
+        decide(mail, RULING_IGNORE,
+               "several Authentication-Results under our filter's name (auth=dkim)");
+    else if (!authres_dkim_passes(headers->results, mail->from->domain))
+        decide(mail, RULING_IGNORE,
+               "our filter does not say that the sender's domain signed it (auth=dkim)");
+    else
+        return true;
+    return false;
+}
+
+/* R7.5, R7.9: all of the proof but the password. */
+static bool decide_proof(Session *session)
+{
+    Mail *mail = &session->mail;
+    const Grant *grant = mail->grant;
+    if (grant->tls && !mail->tls)
+        decide(mail, RULING_IGNORE, "it did not come encrypted (tls)");
+    else if (grant->clients != NULL && !network_list_has(grant->clients, session->client))
+        decide(mail, RULING_IGNORE, "its client is none of the grant's (client)");
+    else
+        return ((grant->auth & GRANT_AUTH_SASL) == 0 || decide_login(mail)) &&
+               ((grant->auth & GRANT_AUTH_DKIM) == 0 || decide_signature(mail));
+    return false;
+}
+
 /* R2.13, R2.14. */
 static bool decide_subject(Mail *mail)
 {
@@ -388,6 +469,7 @@ static JobFacts facts_of(const Session *session)
         .batch_address = g_strdup(mail->batch_address),
         .grant = g_strdup(mail->grant->source),
         .own_key = mail->own_key,
+        .proven = (mail->grant->auth & GRANT_AUTH_PASSWORD) == 0,
         .client = g_strdup(session->client != NULL ? session->client : "local"),
         .login = g_strdup(mail->login),
         .queue_id = g_strdup(mail->queue_id),
@@ -422,7 +504,7 @@ SessionVerdict session_end_of_header(Session *session)
     else if (mailbox_is_null(mail->envelope))
         decide(mail, RULING_IGNORE, "the envelope sender is empty");
     else if (decide_from(mail) && decide_automatic(mail) && decide_grant(mail) &&
-             decide_allowed(mail) && decide_subject(mail))
+             decide_allowed(mail) && decide_proof(session) && decide_subject(mail))
         store_head(session);
     g_string_truncate(mail->head, 0);
     return SESSION_CONTINUE;

@@ -42,6 +42,8 @@ SessionVerdict session_mail(Session *session, const SessionWorld *world, const c
 SessionVerdict session_recipient(Session *session, const char *argument);
 /* queue_id as soon as the MTA gave it; may be called often. */
 void session_queue_id(Session *session, const char *queue_id);
+/* The mail comes encrypted; version as {tls_version} gives it, NULL or "": it does not. */
+void session_tls(Session *session, const char *version);
 SessionVerdict session_data(Session *session); /* SESSION_ACCEPT: no recipient is ours */
 SessionVerdict session_header(Session *session, const char *name, const char *value);
 SessionVerdict session_end_of_header(Session *session);

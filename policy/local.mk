@@ -3,7 +3,7 @@
 
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c policy/map-inline.c policy/map-private.h \
-	policy/sender.c policy/sender.h
+	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS)
 
@@ -14,12 +14,25 @@ check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)
 
+check_PROGRAMS += test-authres
+test_authres_SOURCES = policy/test-authres.c
+test_authres_LDADD = $(POLICY_LIBS)
+
 if FUZZERS
+noinst_PROGRAMS += fuzz-authres
+fuzz_authres_SOURCES = policy/fuzz-authres.c
+fuzz_authres_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_authres_LDADD = $(POLICY_LIBS)
 noinst_PROGRAMS += fuzz-map
 fuzz_map_SOURCES = policy/fuzz-map.c
 fuzz_map_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_map_LDADD = $(POLICY_LIBS)
 endif
+check_PROGRAMS += seeds-authres
+seeds_authres_SOURCES = policy/fuzz-authres.c tests/fuzz-seeds.c
+seeds_authres_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/authres\"
+seeds_authres_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/authres
 check_PROGRAMS += seeds-map
 seeds_map_SOURCES = policy/fuzz-map.c tests/fuzz-seeds.c
 seeds_map_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/map\"

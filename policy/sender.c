@@ -12,6 +12,8 @@ typedef struct {
 
 struct SenderTable {
     Map *map;
+    Map *logins;      /* or NULL */
+    unsigned auth;    /* proofs that grants which could be listed ask for */
     GPtrArray *parts; /* of Part */
 };
 
@@ -52,10 +54,16 @@ static bool at_key(const char *key, unsigned line, GError **error)
     return false;
 }
 
+/* Where pairs go. */
+typedef struct {
+    SenderTable *table;
+    GHashTable *index;
+} Filling;
+
 static bool add_pair(gpointer data, const char *key, const char *value, unsigned line,
                      GError **error)
 {
-    GHashTable *index = data;
+    Filling *filling = data;
     g_autoptr(Address) sender = NULL;
     g_autofree char *normal = normal_key(key, &sender, error);
     if (normal == NULL)
@@ -63,18 +71,20 @@ static bool add_pair(gpointer data, const char *key, const char *value, unsigned
     g_autoptr(Grant) grant = grant_parse(value, sender, error);
     if (grant == NULL)
         return at_key(key, line, error);
-    if (!g_hash_table_contains(index, normal))
-        g_hash_table_insert(index, g_steal_pointer(&normal), g_strdup(value));
+    filling->table->auth |= grant->auth;
+    if (!g_hash_table_contains(filling->index, normal))
+        g_hash_table_insert(filling->index, g_steal_pointer(&normal), g_strdup(value));
     return true;
 }
 
 /* A type that finds every key has one right-hand side, that of no address. */
-static bool check_every_key(Map *map, GError **error)
+static bool check_every_key(SenderTable *table, Map *map, GError **error)
 {
     g_autofree char *value = NULL;
     if (map_lookup(map, "", &value, error) != ANSWER_YES)
         return false;
     g_autoptr(Grant) grant = grant_parse(value, NULL, error);
+    table->auth |= grant != NULL ? grant->auth : 0;
     return grant != NULL;
 }
 
@@ -84,9 +94,10 @@ static bool add_part(SenderTable *table, Map *map, GError **error)
     g_ptr_array_add(table->parts, part);
     part->map = map;
     if (map_has_every_key(map))
-        return check_every_key(map, error);
+        return check_every_key(table, map, error);
     part->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    Answer listed = map_each(map, add_pair, part->index, error);
+    Filling filling = {table, part->index};
+    Answer listed = map_each(map, add_pair, &filling, error);
     if (listed == ANSWER_NO)
         g_clear_pointer(&part->index, g_hash_table_unref);
     return listed != ANSWER_UNKNOWN;
@@ -109,10 +120,93 @@ SenderTable *sender_table_open(const char *spec, GError **error)
     return g_steal_pointer(&table);
 }
 
+/* --- who logged in --- */
+
+/* The addresses of a right-hand side of the login map. */
+static GStrv owned(const char *value)
+{
+    return g_strsplit_set(value, ", \t", -1);
+}
+
+static bool check_login(gpointer data G_GNUC_UNUSED, const char *key, const char *value,
+                        unsigned line, GError **error)
+{
+    g_auto(GStrv) words = owned(value);
+    for (char **word = words; *word != NULL; word++) {
+        g_autoptr(GError) why = NULL;
+        g_autoptr(Address) address G_GNUC_UNUSED =
+            **word != '\0' ? address_parse(*word, NULL, &why) : NULL;
+        if (why == NULL)
+            continue;
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "\"%s\" is no address: %s", *word,
+                    why->message);
+        return at_key(key, line, error);
+    }
+    return true;
+}
+
+static bool open_logins(SenderTable *table, const char *spec, GError **error)
+{
+    if (spec == NULL)
+        return true;
+    table->logins = map_open(spec, error);
+    if (table->logins == NULL ||
+        map_each(table->logins, check_login, NULL, error) == ANSWER_UNKNOWN) {
+        g_prefix_error(error, "login_map: ");
+        return false;
+    }
+    return true;
+}
+
+static bool check_proofs(const SenderTable *table, const Config *config, GError **error)
+{
+    const char *missing = NULL;
+    if ((table->auth & GRANT_AUTH_SASL) != 0 && table->logins == NULL)
+        missing = "auth=sasl, which needs login_map: the table of who owns which address";
+    else if ((table->auth & GRANT_AUTH_DKIM) != 0 && !config->authserv_trusted)
+        missing = "auth=dkim, which needs authserv_id and authserv_trusted";
+    if (missing == NULL)
+        return true;
+    g_set_error(error, GRANT_ERROR, GRANT_ERROR_SYNTAX, "Sender table %s: a grant says %s",
+                map_spec(table->map), missing);
+    return false;
+}
+
+SenderTable *sender_table_for(const Config *config, GError **error)
+{
+    g_autoptr(SenderTable) table = sender_table_open(config->sender_table, error);
+    if (table == NULL || !open_logins(table, config->login_map, error) ||
+        !check_proofs(table, config, error))
+        return NULL;
+    return g_steal_pointer(&table);
+}
+
+Answer sender_table_owns(SenderTable *table, const char *login, const Address *address,
+                         GError **error)
+{
+    g_autofree char *value = NULL;
+    if (table->logins == NULL) {
+        g_set_error_literal(error, MAP_ERROR, MAP_ERROR_FAILED,
+                            "there is no login_map, which auth=sasl needs");
+        return ANSWER_UNKNOWN;
+    }
+    Answer answer = map_lookup(table->logins, login, &value, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_auto(GStrv) words = owned(value);
+    for (char **word = words; *word != NULL; word++) {
+        g_autoptr(Address) one = address_parse(*word, NULL, NULL);
+        if (one != NULL && g_str_equal(one->full, address->full))
+            return ANSWER_YES;
+    }
+    return ANSWER_NO;
+}
+
 void sender_table_free(SenderTable *table)
 {
     if (table == NULL)
         return;
+    map_close(table->logins);
     g_ptr_array_unref(table->parts);
     map_close(table->map);
     g_free(table);
@@ -120,7 +214,9 @@ void sender_table_free(SenderTable *table)
 
 char *sender_table_fingerprint(const SenderTable *table, bool now)
 {
-    return map_fingerprint(table->map, now);
+    g_autofree char *logins = table->logins != NULL ? map_fingerprint(table->logins, now) : NULL;
+    g_autofree char *senders = map_fingerprint(table->map, now);
+    return g_strconcat(senders, logins != NULL ? "\n" : NULL, logins, NULL);
 }
 
 static Answer look_up_part(const Part *part, const char *key, char **value, GError **error)

@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_SENDER_H
 #define BATCHLOAD_SENDER_H
 
+#include "lib/config.h"
 #include "lib/grant.h"
 #include "policy/map.h"
 
@@ -13,10 +14,18 @@ typedef struct SenderTable SenderTable;
 /* Opens the table and checks every grant in it. NULL with MAP_ERROR or GRANT_ERROR, key and line
  * in the message. A table whose file can't be read is an error here (at start and at -t). */
 SenderTable *sender_table_open(const char *spec, GError **error);
+/* The same for a configuration, with its login map; the proofs that grants ask for must be ones
+ * that can be told (auth=sasl needs login_map, auth=dkim authserv_id and authserv_trusted). */
+SenderTable *sender_table_for(const Config *config, GError **error);
 void sender_table_free(SenderTable *table);
 
-/* A text that differs as soon as a file of the table does: as it was read, or as it is now. Caller
- * owns it. */
+/* Whether who logged in under this name owns the address, as the login map says (login → addresses,
+ * separated by commas or blanks). ANSWER_UNKNOWN: MAP_ERROR_FAILED, also where there is no map. */
+Answer sender_table_owns(SenderTable *table, const char *login, const Address *address,
+                         GError **error);
+
+/* A text that differs as soon as a file of the table or the login map does: as it was read, or as
+ * it is now. Caller owns it. */
 char *sender_table_fingerprint(const SenderTable *table, bool now);
 
 /* The grant of a sender. ANSWER_YES: *grant, owned by the caller; *own_key says whether the full

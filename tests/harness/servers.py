@@ -328,6 +328,13 @@ postlog unix-dgram n - n - 1 postlogd
     def up(self):
         return connects(self.port) and connects(self.response_port)
 
+    def stop(self):
+        status = super().stop()
+        # Its children take connections until they see that it has gone, and break them off.
+        wait_for(lambda: not connects(self.port) and not connects(self.response_port),
+                 "Postfix's children to end")
+        return status
+
     def environment(self):
         return dict(os.environ, MAIL_CONFIG=self.conf)
 
