@@ -185,7 +185,7 @@ static void test_upgrade(void)
     g_assert_cmpint(sqlite3_exec(db,
                                  "ALTER TABLE job DROP COLUMN proven;"
                                  "ALTER TABLE job DROP COLUMN login; DROP TABLE refusal;"
-                                 "DROP TABLE lockout; PRAGMA user_version=3",
+                                 "DROP TABLE lockout; DROP TABLE audit; PRAGMA user_version=3",
                                  NULL, NULL, NULL),
                     ==, SQLITE_OK);
     sqlite3_close(db);
