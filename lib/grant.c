@@ -361,6 +361,15 @@ void grant_free(Grant *grant)
     g_free(grant);
 }
 
+const char *grant_auth_name(const Grant *grant)
+{
+    static const char *const names[] = {
+        "none", "password",      "sasl",      "password+sasl",
+        "dkim", "password+dkim", "sasl+dkim", "password+sasl+dkim",
+    };
+    return names[grant->auth % G_N_ELEMENTS(names)];
+}
+
 bool grant_covers(const Grant *grant, const char *domain)
 {
     if (grant->verdict != GRANT_ALLOW)

@@ -65,6 +65,9 @@ GQuark grant_error_quark(void);
 Grant *grant_parse(const char *text, const Address *sender, GError **error);
 void grant_free(Grant *grant);
 
+/* What was asked for as a proof, "password+sasl" for example; static. */
+const char *grant_auth_name(const Grant *grant);
+
 /* Whether a domain in normal form lies inside the grant; exact match, no parent domains. */
 bool grant_covers(const Grant *grant, const char *domain);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/grant.h"
 #include "lib/spool-private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -517,13 +518,23 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
     return *intent ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
+/* How it was proved who asked, as the grant wanted it; static. */
+static const char *proof_of(const JobFacts *facts)
+{
+    g_autoptr(Address) sender = address_parse(facts->requester ? facts->requester : "", NULL, NULL);
+    g_autoptr(Grant) grant = facts->grant && sender
+                                 ? grant_parse(facts->grant, facts->own_key ? sender : NULL, NULL)
+                                 : NULL;
+    return grant ? grant_auth_name(grant) : "password";
+}
+
 /* Who asked, how it was proved, and from where. */
 static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone)
 {
     bool command = spool_is_by_command(&job->facts);
     return (SpoolChanges){
         .time = g_get_real_time(),
-        .proof = command ? "command" : "password",
+        .proof = command ? "command" : proof_of(&job->facts),
         .origin = command ? job->facts.login : job->facts.client,
         .trail = trail,
         .undone = undone,

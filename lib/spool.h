@@ -342,7 +342,8 @@ typedef struct {
     const char *job;
     unsigned line;
     const char *requester;
-    const char *proof;  /* "password", or "command": by who may use the command */
+    const char *proof; /* "password", "sasl", "password+dkim", …, or "command": by who may use the
+                          command */
     const char *origin; /* client address, or "uid N" of who used the command */
     const char *address, *type, *action;
     const char *result; /* of the row; "undone": the change was taken back */

@@ -236,6 +236,11 @@ static void test_auth(void)
         g_test_message("%s", text);
         g_assert_no_error(error);
         g_assert_cmpuint(grant->auth, ==, rows[i].auth);
+        g_auto(GStrv) names = g_strsplit(grant_auth_name(grant), "+", -1);
+        unsigned named = 0;
+        for (char **name = names; *name != NULL; name++)
+            named |= g_str_equal(*name, "password") ? P : g_str_equal(*name, "sasl") ? S : D;
+        g_assert_cmpuint(named, ==, rows[i].auth);
         g_assert_cmpint(grant->domain_proof, ==, rows[i].domain_proof);
         g_assert_cmpint(grant->tls, ==, rows[i].tls);
         g_assert_cmpint(grant->clients != NULL, ==, rows[i].client);

@@ -2,6 +2,7 @@
 """The proofs that a grant can ask for, through Postfix with real logins (Dovecot), real TLS, and
 header_checks that do what a filter before ours does: remove foreign results, add its own."""
 
+import json
 import smtplib
 import ssl
 
@@ -156,6 +157,13 @@ CASES = [
 ]
 
 
+def proof_of(world, user):
+    """As the audit has it."""
+    done = run([world.tree.command, "-c", world.milter.conf, "log", "-j"])
+    return next(line["proof"] for line in map(json.loads, done.stdout.splitlines())
+                if line["address"] == at(user))
+
+
 def check_dropped(world, name, queue_id, why):
     lines = world.wait_log("batchload-milter[", queue_id, "action=ignore")
     tap.contains(lines[0], "job=-", name)
@@ -181,6 +189,10 @@ def proofs(world):
     world.fence()
     for number, name, address, fate, raw, _, _ in sent:
         tap.equal(world.entry(at("proof%d" % number)) is not None, fate == OK, name + ": entry")
+        if fate == OK:
+            asked = [word for word in ("password", "sasl", "dkim")
+                     if word in GRANTS[address.partition("@")[0]]] or ["password"]
+            tap.equal(proof_of(world, "proof%d" % number), "+".join(asked), name + ": audit")
         if fate == DROP:
             found = world.mailbox(address).count("HEADER", "In-Reply-To",
                                                  '"%s"' % message_id_of(raw))
