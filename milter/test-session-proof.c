@@ -22,8 +22,8 @@ static void set_up(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     f->folder = g_dir_make_tmp("batchload-proof-XXXXXX", NULL);
     f->config = (Config){
         .batch_addresses = (GStrv)batch,
-        .login_map =
-            (char *)"inline:{ { anna = a@a.example }, { two = b@b.example, A@A.example } }",
+        .login_map = (char *)"inline:{ { anna = a@a.example }, { other = b@a.example }, { two = "
+                             "b@b.example, A@A.example } }",
         .authserv_id = (char *)"MX.hoster.example",
         .authserv_trusted = true,
         .request = {.message_bytes_max = 100000, .header_bytes_max = 20000},
@@ -75,6 +75,7 @@ static const struct {
     {"auth=sasl", "192.0.2.7", NULL, NULL, NULL, DROP},
     {"auth=sasl", "192.0.2.7", "", NULL, NULL, DROP},
     {"auth=sasl", "192.0.2.7", "eve", NULL, NULL, DROP},
+    {"auth=sasl", "192.0.2.7", "other", NULL, NULL, DROP}, /* owns another address */
     {"auth=sasl", "192.0.2.7", "a@a.example", NULL, NULL, DROP},
     {"auth=password+sasl", "192.0.2.7", "anna", NULL, NULL, TAKE},
     {"auth=password+sasl", "192.0.2.7", NULL, NULL, NULL, DROP},
