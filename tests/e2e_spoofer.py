@@ -129,7 +129,9 @@ def flood(world):
     start(world, lockout_pause="1h", **{"spool.client_jobs_max": 6,
                                         "spool.requester_jobs_max": 4})
     codes = hand_over(world, guesses(world, 10), world.admin, SPOOFER)
-    tap.equal((codes[:4], codes[-4:]), ([250] * 4, [451] * 4), "the flood")
+    # The first one may leave its place while the others come.
+    tap.equal(codes[:4], [250] * 4, "the flood's beginning")
+    tap.equal(codes.count(451) >= 5, True, "the flood: %r" % codes)
     real = [world.request([forward("flood%d" % n)]) for n in range(4)]
     tap.equal(hand_over(world, real, world.admin, REAL), [250] * 4, "the real one")
     for raw in real:
