@@ -13,6 +13,10 @@
     "Your password could not be checked because the directory was out of reach for too long. "     \
     "Please send the request again later."
 
+#define PARSER_GIVEN_UP                                                                            \
+    "Your mail could not be read: the program that reads it was ended again and again. Please "    \
+    "tell your service provider, and send the request again later."
+
 static GInputStream *open_mail(gpointer claim, GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -201,7 +205,7 @@ static bool is_refusal(const GError *error)
     if (error->domain == TABLE_ERROR)
         return error->code != TABLE_ERROR_READ;
     return error->domain == REQUEST_ERROR && error->code != REQUEST_ERROR_CHILD &&
-           error->code != REQUEST_ERROR_DAMAGED;
+           error->code != REQUEST_ERROR_DAMAGED && error->code != REQUEST_ERROR_CUT;
 }
 
 static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *request,
@@ -234,15 +238,15 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
                             (const char *const *)head->name, g_steal_pointer(&rows), error);
 }
 
-/* Could not tell: the job waits, but not for ever. */
-static bool put_off(JobWorker *worker, SpoolClaim *claim, const char *reference, GError *problem,
-                    GError **error)
+/* Could not tell: the job waits, but not for ever; then sentence says what could not be told. */
+static bool put_off(JobWorker *worker, SpoolClaim *claim, const char *sentence,
+                    const char *reference, GError *problem, GError **error)
 {
     gint64 waited = g_get_real_time() - spool_claim_job(claim)->received;
     if (waited > (gint64)worker->config->proof_wait * G_USEC_PER_SEC) {
         g_error_free(problem);
-        return refuse(worker, claim,
-                      (SpoolRefusal){.reference = reference, .sentence = PROOF_GIVEN_UP}, error);
+        return refuse(worker, claim, (SpoolRefusal){.reference = reference, .sentence = sentence},
+                      error);
     }
     g_propagate_error(error, problem);
     return false;
@@ -308,6 +312,8 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
                                      .sentence = problem->message,
                                      .proven = needs_no_password(spool_claim_job(claim))},
                       error);
+    if (!request && problem->code == REQUEST_ERROR_CUT)
+        return put_off(worker, claim, PARSER_GIVEN_UP, reference, g_steal_pointer(&problem), error);
     if (!request) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
@@ -320,5 +326,5 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
     case ANSWER_UNKNOWN:
         break;
     }
-    return put_off(worker, claim, reference, g_steal_pointer(&problem), error);
+    return put_off(worker, claim, PROOF_GIVEN_UP, reference, g_steal_pointer(&problem), error);
 }

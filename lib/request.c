@@ -10,13 +10,18 @@
 #include <sodium.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 G_DEFINE_QUARK(batchload_request_error, request_error)
 
 #define HEAD_SIZE (sizeof(guint32) + 1)
+
+/* What a child that has closed its end has to be gone. */
+#define CHILD_END_MS 1000
 
 typedef enum {
     STAGE_STARTED, /* the child has not said that it is READY */
@@ -250,6 +255,27 @@ static bool fail_words(RequestReader *reader, RequestError code, const char *wor
     return fail(reader, g_error_new_literal(REQUEST_ERROR, (int)code, words), error);
 }
 
+/* Whether somebody else ended the child, or its own reading and writing failed: then it tells
+ * nothing about the mail. What a mail can do ends it by other signals: a crash, or its limits of
+ * memory (SIGABRT) and time (SIGXCPU). Called once nothing more comes from it; what lives on is
+ * ended by us. */
+static bool ended_from_outside(RequestReader *reader)
+{
+    if (reader->pid <= 0)
+        return false;
+    int status = 0, handle = pidfd_open(reader->pid, 0);
+    struct pollfd wait = {handle, POLLIN, 0};
+    if (handle >= 0) {
+        (void)poll(&wait, 1, CHILD_END_MS);
+        close(handle);
+    }
+    if (waitpid(reader->pid, &status, WNOHANG) != reader->pid)
+        return false;
+    reader->pid = 0;
+    return (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+           (WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR);
+}
+
 /* The child is gone, or does not keep to what was agreed. That is the mail's doing, if the child
  * had come as far as to read it. */
 static bool child_failed(RequestReader *reader, GError **error)
@@ -263,6 +289,14 @@ static bool child_failed(RequestReader *reader, GError **error)
                       "The mail can't be read: it is damaged, or needs more memory or time than a "
                       "mail may take (limits parser_memory_max, parser_cpu_seconds). " PLAIN,
                       error);
+}
+
+static bool child_gone(RequestReader *reader, GError **error)
+{
+    if (reader->stage != STAGE_STARTED && ended_from_outside(reader))
+        return fail_words(reader, REQUEST_ERROR_CUT, "the mail parser was ended by somebody else",
+                          error);
+    return child_failed(reader, error);
 }
 
 static bool child_late(RequestReader *reader, GError **error)
@@ -391,7 +425,7 @@ static bool exchange(RequestReader *reader, GError **error)
     if (ready <= 0)
         return true;
     if (wait.revents & (POLLIN | POLLHUP | POLLERR) && !receive_in(reader))
-        return child_failed(reader, error);
+        return child_gone(reader, error);
     if (wait.revents & POLLOUT)
         send_out(reader);
     return true;

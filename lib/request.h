@@ -18,7 +18,8 @@
  * is confined and begins to read, REWIND asks for the mail from its start, RECORD is the typed
  * record (GVariant REQUEST_RECORD_TYPE: a ParseReason, the reference, the Mode, the password; read
  * by the parent as untrusted), DATA is decoded attachment, END closes it. A child that ends
- * before READY tells nothing about the mail. Both are one socket. */
+ * before READY tells nothing about the mail, nor does one that somebody killed, or that says by
+ * EX_IOERR that its socket failed. Both are one socket. */
 #define REQUEST_FRAME_REWOUND 0xffffffffu
 #define REQUEST_FRAME_MAX 65536
 #define REQUEST_REWINDS_MAX 8
@@ -65,6 +66,7 @@ typedef enum {
     REQUEST_ERROR_NO_PASSWORD, /* missing or empty */
     REQUEST_ERROR_CHILD,       /* could not tell: no child could be started, pipe or spool
                                   failed; to be tried again, never told to anybody */
+    REQUEST_ERROR_CUT,         /* the same: somebody else ended the child */
     REQUEST_ERROR_DAMAGED,     /* the mail's stream, or open, failed with SEAL_ERROR_BROKEN: it will
                                   the next time, too */
 } RequestError;

@@ -450,7 +450,13 @@ typedef struct {
 
 static const Wrong wrongs[] = {
     {"early", REQUEST_ERROR_CHILD, NULL},
+    {"killed", REQUEST_ERROR_CUT, NULL},
+    {"killed-late", REQUEST_ERROR_CUT, NULL},
+    {"broken-pipe", REQUEST_ERROR_CUT, NULL},
     {"crash", REQUEST_ERROR_UNREADABLE, NULL},
+    {"no-memory", REQUEST_ERROR_UNREADABLE, NULL},
+    {"no-time", REQUEST_ERROR_UNREADABLE, NULL},
+    {"closed", REQUEST_ERROR_UNREADABLE, NULL},
     {"hang", REQUEST_ERROR_UNREADABLE, "parser_seconds"},
     {"twice-ready", REQUEST_ERROR_UNREADABLE, NULL},
     {"no-record", REQUEST_ERROR_UNREADABLE, NULL},

@@ -4,6 +4,7 @@
 #include "lib/parse.h"
 #include <signal.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static void frame(char kind, const void *bytes, guint32 length)
@@ -24,14 +25,34 @@ static void record(guchar reason, const char *reference, guchar mode, const char
     g_variant_unref(value);
 }
 
+/* As without a sanitizer, which would turn it into an exit. */
+static void crash(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 int main(int argc G_GNUC_UNUSED, char **argv)
 {
     const char *name = strrchr(argv[0], '/') + 1;
     if (strcmp(name, "early") == 0)
         raise(SIGKILL);
     frame(REQUEST_FRAME_READY, "", 0);
-    if (strcmp(name, "crash") == 0)
+    if (strcmp(name, "killed") == 0)
         raise(SIGKILL);
+    if (strcmp(name, "broken-pipe") == 0)
+        _exit(EX_IOERR);
+    if (strcmp(name, "crash") == 0)
+        crash(SIGSEGV);
+    if (strcmp(name, "no-memory") == 0)
+        crash(SIGABRT);
+    if (strcmp(name, "no-time") == 0)
+        crash(SIGXCPU);
+    if (strcmp(name, "closed") == 0) {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        pause();
+    }
     if (strcmp(name, "hang") == 0)
         for (;;)
             pause();
@@ -63,7 +84,9 @@ int main(int argc G_GNUC_UNUSED, char **argv)
     record(PARSE_OK, "", MODE_APPLY, "s3cret");
     frame(REQUEST_FRAME_DATA, "a;b\n", 4);
     if (strcmp(name, "crash-late") == 0)
-        raise(SIGSEGV);
+        crash(SIGSEGV);
+    if (strcmp(name, "killed-late") == 0)
+        raise(SIGKILL);
     if (strcmp(name, "record-twice") == 0)
         record(PARSE_OK, "", MODE_APPLY, "s3cret");
     if (strcmp(name, "flood") == 0)
