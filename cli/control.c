@@ -98,6 +98,9 @@ static GByteArray *read_all(int fd, gsize max)
         ssize_t got = recv(fd, buffer, sizeof buffer, 0);
         if (got < 0 && errno == EINTR)
             continue;
+        /* The daemon needs not read a file to its end to refuse it: what it said came before. */
+        if (got < 0 && errno == ECONNRESET)
+            got = 0;
         if (got < 0 || all->len + (gsize)got > max)
             return NULL;
         if (got == 0)
@@ -161,10 +164,12 @@ GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
     if (cli_control_send(fd, line, strlen(line)))
         all = read_all(fd, RESPONSE_MAX);
     close(fd);
-    if (all == NULL || all->len < strlen(begin) || memcmp(all->data, begin, strlen(begin)) != 0) {
+    if (all == NULL || all->len < strlen(begin) || memcmp(all->data, begin, strlen(begin)) != 0 ||
+        all->data[all->len - 1] != *COMMAND_END) {
         *code = cli_fault(EX_TEMPFAIL, "the response of job %s could not be fetched", id);
         return NULL;
     }
+    g_byte_array_set_size(all, all->len - 1);
     g_byte_array_remove_range(all, 0, (guint)strlen(begin));
     return g_byte_array_free_to_bytes(g_steal_pointer(&all));
 }

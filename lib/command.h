@@ -15,9 +15,9 @@
  *                                 by mail; REFERENCE is the rest of the line, may be empty
  *
  *   check ADDRESS SIZE REFERENCE  the same with "Mode: check"; its response is mailed to nobody
+ *   response JOB                  that response: the line "ok response", a mail, COMMAND_END
  *   release SENDER CLIENT         wrong passwords of the pair are forgotten; CLIENT may be empty:
- * of all pairs of the sender response JOB                  that response: a mail follows the line
- * "ok response"
+ *                                 of all pairs of the sender
  *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
@@ -27,6 +27,9 @@
 /* state, 1 for a request that was refused as a whole, rows, then the rows of each Result; behind it
  * stands the refusal, or why it waits. */
 #define COMMAND_STATE_FORMAT "%u %u %u %u %u %u %u %u"
+
+/* Behind a mail, which holds no such byte: without it, it was cut off. */
+#define COMMAND_END "\0"
 
 /* The daemon's address for the command: an abstract name made of the spool's real path, so that no
  * file is left behind and nothing of another kind lies in the spool. Who asks and who answers know

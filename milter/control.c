@@ -255,8 +255,10 @@ static bool send_response(Client *client, SpoolClaim *claim, GError **error)
     answer(client, "ok", "response");
     for (;;) {
         gssize got = g_input_stream_read(stream, buffer, sizeof buffer, NULL, error);
-        if (got <= 0)
-            return got == 0 && spool_job_done(claim, error);
+        if (got < 0)
+            return false;
+        if (got == 0)
+            return !send_all(client->fd, COMMAND_END, 1) || spool_job_done(claim, error);
         if (!send_all(client->fd, buffer, (gsize)got))
             return true; /* whoever asked has gone: the job ends by itself */
     }
@@ -344,18 +346,6 @@ static bool may_ask(int fd, const struct ucred *peer)
     return false;
 }
 
-/* Takes what a client that was denied has sent meanwhile: closed before, the socket would lose the
- * answer. It gets no more time than this. */
-static void take_leave(int fd)
-{
-    const struct timeval second = {.tv_sec = 1};
-    char unread[COMMAND_LINE_MAX];
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    shutdown(fd, SHUT_WR);
-    (void)!recv(fd, unread, sizeof unread, 0);
-    sodium_memzero(unread, sizeof unread);
-}
-
 static void serve(Control *control, int fd)
 {
     const struct timeval silence = {.tv_sec = SILENCE_SECONDS};
@@ -375,7 +365,6 @@ static void serve(Control *control, int fd)
             serve_line(&client, line);
     } else {
         answer(&client, "deny", "only root and members of the daemon's group may do this");
-        take_leave(fd);
     }
     sodium_memzero(client.input->str, client.input->allocated_len);
     g_string_free(client.input, TRUE);

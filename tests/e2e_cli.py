@@ -201,7 +201,9 @@ def check(world):
     good = rows(world, "k1;FULL;ADD;%s;" % SECRET, "k2;FORWARD;ADD;;k1@" + world.domain)
     bad = rows(world, "k1;FULL;ADD;%s;" % SECRET, "nobody;FORWARD;DELETE;;",
                "k2;FORWARD;ADD;;k3@" + world.domain)
-    world.fence()  # responses to what other tests sent are there
+    # Responses to what other tests sent are there.
+    wait_for(lambda: "No job waits" in command(world, "queue")[0], "all jobs to be done")
+    world.wait_queue(lambda queue: not queue, "Postfix's queue to be empty")
     mails = world.mailbox(world.admin).count()
     for text, code in ((good, 0), (bad, 1), ("x;y\n", 1)):
         out, _ = command(world, "check", file(world, text), "--as", world.admin, code=code)

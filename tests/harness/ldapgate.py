@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A way to the directory that can be held, or cut, when a new password comes by."""
+"""A way to the directory that can be held, or cut, when an operation of a kind comes by."""
 
 import socket
 import threading
 
 # Tags of the operations of RFC 3062, as LDAP writes them.
 REQUEST, RESPONSE = 0x77, 0x78
+# And of an entry that is added (RFC 4511).
+ADD = 0x68
 
 
 def read_exactly(stream, count):
