@@ -28,6 +28,11 @@ void secret_free(Secret *secret)
     g_free(secret);
 }
 
+void secret_wipe(gpointer memory, gsize size)
+{
+    sodium_memzero(memory, size);
+}
+
 static GVariant *to_variant(const GVariantType *type, const char *text)
 {
     Secret *copy = secret_dup(text);

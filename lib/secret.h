@@ -18,6 +18,9 @@ Secret *secret_ndup(const char *text, gsize length);
 /* Wipes and frees; NULL is allowed. */
 void secret_free(Secret *secret);
 
+/* Wipes memory that held secrets among other things. */
+void secret_wipe(gpointer memory, gsize size);
+
 /* A string value (floating) whose own copy of text is wiped with it. One that holds it serialised
  * has another copy: store such a one where you can wipe it (g_variant_store). */
 GVariant *secret_to_variant(const char *text);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "policy/map-file.h"
 #include "policy/map-private.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <gio/gio.h>
-#include <gio/gunixinputstream.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* The format is that of postmap(1): a logical line begins with text and goes on in lines that
- * begin with white space; blank lines and lines whose first text is '#' count nowhere, not even
- * between a line and its continuation. The first white space outside double quotes ends the key.
- * Keys are compared without case. Lines that are no "key value" are passed over in look-ups, as
- * Postfix does, and told by each(). */
+/* The format is that of postmap(1): of each logical line (map_file_lines) the first white space
+ * outside double quotes ends the key. Keys are compared without case. Lines that are no "key value"
+ * are passed over in look-ups, as Postfix does, and told by each(). */
 
 /* Largest file that is read, in bytes. */
 #define TEXTHASH_FILE_MAX (64 * 1024 * 1024)
@@ -65,8 +58,9 @@ static const char *key_end(const char *line)
     return quoted ? NULL : p;
 }
 
-static void add_line(Texthash *table, const GString *text, unsigned line)
+static void add_line(gpointer data, const GString *text, unsigned line)
 {
+    Texthash *table = data;
     Pair *pair = g_new0(Pair, 1);
     pair->line = line;
     g_ptr_array_add(table->pairs, pair);
@@ -99,98 +93,19 @@ static void add_line(Texthash *table, const GString *text, unsigned line)
         g_hash_table_insert(table->index, g_steal_pointer(&folded), pair);
 }
 
-static bool counts_nowhere(const char *line, gsize size)
-{
-    gsize i = 0;
-    while (i < size && g_ascii_isspace(line[i]))
-        i++;
-    return i == size || line[i] == '#';
-}
-
-static void parse(Texthash *table, const char *text, gsize size)
-{
-    g_autoptr(GString) logical = g_string_new(NULL);
-    unsigned first = 0, line = 0;
-    while (size > 0) {
-        const char *newline = memchr(text, '\n', size);
-        gsize length = newline != NULL ? (gsize)(newline - text) : size;
-        line++;
-        if (!counts_nowhere(text, length)) {
-            if (!g_ascii_isspace(text[0]) && logical->len > 0) {
-                add_line(table, logical, first);
-                g_string_truncate(logical, 0);
-            }
-            if (logical->len == 0)
-                first = line;
-            g_string_append_len(logical, text, (gssize)length);
-        }
-        if (newline != NULL)
-            length++;
-        text += length;
-        size -= length;
-    }
-    if (logical->len > 0)
-        add_line(table, logical, first);
-}
-
-static char *read_file(const char *name, gsize *size, GError **error)
-{
-    /* Not blocking, or a FIFO would hold up the start. */
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "The table %s can't be read: %s.", name,
-                    g_strerror(errno));
-        return NULL;
-    }
-    g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, TRUE);
-    struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > TEXTHASH_FILE_MAX) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED,
-                    "The table %s can't be read: it is no regular file of at most %d bytes.", name,
-                    TEXTHASH_FILE_MAX);
-        return NULL;
-    }
-    g_autofree char *text = g_malloc((gsize)status.st_size + 1);
-    g_autoptr(GError) failed = NULL;
-    if (!g_input_stream_read_all(stream, text, (gsize)status.st_size, size, NULL, &failed)) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "The table %s can't be read: %s.", name,
-                    failed->message);
-        return NULL;
-    }
-    return g_steal_pointer(&text);
-}
-
-/* Caller owns it. */
-static char *fingerprint(const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return g_strdup_printf("errno %d;", errno);
-    return g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
-                           ":%" G_GINT64_FORMAT ".%09ld:%" G_GINT64_FORMAT ".%09ld;",
-                           (guint64)status.st_dev, (guint64)status.st_ino, (gint64)status.st_size,
-                           (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                           (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-}
-
 static gpointer texthash_open(const char *name, GError **error)
 {
-    if (!g_path_is_absolute(name)) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
-                    "The table texthash:%s needs a full path, such as texthash:/etc/batchload/"
-                    "senders.",
-                    name);
+    if (!map_file_check_path("texthash", name, error))
         return NULL;
-    }
     Texthash *table = g_new0(Texthash, 1);
     table->pairs = g_ptr_array_new_with_free_func(pair_free);
     table->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     table->path = g_strdup(name);
-    table->read_as = fingerprint(name);
+    table->read_as = map_file_fingerprint(name);
     gsize size = 0;
-    g_autofree char *text = read_file(name, &size, &table->failed);
+    g_autofree char *text = map_file_read(name, TEXTHASH_FILE_MAX, &size, NULL, &table->failed);
     if (text != NULL)
-        parse(table, text, size);
+        map_file_lines(text, size, add_line, table);
     return table;
 }
 
@@ -250,7 +165,7 @@ static void texthash_close(gpointer handle)
 static void texthash_fingerprint(gpointer handle, bool now, GString *text)
 {
     const Texthash *table = handle;
-    g_autofree char *found = now ? fingerprint(table->path) : g_strdup(table->read_as);
+    g_autofree char *found = now ? map_file_fingerprint(table->path) : g_strdup(table->read_as);
     g_string_append(text, found);
 }
 
