@@ -4,12 +4,12 @@
 import base64
 import os
 import quopri
-import smtplib
 import threading
 
 import tap
 from harness import World, mail
-from mailcases import Batch, forward, lines_of, nested, part, user
+from mailcases import (ODD_RECIPIENTS, Batch, both_got, forward, lines_of, nested, part, send_odd,
+                       user)
 
 SECOND = "second_load@ibpmail.example"
 DOMAIN = "somedomain.example"
@@ -125,44 +125,14 @@ def others(world):
     world.wait_queue(lambda queue: not queue, "the queue to be empty")
 
 
-def odd_recipient(world, argument, options=()):
-    """A request to another and to the batch address in this form; returns (raw, last answer)."""
-    raw = world.request([forward(world, user("odd"))])
-    with world.postfix.client() as client:
-        client.ehlo()
-        client.mail(world.admin, ["RET=HDRS", "ENVID=x+3Dy"])
-        client.rcpt(JANE)
-        code, text = client.docmd("RCPT", "TO:" + " ".join((argument, *options)))
-        tap.equal(code, 250, "%s: %r" % (argument, text))
-        try:
-            return raw, client.data(raw)[0]
-        except smtplib.SMTPDataError as error:
-            return raw, error.smtp_code
-
-
 @tap.test("R2.4 R2.5 odd forms of the batch recipient: taken off all the same")
 def recipient_forms(world):
-    raws = []
-    for argument, *options in (
-            ("<batch_load@ibpmail.example>", "NOTIFY=SUCCESS,FAILURE,DELAY",
-             "ORCPT=rfc822;batch_load@ibpmail.example"),
-            ("<Batch_Load@IBPMAIL.example>", "NOTIFY=NEVER"),
-            ('<"batch_load"@ibpmail.example>',), ('<"batch\\_load"@ibpmail.example>',),
-            ("<@relay.example:batch_load@ibpmail.example>",),
-            ("batch_load@ibpmail.example",), (" <batch_load@ibpmail.example>",),
-            ("<second_load@ibpmail.example>", "ORCPT=rfc822;x@elsewhere.example")):
-        raw, code = odd_recipient(world, argument, options)
-        tap.equal(code, 250, argument)
-        raws.append((argument, raw))
+    raws = [(each, send_odd(world, JANE, *each)) for each in ODD_RECIPIENTS]
     by_hand = Batch(world)
     case = by_hand.ok("sendmail(1)", by_hand=True,
                       recipients=["Batch_Load@ibpmail.example", JANE, SECOND])
     by_hand.run()
-    raws.append(("sendmail(1)", case.raw))
-    for argument, raw in raws:
-        tap.contains(world.response(raw, 20).text, "processed ok", argument)
-        identifier = raw.partition(b"Message-ID: ")[2].partition(b"\r\n")[0].decode()
-        world.mailbox(JANE).wait("Message-ID", identifier, 20)
+    both_got(world, JANE, raws + [("sendmail(1)", case.raw)])
     world.wait_queue(lambda queue: not queue, "the queue to be empty", 20)
 
 

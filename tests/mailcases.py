@@ -41,6 +41,39 @@ def nested(parts, depth, boundary="deep"):
     return inner
 
 
+# Arguments of RCPT that are the batch address all the same, with options.
+ODD_RECIPIENTS = (
+    ("<batch_load@ibpmail.example>", "NOTIFY=SUCCESS,FAILURE,DELAY",
+     "ORCPT=rfc822;batch_load@ibpmail.example"),
+    ("<Batch_Load@IBPMAIL.example>", "NOTIFY=NEVER"),
+    ('<"batch_load"@ibpmail.example>',), ('<"batch\\_load"@ibpmail.example>',),
+    ("<@relay.example:batch_load@ibpmail.example>",),
+    ("batch_load@ibpmail.example",), (" <batch_load@ibpmail.example>",),
+    ("<batch_load@ibpmail.example> ",),
+    ("<second_load@ibpmail.example>", "ORCPT=rfc822;x@elsewhere.example"))
+
+
+def send_odd(world, other, argument, *options):
+    """A request to another and to the batch address in this form; returns it."""
+    raw = world.request([forward(world, user("odd"))])
+    with world.postfix.client() as client:
+        client.ehlo()
+        client.mail(world.admin, ["RET=HDRS", "ENVID=x+3Dy"])
+        client.rcpt(other)
+        code, text = client.docmd("RCPT", "TO:" + " ".join((argument, *options)))
+        tap.equal(code, 250, "%s: %r" % (argument, text))
+        tap.equal(client.data(raw)[0], 250, argument)
+    return raw
+
+
+def both_got(world, other, raws):
+    """Each was answered, and the other recipient has it, too."""
+    for argument, raw in raws:
+        tap.contains(world.response(raw, 20).text, "processed ok", argument)
+        identifier = raw.partition(b"Message-ID: ")[2].partition(b"\r\n")[0].decode()
+        world.mailbox(other).wait("Message-ID", identifier, 20)
+
+
 class Case:
     """One mail and what must become of it: "ok", "refused", "ignored", "rejected" (with words)."""
 

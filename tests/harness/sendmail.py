@@ -7,7 +7,7 @@ import re
 import shutil
 
 from .process import MissingError, run, which, write
-from .servers import Server, connects
+from .servers import MailServer, connects
 
 UNPACKED = "/var/cache/batchload/sendmail"
 PROGRAM = "/usr/sbin/sendmail"
@@ -96,7 +96,7 @@ def page(source):
             dict(re.findall(r'^(\w+) = "(.*)"$', one("socket = "), re.M)))
 
 
-class Sendmail(Server):
+class Sendmail(MailServer):
     name = "sendmail"
 
     def __init__(self, nursery, source):

@@ -205,7 +205,15 @@ def parse_ldif(data):
     return entries
 
 
-class Postfix(Server):
+class MailServer(Server):
+    """One whose port is port."""
+
+    def client(self, port=None):
+        return smtplib.SMTP("127.0.0.1", port or self.port, local_hostname="client.example",
+                            timeout=60)
+
+
+class Postfix(MailServer):
     name = "postfix"
 
     def __init__(self, nursery, policy, values, log, domain, milter=True):
@@ -356,10 +364,6 @@ postlog unix-dgram n - n - 1 postlogd
         """Hands a mail in by sendmail(1)."""
         run([which("sendmail"), "-C", self.conf, "-i", "-f", sender, "--", *recipients], raw,
             environment=self.environment())
-
-    def client(self, port=None):
-        return smtplib.SMTP("127.0.0.1", port or self.port, local_hostname="client.example",
-                            timeout=60)
 
 
 class Dovecot(Server):
