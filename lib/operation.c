@@ -193,13 +193,34 @@ static Field find_shifted(const TableRow *row, const TableHead *head)
     return FIELD_COUNT;
 }
 
+static bool is_word(const TableRow *row, const TableHead *head, Field field)
+{
+    const char *cell = table_row_cell(row, head, field);
+    ObjectType type;
+    Action action;
+    return cell && (type_find(cell, &type) || action_find(cell, &action));
+}
+
+/* Whether the cells around the password are those of the columns further to the right: PASSWORD
+ * holds a TYPE or an ACTION, or TYPE an ACTION. */
+static bool is_shifted_left(const TableRow *row, const TableHead *head)
+{
+    const char *type = table_row_cell(row, head, FIELD_TYPE);
+    Action action;
+    return find_shifted(row, head) != FIELD_COUNT &&
+           (is_word(row, head, FIELD_PASSWORD) || (type && action_find(type, &action)));
+}
+
 /* The first column from which on, up to the password's, cells may be a password that stands too far
- * to the left: one whose TYPE or ACTION is like no known word. The number of columns for none. */
+ * to the left: one whose TYPE or ACTION is like no known word, or any where what should stand
+ * behind the password stands too far to the left itself. The number of columns for none. */
 static unsigned find_left(const TableRow *row, const TableHead *head)
 {
     int password = head->column_of[FIELD_PASSWORD];
     if (row->found != row->columns)
         return row->columns;
+    if (is_shifted_left(row, head))
+        return 0;
     for (int i = 0; i < password; i++) {
         Field field = head->field[i];
         if ((field == FIELD_TYPE || field == FIELD_ACTION) && *row->cell[i] &&

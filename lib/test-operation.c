@@ -317,6 +317,8 @@ static const struct {
      "MAILFORWARD||MAILFORWARD" SHIFTED, 0},
     {"shifted to the left, TYPE missing", P ";TITLE", "a.de;u;ADD;s3cret;x;y",
      "TYPE||Unknown TYPE.", 0},
+    {"shifted to the left, USER missing", "DOMAIN;USER;PASSWORD;TYPE;ACTION",
+     "a.de;s3cret;FULL;ADD;", "TYPE||TYPE" SHIFTED, 0},
     {"mistyped, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULLL;ADD",
      "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
     {"of later, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULL;SUSPEND",
@@ -335,6 +337,39 @@ static void test_cases(void)
             g_assert_cmpint(strncmp(is, cases[i].is, length - 1), ==, 0);
         else
             g_assert_cmpstr(is, ==, cases[i].is);
+    }
+}
+
+/* Which cells of a row that is shifted may be told. */
+static void test_doubtful(void)
+{
+    static const struct {
+        const char *head, *line, *told;
+    } rows[] = {
+        {P, "d.de;du;FULL;ADD;s3cret", "11110"},
+        {P ";TITLE", "d.de;du;ADD;s3cret;x;", "110001"},
+        {P ";TITLE", "d.de;du;FULL;s3cret;x;", "111001"},
+        /* to the right: what stands before the password is as it should be */
+        {"DOMAIN;USER;PASSWORD;TYPE;ACTION", "d.de;du;s3;cret;FULL", "11000"},
+        /* to the left, by one cell or two: nothing is */
+        {"DOMAIN;USER;PASSWORD;TYPE;ACTION", "d.de;s3cret;FULL;ADD;", "00000"},
+        {"DOMAIN;USER;PASSWORD;TYPE;ACTION", "s3cret;FULL;ADD;;", "00000"},
+        {"DOMAIN;USER;PASSWORD;TITLE;TYPE;ACTION", "d.de;s3cret;Dr;FULL;ADD;", "000000"},
+        {"DOMAIN;USER;PASSWORD;TYPE;ACTION", "d.de;du;add;FULL;ADD", "11011"},
+        {"DOMAIN;USER;PASSWORD;TYPE;ACTION", "d.de;du;x;FULLL;ADD", "11011"},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Parsed parsed = parse(rows[i].head, rows[i].line);
+        g_autoptr(TableHead) head = parsed.head;
+        g_autoptr(TableRow) row = parsed.row;
+        g_autoptr(GString) told = g_string_new(NULL);
+        for (unsigned column = 0; column < head->columns; column++)
+            g_string_append_c(told, field_is_secret(head->field[column]) ||
+                                            operation_cell_is_doubtful(row, head, column)
+                                        ? '0'
+                                        : '1');
+        g_test_message("%s", rows[i].line);
+        g_assert_cmpstr(told->str, ==, rows[i].told);
     }
 }
 
@@ -393,6 +428,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/operation/rows (R3.13 to R3.31)", test_cases);
+    g_test_add_func("/operation/cells of shifted rows (R3.9, R3.10)", test_doubtful);
     g_test_add_func("/operation/white pages (R3.15)", test_white);
     g_test_add_func("/operation/limits", test_limits);
     g_test_add_func("/operation/names", test_names);
