@@ -159,14 +159,18 @@ static bool is_table_name(const char *name)
     return name != NULL && g_ascii_strcasecmp(name, TABLE_NAME) == 0;
 }
 
+/* A header as it stands, "" where there is none. */
+static const char *raw_header(GMimeObject *object, const char *name)
+{
+    GMimeHeader *found = g_mime_header_list_get_header(g_mime_object_get_header_list(object), name);
+    const char *raw = found == NULL ? NULL : g_mime_header_get_raw_value(found);
+    return raw == NULL ? "" : raw;
+}
+
 /* "filename=" and "filename*0=" side by side: the parser joins them, others take one. */
 static bool has_mixed_names(GMimeObject *object, const char *header, const char *parameter)
 {
-    GMimeHeader *found =
-        g_mime_header_list_get_header(g_mime_object_get_header_list(object), header);
-    const char *raw = found == NULL ? NULL : g_mime_header_get_raw_value(found);
-    if (raw == NULL)
-        return false;
+    const char *raw = raw_header(object, header);
     bool plain = false, starred = false;
     gsize length = strlen(parameter);
     for (const char *at = raw; *at != '\0'; at++) {
@@ -198,6 +202,10 @@ static void look_at_names(Parse *parse, GMimePart *part)
         has_mixed_names(object, "Content-Disposition", "filename") ||
         has_mixed_names(object, "Content-Type", "name"))
         find(parse, PARSE_PARAMETER);
+    /* The name goes on behind it, for those who see that (RFC 2231). */
+    if (strstr(raw_header(object, "Content-Disposition"), "%00") != NULL ||
+        strstr(raw_header(object, "Content-Type"), "%00") != NULL)
+        find(parse, PARSE_NUL);
     parse->tables++;
     if (parse->table == NULL) {
         parse->table = part;

@@ -150,6 +150,7 @@ static const Case cases[] = {
     {"R2.20", "name-mixed", PARSE_PARAMETER, "ref-1", NULL},
     {"R2.20", "name-twice", PARSE_PARAMETER, "ref-1", NULL},
     {"R2.20", "name-conflict", PARSE_PARAMETER, "ref-1", NULL},
+    {"R2.20", "name-nul", PARSE_NUL, "ref-1", NULL},
     {"R2.24", "bad-type", PARSE_OK, "ref-1", NULL},
     {"R2.22", "only-part", PARSE_OK, "ref-1", NULL},
     {"R2.23", "two-tables", PARSE_SEVERAL_TABLES, "ref-1", NULL},
