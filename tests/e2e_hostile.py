@@ -71,6 +71,8 @@ def html(text):
 
 
 TOO_MUCH_HEADER = "limit header_bytes_max"
+# What no mail may make of the daemon and of a parser (its own limit), in kB.
+DAEMON_KB_MAX, PARSER_KB_MAX = 128 * 1024, 512 * 1024
 
 # What is refused: the name, the mail, words that the response must have.
 REFUSED = {
@@ -195,6 +197,11 @@ HARMLESS = {
 }
 
 
+def bounded(peak):
+    tap.equal((peak.daemon < DAEMON_KB_MAX, peak.child < PARSER_KB_MAX), (True, True),
+              "memory: daemon %d kB, parser %d kB" % (peak.daemon, peak.child))
+
+
 def lives(world, pid):
     """The next request is answered, by the same process."""
     world.fence()
@@ -226,9 +233,51 @@ def refused(world):
             tap.contains(response.subject, "processed ok", name + ": " + response.text)
     tap.equal(wrong, [], "other answers")
     tap.equal(world.entry(at(EVIL)), None, "what no mail may make")
+    bounded(peak)
     tap.say("%d hostile mails in %.1f s; peak of the daemon %d kB, of a parser %d kB" % (
         len(requests), time.monotonic() - begin, peak.daemon, peak.child))
 
+
+# With limits that let them come so far; beyond them the mail is too large at once.
+HUGE = {
+    "a field of 100 MB": (lambda: GOOD_CSV + "%s;%s2;FORWARD;ADD;%s\r\n" % (
+        DOMAIN, EVIL, "x" * 100000000), "limit field_bytes_max"),
+    "an open quote over 100 MB": (lambda: GOOD_CSV + '%s;"%s' % (DOMAIN, "x\r\n" * 33000000),
+                                  "limit field_bytes_max"),
+    "100 MB of separators": (lambda: GOOD_CSV + ";" * 100000000, "limit columns_max"),
+    "a headline of 100 MB": (lambda: GOOD_HEAD.strip() + ";x" * 50000000 + "\r\n",
+                             "the limit of a headline"),
+    "100 MB of blank lines": (lambda: GOOD_HEAD + "\r\n" * 50000000, None),
+}
+
+
+def huge(world):
+    world.postfix.configure(extra="message_size_limit = 0\n")
+    world.postfix.restart()
+    world.milter.configure({"limits.message_bytes_max": "200M",
+                            "limits.attachment_bytes_max": "150M"})
+    world.milter.restart()
+    pid = world.milter.pid
+    with MemoryPeak(world.milter) as peak:
+        for name, (make, words) in HUGE.items():
+            begin = time.monotonic()
+            raw = mail(world, attachment(make(), encoding="8bit"))
+            tap.equal(world.send(raw).code, 250, name)
+            text = world.response(raw, 100).words
+            tap.contains(text, words or "processed ok", name)
+            tap.say("%s: %.1f s" % (name, time.monotonic() - begin))
+        lives(world, pid)
+    tap.equal(world.entry(at(EVIL)), None, "what no mail may make")
+    bounded(peak)
+    tap.say("peak of the daemon %d kB, of a parser %d kB" % (peak.daemon, peak.child))
+    world.postfix.configure()
+    world.postfix.restart()
+    world.milter.configure(SETTINGS)
+    world.milter.restart()
+
+
+if os.environ.get("BATCHLOAD_ALL"):
+    tap.test("R2.25 R3.12 files of 100 MB: refused by their limit, in bounded memory", 600)(huge)
 
 # What leaves no job and no answer: headers and words of the log's line.
 IGNORED = {
@@ -465,6 +514,12 @@ def forward(user, domain=DOMAIN):
             "MAILFORWARD": "x@elsewhere.example"}
 
 
+# On a busy machine the guesses alone take longer than the usual pause.
+SETTINGS = {"refusal_pause": "8s"}
+
 if __name__ == "__main__":
-    # On a busy machine the guesses alone take longer than the usual pause.
-    tap.main(lambda: World(senders=DASH + " allow\n", settings={"refusal_pause": "8s"}))
+    # What a sanitizer keeps of freed memory is not the daemon's.
+    os.environ["ASAN_OPTIONS"] = ":".join([
+        *filter(None, [os.environ.get("ASAN_OPTIONS")]),
+        "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"])
+    tap.main(lambda: World(senders=DASH + " allow\n", settings=SETTINGS))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # End-to-end tests against real servers.
 
-EXTRA_DIST += test-fixtures/message
+EXTRA_DIST += test-fixtures/message test-fixtures/hostile
 EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md
 
 # Rules of the sources.
@@ -28,7 +28,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py tests/e2e_audit.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_sendmail.py
-dist_check_SCRIPTS += tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
+dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_reload.py

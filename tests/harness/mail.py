@@ -14,6 +14,11 @@ import time
 import uuid
 
 CRLF = "\r\n"
+# What may stand at the top of a response as it lies in the mailbox.
+RESPONSE_HEADERS = {
+    "return-path", "delivered-to", "received", "from", "to", "subject", "date", "message-id",
+    "in-reply-to", "references", "auto-submitted", "mime-version", "content-type",
+    "content-transfer-encoding"}
 
 
 def message_id(domain="client.example"):

@@ -92,6 +92,7 @@ class Server:
 
 class Slapd(Server):
     name = "slapd"
+    tells = "0"  # debug level: "stats" writes each operation to output()
 
     def __init__(self, nursery, policy, base, root_password, service_password, mail_password,
                  domains, sync=False):
@@ -133,7 +134,7 @@ class Slapd(Server):
         return "mail=%s,%s" % (address, self.domain_dn(address.partition("@")[2]))
 
     def command(self):
-        return [which("slapd"), "-f", self.conf, "-h", self.uri, "-d", "0"]
+        return [which("slapd"), "-f", self.conf, "-h", self.uri, "-d", self.tells]
 
     def up(self):
         return connects(self.port)

@@ -21,10 +21,10 @@ OTHER_DOMAIN = "otherdomain.example"
 class World:
     """Use as a context. milter False leaves the daemon out; settings are added to its
     configuration; senders are further lines of the sender table; sync gives slapd a synced
-    database. A nursery that is given ends with the world."""
+    database; slapd_tells is its debug level. A nursery that is given ends with the world."""
 
     def __init__(self, tree=None, milter=True, settings=None, senders="", sync=False,
-                 nursery=None):
+                 nursery=None, slapd_tells="0"):
         self.nursery = nursery
         self.milter = None
         self._mailboxes = {}
@@ -44,17 +44,18 @@ class World:
         self.mail_password = secrets.token_urlsafe(18)
         self.nursery = self.nursery or Nursery()
         try:
-            self._build(milter, settings, senders, sync)
+            self._build(milter, settings, senders, sync, slapd_tells)
         except BaseException:
             self.close()
             raise
 
-    def _build(self, milter, settings, senders, sync):
+    def _build(self, milter, settings, senders, sync, slapd_tells):
         policy = self.tree.policy
         self.log = self.nursery.path("mail.log")
         self.slapd = Slapd(self.nursery, policy, self.base, self.root_password,
                            self.service_password, self.mail_password,
                            [self.domain, self.other_domain], sync)
+        self.slapd.tells = slapd_tells
         values = {"LDAP_URI": self.slapd.uri, "BASE": self.base, "MAILPW": self.mail_password,
                   "BATCH_ADDRESS": self.batch_address, "BATCH_DOMAIN": self.batch_domain,
                   "MILTER_SOCKET": "unix:" + self.nursery.path("m", "sock")}
