@@ -134,8 +134,12 @@ static void look_at_senders(Doctor *doctor, const Config *config)
     g_autoptr(GError) error = NULL;
     g_autoptr(SenderTable) senders = sender_table_for(config, &error);
 
+    g_autofree char *advice = senders != NULL ? sender_table_advice(senders) : NULL;
+
     if (senders == NULL)
         doctor_say(doctor, FINDING_WRONG, "senders", "%s", error->message);
+    else if (advice != NULL)
+        doctor_say(doctor, FINDING_WRONG, "senders", "%s", advice);
     else
         doctor_say(doctor, FINDING_GOOD, "senders", "The sender table can be read.");
 }

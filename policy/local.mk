@@ -3,14 +3,18 @@
 
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c policy/map-inline.c policy/map-private.h \
-	policy/map-file.c policy/map-file.h \
+	policy/map-file.c policy/map-file.h policy/map-rules.c policy/map-rules.h \
+	policy/map-cidr.c \
 	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
-POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS)
+POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS) $(PCRE_LIBS) $(LMDB_LIBS)
 
 check_PROGRAMS += test-map
-test_map_SOURCES = policy/test-map.c
+test_map_SOURCES = policy/test-map.c policy/map-fixture.c policy/map-fixture.h
 test_map_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-map-rules
+test_map_rules_SOURCES = policy/test-map-rules.c policy/map-fixture.c policy/map-fixture.h
+test_map_rules_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)

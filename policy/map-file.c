@@ -13,24 +13,32 @@
 /* Logical lines up to this length, in bytes, leave no copy of themselves while they grow. */
 #define LINE_BYTES (64 * 1024)
 
-char *map_file_read(const char *path, gsize max, gsize *size, mode_t *mode, GError **error)
+int map_file_open(const char *path, gsize max, struct stat *status, GError **error)
 {
     /* Not blocking, or a FIFO would hold up the start. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "The table %s can't be read: %s.", path,
                     g_strerror(errno));
-        return NULL;
+        return -1;
     }
-    g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, TRUE);
+    if (fstat(fd, status) == 0 && S_ISREG(status->st_mode) && (gsize)status->st_size <= max)
+        return fd;
+    g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED,
+                "The table %s can't be read: it is no regular file of at most %" G_GSIZE_FORMAT
+                " bytes.",
+                path, max);
+    close(fd);
+    return -1;
+}
+
+char *map_file_read(const char *path, gsize max, gsize *size, mode_t *mode, GError **error)
+{
     struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || (gsize)status.st_size > max) {
-        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED,
-                    "The table %s can't be read: it is no regular file of at most %" G_GSIZE_FORMAT
-                    " bytes.",
-                    path, max);
+    int fd = map_file_open(path, max, &status, error);
+    if (fd < 0)
         return NULL;
-    }
+    g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, TRUE);
     g_autofree char *text = g_malloc((gsize)status.st_size + 1);
     g_autoptr(GError) failed = NULL;
     if (!g_input_stream_read_all(stream, text, (gsize)status.st_size, size, NULL, &failed)) {
@@ -65,10 +73,41 @@ bool map_file_check_path(const char *type, const char *name, GError **error)
     return false;
 }
 
+bool map_is_space(char c)
+{
+    return g_ascii_isspace(c) || c == '\v';
+}
+
+char *map_skip_spaces(char *text)
+{
+    while (map_is_space(*text))
+        text++;
+    return text;
+}
+
+char *map_strip(char *text)
+{
+    text = map_skip_spaces(text);
+    gsize length = strlen(text);
+    while (length > 0 && map_is_space(text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+const char *map_line_problem(const GString *line)
+{
+    if (memchr(line->str, '\0', line->len) != NULL)
+        return "it holds a NUL byte";
+    if (map_is_space(line->str[0]))
+        return "it begins with white space, but there is no line that it could continue";
+    return g_utf8_validate(line->str, (gssize)line->len, NULL) ? NULL : "it is not UTF-8";
+}
+
 static bool counts_nowhere(const char *line, gsize size)
 {
     gsize i = 0;
-    while (i < size && g_ascii_isspace(line[i]))
+    while (i < size && map_is_space(line[i]))
         i++;
     return i == size || line[i] == '#';
 }
@@ -82,7 +121,7 @@ void map_file_lines(const char *text, gsize size, MapFileLine take, gpointer dat
         gsize length = newline != NULL ? (gsize)(newline - text) : size;
         line++;
         if (!counts_nowhere(text, length)) {
-            if (!g_ascii_isspace(text[0]) && logical->len > 0) {
+            if (!map_is_space(text[0]) && logical->len > 0) {
                 take(data, logical, first);
                 g_string_truncate(logical, 0);
             }

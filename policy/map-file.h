@@ -4,13 +4,17 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* The files that tables are read from; shared by their types. Any thread. */
 
-/* The whole of a regular file of at most max bytes; NULL with MAP_ERROR_FAILED. Does not wait for a
- * FIFO. *mode, where asked for, is the mode of what was read. Caller owns the text, which has no
- * NUL at its end. */
+/* Opens a regular file of at most max bytes for reading, without waiting for a FIFO. Returns the
+ * descriptor, which the caller closes, and *status; -1 with MAP_ERROR_FAILED. */
+int map_file_open(const char *path, gsize max, struct stat *status, GError **error);
+
+/* The whole of a regular file of at most max bytes; NULL with MAP_ERROR_FAILED. *mode, where asked
+ * for, is the mode of what was read. Caller owns the text, which has no NUL at its end. */
 char *map_file_read(const char *path, gsize max, gsize *size, mode_t *mode, GError **error);
 
 /* A text that differs as soon as the file does (device, inode, size and times). Caller owns it. */
@@ -27,5 +31,16 @@ typedef void (*MapFileLine)(gpointer data, const GString *text, unsigned line);
  * even between a line and its continuation. A line that begins with white space without one that
  * it could go on is given as it stands. Nothing of the text is left in memory. */
 void map_file_lines(const char *text, gsize size, MapFileLine take, gpointer data);
+
+/* What is wrong with a logical line whatever type it is of, NUL and white space at its beginning
+ * before letters that are not UTF-8; static, NULL for nothing. */
+const char *map_line_problem(const GString *line);
+
+/* White space as Postfix has it in tables: that of ASCII in the C locale. */
+bool map_is_space(char c);
+/* Where text goes on after white space. */
+char *map_skip_spaces(char *text);
+/* text without white space at both ends; changes it in place. */
+char *map_strip(char *text);
 
 #endif

@@ -3,9 +3,9 @@
 #include "policy/map-private.h"
 #include <string.h>
 
-/* Tables that stand in the configuration itself: inline:{ key=value, { key = text } } and
- * static:value. What Postfix would complain of at each look-up is an error at once: an empty table,
- * key or value. */
+/* Tables that stand in the configuration itself: inline:{ key=value, { key = text } },
+ * static:value and fail:text. What Postfix would complain of at each look-up is an error at once:
+ * an empty table, key or value. */
 
 #define SEPARATORS ", \t\r\n"
 /* Most bytes of a name that an error repeats. */
@@ -197,9 +197,9 @@ const MapType map_inline = {
     .close = inline_close,
 };
 
-/* --- static --- */
+/* --- static and fail --- */
 
-static gpointer static_open(const char *name, GError **error)
+static gpointer open_text(const char *type, const char *name, GError **error)
 {
     g_autofree char *value = *name == '{' ? map_unbrace(name, error) : g_strdup(name);
     if (value == NULL)
@@ -207,8 +207,13 @@ static gpointer static_open(const char *name, GError **error)
     if (*value != '\0')
         return g_steal_pointer(&value);
     g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
-                "A table of type static needs a value, as in static:{ text }.");
+                "A table of type %s needs a text, as in %s:{ text }.", type, type);
     return NULL;
+}
+
+static gpointer static_open(const char *name, GError **error)
+{
+    return open_text("static", name, error);
 }
 
 static Answer static_lookup(gpointer handle, const char *key G_GNUC_UNUSED, char **value,
@@ -218,10 +223,36 @@ static Answer static_lookup(gpointer handle, const char *key G_GNUC_UNUSED, char
     return ANSWER_YES;
 }
 
+static Answer static_values(gpointer handle, MapValueFunc each, gpointer data, GError **error)
+{
+    return each(data, handle, false, 0, error) ? ANSWER_YES : ANSWER_UNKNOWN;
+}
+
 const MapType map_static = {
     .type = "static",
     .open = static_open,
     .lookup = static_lookup,
+    .values = static_values,
     .close = g_free,
     .every_key = true,
+};
+
+static gpointer fail_open(const char *name, GError **error)
+{
+    return open_text("fail", name, error);
+}
+
+static Answer fail_lookup(gpointer handle, const char *key G_GNUC_UNUSED,
+                          char **value G_GNUC_UNUSED, GError **error)
+{
+    g_autofree char *shown = text_printable(handle, -1, SHOWN_MAX);
+    g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "The table of type fail says: %s", shown);
+    return ANSWER_UNKNOWN;
+}
+
+const MapType map_fail = {
+    .type = "fail",
+    .open = fail_open,
+    .lookup = fail_lookup,
+    .close = g_free,
 };

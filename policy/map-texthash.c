@@ -51,7 +51,7 @@ static const char *key_end(const char *line)
                 break;
         } else if (*p == '"') {
             quoted = !quoted;
-        } else if (g_ascii_isspace(*p) && !quoted) {
+        } else if (map_is_space(*p) && !quoted) {
             break;
         }
     }
@@ -64,30 +64,22 @@ static void add_line(gpointer data, const GString *text, unsigned line)
     Pair *pair = g_new0(Pair, 1);
     pair->line = line;
     g_ptr_array_add(table->pairs, pair);
-    if (memchr(text->str, '\0', text->len) != NULL) {
-        pair->problem = "it holds a NUL byte";
+    pair->problem = map_line_problem(text);
+    if (pair->problem != NULL)
         return;
-    }
-    if (!g_utf8_validate(text->str, (gssize)text->len, NULL)) {
-        pair->problem = "it is not UTF-8";
-        return;
-    }
-    if (g_ascii_isspace(text->str[0])) {
-        pair->problem = "it begins with white space, but there is no line that it could continue";
-        return;
-    }
     const char *end = key_end(text->str);
     if (end == NULL) {
         pair->problem = "a double quote is not closed";
         return;
     }
-    g_autofree char *value = g_strstrip(g_strdup(end));
+    g_autofree char *rest = g_strdup(end);
+    const char *value = map_strip(rest);
     if (*value == '\0') {
         pair->problem = "it has a key and no value";
         return;
     }
     pair->key = g_strndup(text->str, (gsize)(end - text->str));
-    pair->value = g_steal_pointer(&value);
+    pair->value = g_strdup(value);
     g_autofree char *folded = map_fold(pair->key);
     if (!g_hash_table_contains(table->index, folded))
         g_hash_table_insert(table->index, g_steal_pointer(&folded), pair);

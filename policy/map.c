@@ -7,9 +7,10 @@ G_DEFINE_QUARK(batchload_map_error, map_error)
 
 /* Most tables of one list. */
 #define PARTS_MAX 100
-/* Most bytes of a type, and of a table, that an error repeats. */
+/* Most bytes of a type, of a table and of a key that an error repeats. */
 #define TYPE_SHOWN_MAX 40
 #define SPEC_SHOWN_MAX 200
+#define KEY_SHOWN_MAX 100
 
 struct Map {
     char *spec;
@@ -26,11 +27,12 @@ static const struct {
     {"texthash", &map_texthash},
     {"inline", &map_inline},
     {"static", &map_static},
+    {"fail", &map_fail},
+    {"cidr", &map_cidr},
     {"hash", NULL},
     {"btree", NULL},
     {"lmdb", NULL},
     {"cdb", NULL},
-    {"cidr", NULL},
     {"pcre", NULL},
     {"regexp", NULL},
     {"ldap", NULL},
@@ -44,7 +46,6 @@ static const struct {
     {"unionmap", NULL},
     {"pipemap", NULL},
     {"randmap", NULL},
-    {"fail", NULL},
 };
 
 static const MapType *find_type(const char *name, gsize length, GError **error)
@@ -118,10 +119,27 @@ Map *map_open(const char *spec, GError **error)
     return map;
 }
 
+/* What no table may give: Postfix does not take it either. */
+static Answer check_value(const Map *map, const char *key, char **value, GError **error)
+{
+    bool empty = **value == '\0';
+    if (!empty && g_utf8_validate(*value, -1, NULL))
+        return ANSWER_YES;
+    g_autofree char *shown = text_printable(key, -1, KEY_SHOWN_MAX);
+    g_clear_pointer(value, g_free);
+    g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "What the table %s gives for \"%s\" is %s.",
+                map->spec, shown, empty ? "empty" : "not UTF-8");
+    return ANSWER_UNKNOWN;
+}
+
 Answer map_lookup(Map *map, const char *key, char **value, GError **error)
 {
-    if (map->parts == NULL)
-        return map->type->lookup(map->handle, key, value, error);
+    if (!g_utf8_validate(key, -1, NULL))
+        return ANSWER_NO;
+    if (map->parts == NULL) {
+        Answer answer = map->type->lookup(map->handle, key, value, error);
+        return answer == ANSWER_YES ? check_value(map, key, value, error) : answer;
+    }
     Answer answer = ANSWER_NO;
     for (guint i = 0; i < map->parts->len && answer == ANSWER_NO; i++)
         answer = map_lookup(g_ptr_array_index(map->parts, i), key, value, error);
@@ -147,9 +165,25 @@ Answer map_each(Map *map,
     return all;
 }
 
+Answer map_values(Map *map, MapValueFunc each, gpointer data, GError **error)
+{
+    return map->type != NULL && map->type->values != NULL
+               ? map->type->values(map->handle, each, data, error)
+               : ANSWER_NO;
+}
+
 bool map_has_every_key(const Map *map)
 {
     return map->type != NULL && map->type->every_key;
+}
+
+char *map_advice(const Map *map)
+{
+    char *advice =
+        map->type != NULL && map->type->advice != NULL ? map->type->advice(map->handle) : NULL;
+    for (guint i = 0; advice == NULL && map->parts != NULL && i < map->parts->len; i++)
+        advice = map_advice(g_ptr_array_index(map->parts, i));
+    return advice;
 }
 
 unsigned map_count(const Map *map)

@@ -21,6 +21,10 @@ typedef enum {
 #define MAP_ERROR (map_error_quark())
 GQuark map_error_quark(void);
 
+/* Takes a right-hand side of map_values; false with an error refuses it. */
+typedef bool (*MapValueFunc)(gpointer data, const char *value, bool varies, unsigned line,
+                             GError **error);
+
 /* Driver of one type, a row of the registry in map.c. */
 typedef struct {
     const char *type;
@@ -35,6 +39,14 @@ typedef struct {
                    bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
                                 GError **error),
                    gpointer data, GError **error);
+    /* Of a type whose keys can't be listed, but what they are for can (static, patterns): calls
+     * each for every right-hand side in order, as it is written; varies: parts of the key come into
+     * it. line 0 where there are no lines; ANSWER_UNKNOWN when a line can't be used or each refused
+     * one. NULL where a type can't. */
+    Answer (*values)(gpointer handle, MapValueFunc each, gpointer data, GError **error);
+    /* What a postmaster should do about a table that works; NULL: nothing. Caller owns it. NULL
+     * where there never is anything. */
+    char *(*advice)(gpointer handle);
     void (*close)(gpointer handle);
     /* Appends what changes when the source does: as it was when it was read, or as it is now. NULL:
      * never changes. */
@@ -45,18 +57,27 @@ typedef struct {
 extern const MapType map_texthash; /* texthash(5): file of "key value" lines, first match wins */
 extern const MapType map_inline;   /* "{ key=value, { key = text with blanks } }", last one wins */
 extern const MapType map_static;   /* "value" or "{ text }", for every key */
+extern const MapType map_cidr;     /* cidr_table(5): networks, for addresses of clients */
+extern const MapType map_fail;     /* "text" or "{ text }", which each look-up fails with */
 
 /* NULL with MAP_ERROR. */
 Map *map_open(const char *spec, GError **error);
+/* A key that is not UTF-8 is in no table; a value that is empty or not UTF-8 is "could not tell".
+ */
 Answer map_lookup(Map *map, const char *key, char **value, GError **error);
 /* ANSWER_NO: the type can't list its pairs; of a list, not all of them could. */
 Answer map_each(Map *map,
                 bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
                              GError **error),
                 gpointer data, GError **error);
+/* As MapType.values, for a table that is no list; ANSWER_NO: the type can't. */
+Answer map_values(Map *map, MapValueFunc each, gpointer data, GError **error);
 const char *map_spec(const Map *map);
 /* Whether every key is found. Of a list: ask its parts. */
 bool map_has_every_key(const Map *map);
+/* What should be done about a table, which works, or about the first such one of a list; NULL:
+ * nothing. A sentence that names the table. Caller owns it. */
+char *map_advice(const Map *map);
 /* The tables of a list, in order; one that is no list is its own only part. Borrowed. */
 unsigned map_count(const Map *map);
 Map *map_part(Map *map, unsigned index);

@@ -2,6 +2,9 @@
 #include "policy/sender.h"
 #include <string.h>
 
+/* Between the addresses of a login. */
+#define SEPARATORS ", \t"
+
 /* One table of the list. */
 typedef struct {
     Map *map; /* borrowed */
@@ -77,15 +80,37 @@ static bool add_pair(gpointer data, const char *key, const char *value, unsigned
     return true;
 }
 
-/* A type that finds every key has one right-hand side, that of no address. */
-static bool check_every_key(SenderTable *table, Map *map, GError **error)
+/* Where right-hand sides go whose keys can't be listed. */
+typedef struct {
+    SenderTable *table;
+    const Address *sender; /* of whom they may be; NULL: nobody's own */
+} Checking;
+
+/* A right-hand side of patterns, or of a type that finds every key. Who asks could choose what of
+ * the own address comes into a grant, so nothing of it may. */
+static bool check_value(gpointer data, const char *value, bool varies, unsigned line,
+                        GError **error)
 {
-    g_autofree char *value = NULL;
-    if (map_lookup(map, "", &value, error) != ANSWER_YES)
-        return false;
-    g_autoptr(Grant) grant = grant_parse(value, NULL, error);
-    table->auth |= grant != NULL ? grant->auth : 0;
+    const Checking *checking = data;
+    g_autoptr(Grant) grant = NULL;
+    if (varies)
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX,
+                    "A grant may have no part of the sender's address in it ($1): write it out.");
+    else
+        grant = grant_parse(value, checking->sender, error);
+    if (grant != NULL)
+        checking->table->auth |= grant->auth;
+    else if (line > 0)
+        g_prefix_error(error, "Line %u: ", line);
     return grant != NULL;
+}
+
+static bool check_values(SenderTable *table, Map *map, GError **error)
+{
+    /* A pattern's grant is that of an address, or of a domain: only who asks will tell. */
+    g_autoptr(Address) any = address_parse("any@sender.example", NULL, NULL);
+    Checking checking = {table, map_has_every_key(map) ? NULL : any};
+    return map_values(map, check_value, &checking, error) != ANSWER_UNKNOWN;
 }
 
 static bool add_part(SenderTable *table, Map *map, GError **error)
@@ -93,14 +118,13 @@ static bool add_part(SenderTable *table, Map *map, GError **error)
     Part *part = g_new0(Part, 1);
     g_ptr_array_add(table->parts, part);
     part->map = map;
-    if (map_has_every_key(map))
-        return check_every_key(table, map, error);
     part->index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Filling filling = {table, part->index};
     Answer listed = map_each(map, add_pair, &filling, error);
-    if (listed == ANSWER_NO)
-        g_clear_pointer(&part->index, g_hash_table_unref);
-    return listed != ANSWER_UNKNOWN;
+    if (listed != ANSWER_NO)
+        return listed == ANSWER_YES;
+    g_clear_pointer(&part->index, g_hash_table_unref);
+    return check_values(table, map, error);
 }
 
 SenderTable *sender_table_open(const char *spec, GError **error)
@@ -125,7 +149,7 @@ SenderTable *sender_table_open(const char *spec, GError **error)
 /* The addresses of a right-hand side of the login map. */
 static GStrv owned(const char *value)
 {
-    return g_strsplit_set(value, ", \t", -1);
+    return g_strsplit_set(value, SEPARATORS, -1);
 }
 
 static bool check_login(gpointer data G_GNUC_UNUSED, const char *key, const char *value,
@@ -145,17 +169,32 @@ static bool check_login(gpointer data G_GNUC_UNUSED, const char *key, const char
     return true;
 }
 
+/* Of a pattern; what the login comes into is seen when it is asked for. */
+static bool check_login_value(gpointer data, const char *value, bool varies, unsigned line,
+                              GError **error)
+{
+    return varies || check_login(data, "of a pattern", value, line, error);
+}
+
+static bool check_logins(Map *logins, GError **error)
+{
+    if (map_each(logins, check_login, NULL, error) == ANSWER_UNKNOWN)
+        return false;
+    for (unsigned i = 0; i < map_count(logins); i++)
+        if (map_values(map_part(logins, i), check_login_value, NULL, error) == ANSWER_UNKNOWN)
+            return false;
+    return true;
+}
+
 static bool open_logins(SenderTable *table, const char *spec, GError **error)
 {
     if (spec == NULL)
         return true;
     table->logins = map_open(spec, error);
-    if (table->logins == NULL ||
-        map_each(table->logins, check_login, NULL, error) == ANSWER_UNKNOWN) {
-        g_prefix_error(error, "login_map: ");
-        return false;
-    }
-    return true;
+    if (table->logins != NULL && check_logins(table->logins, error))
+        return true;
+    g_prefix_error(error, "login_map: ");
+    return false;
 }
 
 static bool check_proofs(const SenderTable *table, const Config *config, GError **error)
@@ -190,6 +229,8 @@ Answer sender_table_owns(SenderTable *table, const char *login, const Address *a
                             "there is no login_map, which auth=sasl needs");
         return ANSWER_UNKNOWN;
     }
+    if (strpbrk(login, SEPARATORS) != NULL)
+        return ANSWER_NO;
     Answer answer = map_lookup(table->logins, login, &value, error);
     if (answer != ANSWER_YES)
         return answer;
@@ -217,6 +258,12 @@ char *sender_table_fingerprint(const SenderTable *table, bool now)
     g_autofree char *logins = table->logins != NULL ? map_fingerprint(table->logins, now) : NULL;
     g_autofree char *senders = map_fingerprint(table->map, now);
     return g_strconcat(senders, logins != NULL ? "\n" : NULL, logins, NULL);
+}
+
+char *sender_table_advice(const SenderTable *table)
+{
+    char *advice = map_advice(table->map);
+    return advice == NULL && table->logins != NULL ? map_advice(table->logins) : advice;
 }
 
 static Answer look_up_part(const Part *part, const char *key, char **value, GError **error)

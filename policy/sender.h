@@ -20,13 +20,18 @@ SenderTable *sender_table_for(const Config *config, GError **error);
 void sender_table_free(SenderTable *table);
 
 /* Whether who logged in under this name owns the address, as the login map says (login → addresses,
- * separated by commas or blanks). ANSWER_UNKNOWN: MAP_ERROR_FAILED, also where there is no map. */
+ * separated by commas or blanks). A login with a comma or a blank owns nothing: where a table puts
+ * it into what it gives, it would be several addresses. ANSWER_UNKNOWN: MAP_ERROR_FAILED, also
+ * where there is no map. */
 Answer sender_table_owns(SenderTable *table, const char *login, const Address *address,
                          GError **error);
 
 /* A text that differs as soon as a file of the table or the login map does: as it was read, or as
  * it is now. Caller owns it. */
 char *sender_table_fingerprint(const SenderTable *table, bool now);
+
+/* What should be done about a table or the login map, which work; NULL: nothing. Caller owns it. */
+char *sender_table_advice(const SenderTable *table);
 
 /* The grant of a sender. ANSWER_YES: *grant, owned by the caller; *own_key says whether the full
  * address was found. ANSWER_NO: none. ANSWER_UNKNOWN: MAP_ERROR_FAILED, the mail is deferred. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/map.h"
+#include "policy/map-fixture.h"
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,28 +50,23 @@ static const char *const keys[] = {
 };
 
 typedef struct {
-    char *folder, *file, *spec;
+    MapFixture map;
+    const char *file; /* of map */
+    char *spec;
 } Fixture;
 
 static void set_up(Fixture *f, gconstpointer text)
 {
-    f->folder = g_dir_make_tmp("batchload-map-XXXXXX", NULL);
-    g_assert_nonnull(f->folder);
-    f->file = g_build_filename(f->folder, "table", NULL);
+    map_fixture_set_up(&f->map, NULL);
+    f->file = f->map.file;
     f->spec = g_strconcat("texthash:", f->file, NULL);
     if (text != NULL)
-        g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
+        map_fixture_write(&f->map, text, -1);
 }
 
 static void tear_down(Fixture *f, gconstpointer text)
 {
-    (void)text;
-    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
-    g_unlink(main_cf);
-    g_unlink(f->file);
-    g_rmdir(f->folder);
-    g_free(f->folder);
-    g_free(f->file);
+    map_fixture_tear_down(&f->map, text);
     g_free(f->spec);
 }
 
@@ -83,40 +78,6 @@ static char *look_up(Map *map, const char *key)
     g_assert_no_error(error);
     g_assert_cmpint(answer, ==, value != NULL ? ANSWER_YES : ANSWER_NO);
     return value;
-}
-
-/* What postmap -q says: the value, or NULL for none; *wrong where it could not tell. */
-static char *ask_postmap(Fixture *f, const char *postmap, const char *spec, const char *key,
-                         bool *wrong)
-{
-    g_autofree char *main_cf = g_build_filename(f->folder, "main.cf", NULL);
-    g_assert_true(g_file_set_contents(
-        main_cf, "compatibility_level = 3.6\nmyhostname = test.example.com\n", -1, NULL));
-    const char *argv[] = {postmap, "-c", f->folder, "-q", key, spec, NULL};
-    g_autofree char *out = NULL;
-    g_autofree char *err = NULL;
-    int status = 0;
-    g_autoptr(GError) error = NULL;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status,
-                 &error);
-    g_assert_no_error(error);
-    /* It warns of an empty value at each look-up, and gives it. */
-    *wrong = strstr(err, "fatal:") != NULL || strstr(err, "empty string result") != NULL;
-    if (!g_spawn_check_wait_status(status, NULL) || *wrong)
-        return NULL;
-    g_assert_true(g_str_has_suffix(out, "\n"));
-    out[strlen(out) - 1] = '\0';
-    return g_steal_pointer(&out);
-}
-
-static char *find_postmap(void)
-{
-    char *postmap = g_find_program_in_path("postmap");
-    if (postmap == NULL && g_file_test("/usr/sbin/postmap", G_FILE_TEST_IS_EXECUTABLE))
-        postmap = g_strdup("/usr/sbin/postmap");
-    if (postmap == NULL)
-        g_test_skip("postmap is not installed");
-    return postmap;
 }
 
 /* One row a case: what stands in the configuration is found, or refused, as Postfix does it. */
@@ -172,17 +133,15 @@ static void test_inline_as_postfix(Fixture *f, gconstpointer data)
         {"static:{x {y} }", "a"},
         {"static:", "a"},
     };
-    g_autofree char *postmap = find_postmap();
-    for (gsize i = 0; postmap != NULL && i < G_N_ELEMENTS(rows); i++) {
-        bool wrong = false;
-        g_autofree char *theirs = ask_postmap(f, postmap, rows[i].spec, rows[i].key, &wrong);
+    for (gsize i = 0; map_fixture_has_postmap(&f->map) && i < G_N_ELEMENTS(rows); i++) {
+        g_auto(MapSaid) theirs = map_fixture_postmap(&f->map, rows[i].spec, rows[i].key);
         g_autoptr(GError) error = NULL;
         g_autoptr(Map) map = map_open(rows[i].spec, &error);
         g_autofree char *ours = map != NULL ? look_up(map, rows[i].key) : NULL;
-        g_test_message("%s of %s: theirs %s%s ours %s%s", rows[i].key, rows[i].spec, theirs,
-                       wrong ? " (wrong)" : "", ours, error != NULL ? error->message : "");
-        g_assert_cmpint(wrong, ==, map == NULL);
-        g_assert_cmpstr(ours, ==, theirs);
+        g_test_message("%s of %s: theirs %s%s ours %s%s", rows[i].key, rows[i].spec, theirs.value,
+                       theirs.wrong ? " (wrong)" : "", ours, error != NULL ? error->message : "");
+        g_assert_cmpint(theirs.wrong, ==, map == NULL);
+        g_assert_cmpstr(ours, ==, theirs.value);
     }
 }
 
@@ -264,20 +223,18 @@ static void test_fingerprint(Fixture *f, gconstpointer data)
 static void test_as_postfix(Fixture *f, gconstpointer data)
 {
     (void)data;
-    g_autofree char *postmap = find_postmap();
-    if (postmap == NULL)
+    if (!map_fixture_has_postmap(&f->map))
         return;
     g_autoptr(Map) map = map_open(f->spec, NULL);
     g_assert_nonnull(map);
     unsigned found = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
-        bool wrong = false;
-        g_autofree char *theirs = ask_postmap(f, postmap, f->spec, keys[i], &wrong);
+        g_auto(MapSaid) theirs = map_fixture_postmap(&f->map, f->spec, keys[i]);
         g_autofree char *ours = look_up(map, keys[i]);
-        g_test_message("%s: theirs %s ours %s", keys[i], theirs, ours);
-        g_assert_false(wrong);
-        g_assert_cmpstr(ours, ==, theirs);
-        found += theirs != NULL;
+        g_test_message("%s: theirs %s ours %s", keys[i], theirs.value, ours);
+        g_assert_false(theirs.wrong);
+        g_assert_cmpstr(ours, ==, theirs.value);
+        found += theirs.value != NULL;
     }
     g_assert_cmpuint(found, >=, 10);
 }
@@ -404,7 +361,9 @@ static void test_types(void)
         {"inline:{a=b}, ldap:/etc/x", MAP_ERROR_TYPE, "not available yet"},
         {"inline:{a=b}, /etc/x", MAP_ERROR_TYPE, "no type"},
         {" , ", MAP_ERROR_TYPE, "no type"},
-        {"cidr:/etc/x", MAP_ERROR_TYPE, "not available yet"},
+        {"cidr:etc/x", MAP_ERROR_SYNTAX, "full path, such as cidr:/"},
+        {"cidr:{ 10.0.0.0/8 }", MAP_ERROR_SYNTAX, "braces"},
+        {"fail:", MAP_ERROR_SYNTAX, "fail:{ text }"},
         {"pcre:/etc/x", MAP_ERROR_TYPE, "not available yet"},
         {"socketmap:unix:/x:y", MAP_ERROR_TYPE, "not available yet"},
         {"texthash:senders", MAP_ERROR_SYNTAX, "full path"},

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/map-fixture.h"
+#include <string.h>
+
+/* Tables of patterns: the same file and key give the same answer as with Postfix's own. */
+
+typedef struct {
+    const char *text, *key;
+} Row;
+
+/* Asks both for each row; *found and *wrong count what was found and what could not be told. */
+static void compare(const MapFixture *f, const char *type, const Row *rows, gsize count,
+                    unsigned *found, unsigned *wrong)
+{
+    g_autofree char *spec = g_strdup_printf("%s:%s", type, f->file);
+    for (gsize i = 0; i < count; i++) {
+        map_fixture_write(f, rows[i].text, -1);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Map) map = map_open(spec, &error);
+        g_assert_no_error(error);
+        g_auto(MapSaid) theirs = map_fixture_postmap(f, spec, rows[i].key);
+        g_auto(MapSaid) ours = map_fixture_ours(map, rows[i].key);
+        g_test_message("%s of \"%s\": theirs %s%s ours %s%s", rows[i].key, rows[i].text,
+                       theirs.value, theirs.wrong ? " (wrong)" : "", ours.value,
+                       ours.wrong ? " (wrong)" : "");
+        g_assert_cmpint(ours.wrong, ==, theirs.wrong);
+        g_assert_cmpstr(ours.value, ==, theirs.value);
+        *found += theirs.value != NULL;
+        *wrong += theirs.wrong;
+    }
+}
+
+static void test_cidr(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    static const Row rows[] = {
+        {"10.0.0.0/8 in\n", "10.1.2.3"},
+        {"10.0.0.0/8 in\n", "11.1.2.3"},
+        {"10.0.0.0/8\tin  two words \t\n", "10.255.255.255"},
+        {"10.1.2.3 one\n", "10.1.2.3"},
+        {"10.1.2.3 one\n", "10.1.2.4"},
+        {"10.1.2.3/32 one\n", "10.1.2.3"},
+        {"0.0.0.0/0 all\n", "192.0.2.1"},
+        {"0.0.0.0/0 all\n", "2001:db8::1"},
+        {"::/0 all\n", "2001:db8::1"},
+        {"::/0 all\n", "192.0.2.1"},
+        {"10.0.0.0/8 first\n10.1.0.0/16 second\n", "10.1.2.3"},
+        {"10.1.0.0/16 first\n10.0.0.0/8 second\n", "10.1.2.3"},
+        {"10.1.0.0/16 first\n10.0.0.0/8 second\n", "10.2.2.3"},
+        {"192.0.2.128/25 upper\n192.0.2.0/25 lower\n", "192.0.2.127"},
+        {"192.0.2.128/25 upper\n192.0.2.0/25 lower\n", "192.0.2.128"},
+        {"192.0.2.4/30 x\n", "192.0.2.7"},
+        {"192.0.2.4/30 x\n", "192.0.2.8"},
+        /* bits behind the length */
+        {"10.0.0.1/8 bad\n10.0.0.0/8 good\n", "10.0.0.1"},
+        {"2001:db8::1/32 bad\n::/0 good\n", "2001:db8::1"},
+        {"192.0.2.1/31 bad\n", "192.0.2.1"},
+        {"192.0.2.1/0 bad\n", "192.0.2.1"},
+        /* lengths */
+        {"10.0.0.0/33 bad\n10.0.0.0/32 good\n", "10.0.0.0"},
+        {"10.0.0.0/ bad\n10.0.0.0/32 good\n", "10.0.0.0"},
+        {"10.0.0.0/-8 bad\n", "10.0.0.0"},
+        {"10.0.0.0/+8 bad\n", "10.0.0.0"},
+        {"10.0.0.0/8x bad\n", "10.0.0.0"},
+        {"10.0.0.0/08 octal\n", "10.0.0.0"},
+        {"10.0.0.0/8/8 bad\n", "10.0.0.0"},
+        {"10.0.0.0/255.0.0.0 bad\n", "10.0.0.0"},
+        {"::/128 zero\n", "::"},
+        {"::/129 bad\n", "::"},
+        /* addresses */
+        {"10.0.0/8 bad\n", "10.0.0.0"},
+        {"10/8 bad\n", "10.0.0.0"},
+        {"010.0.0.0/8 bad\n", "10.0.0.0"},
+        {"10.0.0.0 x\n", "010.0.0.0"},
+        {"10.0.0.256 bad\n", "10.0.0.256"},
+        {"example.com bad\n", "example.com"},
+        {"10.0.0.0/8 x\n", "example.com"},
+        {"10.0.0.0/8 x\n", ""},
+        {"10.0.0.0/8 x\n", "10.0.0.0/8"},
+        {"10.0.0.0/8 x\n", " 10.0.0.1"},
+        {"2001:db8::/32 six\n", "2001:0DB8:0::1"},
+        {"2001:DB8:0:0:0:0:0:1 six\n", "2001:db8::1"},
+        {"2001:db8::/32 six\n", "2001:db9::1"},
+        {"2001:db8:8000::/33 six\n", "2001:db8:8000::1"},
+        {"2001:db8:8000::/33 six\n", "2001:db8:7fff::1"},
+        {"fe80::/10 link\n", "fe80::1%lo"},
+        {"fe80::1%lo link\n", "fe80::1%lo"},
+        {"::ffff:10.0.0.0/104 mapped\n", "::ffff:10.1.2.3"},
+        {"10.0.0.0/8 four\n", "::ffff:10.1.2.3"},
+        {"::ffff:10.0.0.0/104 mapped\n", "10.1.2.3"},
+        /* brackets */
+        {"[2001:db8::1] one\n", "2001:db8::1"},
+        {"[2001:db8::/32] net\n", "2001:db8::1"},
+        {"[2001:db8::]/32 net\n", "2001:db8::1"},
+        {"[10.0.0.0]/8 net\n", "10.1.1.1"},
+        {"[10.0.0.0/8]/8 bad\n", "10.1.1.1"},
+        {"[10.0.0.0/8 bad\n", "10.1.1.1"},
+        {"[10.0.0.0]8 bad\n", "10.1.1.1"},
+        {"10.0.0.0]/8 bad\n", "10.1.1.1"},
+        {"[10.0.0.1] one\n", "[10.0.0.1]"},
+        /* negation */
+        {"!10.0.0.0/8 out\n", "10.1.1.1"},
+        {"!10.0.0.0/8 out\n", "11.1.1.1"},
+        {"!10.0.0.0/8 out\n", "2001:db8::1"},
+        {"!!10.0.0.0/8 in\n", "10.1.1.1"},
+        {"! !\t! 10.0.0.0/8 out\n", "11.1.1.1"},
+        {"!10.1.1.1 out\n", "10.1.1.2"},
+        {"! \n10.0.0.0/8 in\n", "10.1.1.1"},
+        {"!example.com x\n", "10.1.1.1"},
+        /* if */
+        {"if 10.0.0.0/8\n10.1.0.0/16 inner\nendif\n10.2.0.0/16 outer\n", "10.1.1.1"},
+        {"if 10.0.0.0/8\n0.0.0.0/0 inner\nendif\n0.0.0.0/0 outer\n", "11.1.1.1"},
+        {"IF !10.0.0.0/8\n0.0.0.0/0 inner\nEndIf\n0.0.0.0/0 outer\n", "11.1.1.1"},
+        {"if!10.0.0.0/8\n0.0.0.0/0 inner\nendif\n0.0.0.0/0 outer\n", "10.1.1.1"},
+        {"if !10.0.0.0/8\n::/0 inner\nendif\n::/0 outer\n", "2001:db8::1"},
+        {"if 10.0.0.0/8\nif 10.1.0.0/16\n10.1.1.0/24 a\nendif\n10.0.0.0/8 b\nendif\n", "10.1.1.1"},
+        {"if 10.0.0.0/8\nif 10.1.0.0/16\n10.1.1.0/24 a\nendif\n10.0.0.0/8 b\nendif\n", "10.2.1.1"},
+        {"if 10.0.0.0/8\nif 10.1.0.0/16\n10.1.1.0/24 a\nendif\n10.0.0.0/8 b\nendif\n", "11.2.1.1"},
+        {"if 10.0.0.0/8\n10.1.0.0/16 inner\n", "10.1.1.1"},
+        {"if 10.0.0.0/8\n10.1.0.0/16 inner\n\n11.0.0.0/8 lost\n", "11.1.1.1"},
+        {"endif\n10.0.0.0/8 x\n", "10.1.1.1"},
+        {"if 10.0.0.0/8\n10.1.0.0/16 a\nendif x\n11.0.0.0/8 lost\n", "11.1.1.1"},
+        {"if 10.0.0.0/8 x\n11.0.0.0/8 a\nendif\n", "11.1.1.1"},
+        {"if 10.0.0.1/8\n11.0.0.0/8 a\nendif\n", "11.1.1.1"},
+        {"if\n11.0.0.0/8 a\nendif\n", "11.1.1.1"},
+        {"if 10.0.0.0/8\n  10.1.0.0/16 a\nendif\n10.1.0.0/16 b\n", "10.1.1.1"},
+        {"ifx 10.0.0.0/8\n10.0.0.0/8 a\n", "10.1.1.1"},
+        {"endifx\n10.0.0.0/8 a\n", "10.1.1.1"},
+        {"if [10.0.0.0/8]\n10.0.0.0/8 a\nendif\n", "10.1.1.1"},
+        {"endif\tx\n10.0.0.0/8 a\n", "10.1.1.1"},
+        /* lines */
+        {"# 10.0.0.0/8 comment\n  # another\n\n10.0.0.0/8 x\n", "10.1.1.1"},
+        {"10.0.0.0/8 x\n y\n# comment\n\tz\n", "10.1.1.1"},
+        {" 10.0.0.0/8 x\n11.0.0.0/8 y\n", "10.1.1.1"},
+        {" 10.0.0.0/8 x\n11.0.0.0/8 y\n", "11.1.1.1"},
+        {"10.0.0.0/8\n", "10.1.1.1"},
+        {"10.0.0.0/8\n10.1.0.0/16 x\n", "10.1.1.1"},
+        {"10.0.0.0/8\n x\n", "10.1.1.1"},
+        {"10.0.0.0/8 x\r\n", "10.1.1.1"},
+        {"10.0.0.0/8\vx\f\n", "10.1.1.1"},
+        {"10.0.0.0/8 x # no comment", "10.1.1.1"},
+        {"10.0.0.0/8 caf\xc3\xa9\n", "10.1.1.1"},
+        {"10.0.0.0/8 latin\xe9\n", "10.1.1.1"},
+        {"10.0.0.0/8 latin\xe9\n", "11.1.1.1"},
+        {"10.0.0.0/8 x\n", "10.1.1.1\xe9"},
+        {"", "10.1.1.1"},
+    };
+    unsigned found = 0, wrong = 0;
+    if (!map_fixture_has_postmap(f))
+        return;
+    G_STATIC_ASSERT(G_N_ELEMENTS(rows) >= 60);
+    compare(f, "cidr", rows, G_N_ELEMENTS(rows), &found, &wrong);
+    g_assert_cmpuint(found, >=, 40);
+    g_assert_cmpuint(wrong, >=, 1);
+}
+
+/* One row a table that is written where its name would be, or can't be asked. */
+static void test_names(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    const struct {
+        const char *spec, *key;
+    } rows[] = {
+        {"cidr:{ { 10.0.0.0/8 in } }", "10.1.1.1"},
+        {"cidr:{{10.0.0.0/8 in}}", "10.1.1.1"},
+        {"cidr:{ { 10.0.0.0/8 in, two }, { 11.0.0.0/8 other } }", "10.1.1.1"},
+        {"cidr:{ { 10.0.0.0/8 in }, { 11.0.0.0/8 {braced} } }", "11.1.1.1"},
+        {"cidr:{{!10.0.0.0/8 out} {10.0.0.0/8 in}}", "10.1.1.1"},
+        {"cidr:{ {if 10.0.0.0/8} { 10.1.0.0/16 in }, , {endif} {11.0.0.0/8 out} }", "11.1.1.1"},
+        {"cidr:{ {#10.0.0.0/8 in} }", "10.1.1.1"},
+        {"cidr:{ {10.0.0.1/8 in} }", "10.0.0.1"},
+        {"cidr:{}", "10.1.1.1"},
+        {"cidr:{ , }", "10.1.1.1"},
+        {"cidr:{ 10.0.0.0/8 in }", "10.1.1.1"},
+        {"cidr:{ {10.0.0.0/8 in }", "10.1.1.1"},
+        {"cidr:{ {10.0.0.0/8 in} }x", "10.1.1.1"},
+        {"cidr:{ {10.0.0.0/8 in}x }", "10.1.1.1"},
+        {"cidr:/nonexistent/table", "10.1.1.1"},
+        {"cidr:/", "10.1.1.1"},
+        {"fail:away", "key"},
+        {"fail:away", ""},
+        {"fail:/etc/batchload/senders", "a@b.example"},
+        {"fail:{ away for an hour }", "key"},
+        {"fail:{away}", "KEY"},
+        {"fail:a:b", "a"},
+        {"fail:static:x", "a"},
+        {"fail:0", "0"},
+        {"fail:caf\xc3\xa9", "caf\xc3\xa9"},
+        {"fail:temporary", "10.1.1.1"},
+        {"fail:temporary", "10.1.1.1/8"},
+        {"fail:temporary", "!"},
+        {"fail:temporary", "*"},
+        {"fail:temporary", "user@example.com"},
+        {"fail:temporary", "example.com"},
+        {"fail:temporary", "a b c"},
+        {"fail:temporary", "caf\xc3\xa9"},
+        {"fail:temporary", "latin\xe9"},
+        {"fail:$1", "x"},
+        {"fail:%s", "x"},
+        {"fail:", "x"},
+    };
+    unsigned found = 0, wrong = 0;
+    if (!map_fixture_has_postmap(f))
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Map) map = map_open(rows[i].spec, NULL);
+        g_auto(MapSaid) theirs = map_fixture_postmap(f, rows[i].spec, rows[i].key);
+        g_auto(MapSaid) ours = map_fixture_ours(map, rows[i].key);
+        g_test_message("%s of %s: theirs %s%s ours %s%s", rows[i].key, rows[i].spec, theirs.value,
+                       theirs.wrong ? " (wrong)" : "", ours.value, ours.wrong ? " (wrong)" : "");
+        g_assert_cmpint(ours.wrong, ==, theirs.wrong);
+        g_assert_cmpstr(ours.value, ==, theirs.value);
+        found += theirs.value != NULL;
+        wrong += theirs.wrong;
+    }
+    g_assert_cmpuint(found, >=, 4);
+    g_assert_cmpuint(wrong, >=, 20);
+}
+
+/* --- what is told of a table as a whole --- */
+
+static bool collect(gpointer data, const char *value, bool varies, unsigned line, GError **error)
+{
+    if (g_str_equal(value, "refused")) {
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "refused at %u", line);
+        return false;
+    }
+    g_string_append_printf(data, "%u:%s%s;", line, value, varies ? "(varies)" : "");
+    return true;
+}
+
+typedef struct {
+    const char *text, *seen, *error;
+} Checked;
+
+static void check_values(const MapFixture *f, const char *type, const Checked *rows, gsize count)
+{
+    g_autofree char *spec = g_strdup_printf("%s:%s", type, f->file);
+    for (gsize i = 0; i < count; i++) {
+        map_fixture_write(f, rows[i].text, -1);
+        g_autoptr(Map) map = map_open(spec, NULL);
+        g_autoptr(GString) seen = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+        Answer answer = map_values(map, collect, seen, &error);
+        g_test_message("\"%s\": %s%s", rows[i].text, seen->str,
+                       error != NULL ? error->message : "");
+        g_assert_cmpstr(seen->str, ==, rows[i].seen);
+        g_assert_cmpint(answer, ==, rows[i].error == NULL ? ANSWER_YES : ANSWER_UNKNOWN);
+        if (rows[i].error == NULL)
+            g_assert_no_error(error);
+        else
+            g_assert_nonnull(strstr(error->message, rows[i].error));
+        g_assert_cmpint(map_each(map, NULL, NULL, NULL), ==, ANSWER_NO);
+    }
+}
+
+static void test_cidr_values(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    static const Checked rows[] = {
+        {"", "", NULL},
+        {"# c\n10.0.0.0/8 a\n  b\n!::/0 c\n", "2:a  b;4:c;", NULL},
+        {"if 10.0.0.0/8\n10.0.0.0/8 a\nendif\n", "2:a;", NULL},
+        {"10.0.0.0/8 a\n10.0.0.0/8 refused\n", "1:a;", "refused at 2"},
+        {"10.0.0.0/8 a\n\n10.0.0.1/8 b\n", "1:a;",
+         "Line 3 can't be used: there must be zeros behind the length, as in 10.0.0.0/8."},
+        {"10.0.0.0/33 b\n", "", "Line 1 can't be used: the length behind / is no number up to 32."},
+        {"::/129 b\n", "", "up to 128."},
+        {"a@b.example allow\n", "", "Line 1 can't be used: it begins with no address"},
+        {"10.0.0.0/8\n", "", "Line 1 can't be used: it has a pattern and no value."},
+        {"!\n", "", "Line 1 can't be used: it has no pattern."},
+        {"if\n", "", "Line 1 can't be used: it has no pattern."},
+        {"[10.0.0.0/8 x\n", "", "square brackets"},
+        {"endif\n", "", "Line 1 can't be used: there is no if for this endif."},
+        {"if 10.0.0.0/8\nendif x\n", "", "Line 1 can't be used: there is no endif for this if."},
+        {"if 10.0.0.0/8\n10.0.0.0/8 a\n", "", "Line 1 can't be used: there is no endif for"},
+        {" 10.0.0.0/8 x\n", "", "Line 1 can't be used: it begins with white space"},
+        {"10.0.0.0/8 \xe9\n", "", "Line 1 can't be used: it is not UTF-8."},
+    };
+    check_values(f, "cidr", rows, G_N_ELEMENTS(rows));
+    static const char nul[] = "10.0.0.0/8 x\0y\n";
+    g_autofree char *spec = g_strconcat("cidr:", f->file, NULL);
+    map_fixture_write(f, nul, sizeof nul - 1);
+    g_autoptr(Map) map = map_open(spec, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(map_values(map, collect, NULL, &error), ==, ANSWER_UNKNOWN);
+    g_assert_nonnull(strstr(error->message, "NUL"));
+    g_auto(MapSaid) said = map_fixture_ours(map, "10.1.1.1");
+    g_assert_false(said.wrong);
+    g_assert_null(said.value);
+}
+
+/* decisions: a table over a limit is one that can't be asked, for what is left out may matter. */
+static void check_limit(const MapFixture *f, const char *type, const char *text, const char *words)
+{
+    g_autofree char *spec = g_strdup_printf("%s:%s", type, f->file);
+    map_fixture_write(f, text, -1);
+    g_autoptr(Map) map = map_open(spec, NULL);
+    g_autoptr(GError) error = NULL;
+    char *value = NULL;
+    Answer answer = map_lookup(map, "10.1.1.1", &value, &error);
+    if (words == NULL) {
+        g_assert_no_error(error);
+        g_assert_cmpstr(value, ==, "x");
+        g_free(value);
+        return;
+    }
+    g_assert_cmpint(answer, ==, ANSWER_UNKNOWN);
+    g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, words));
+    g_assert_nonnull(strstr(error->message, f->file));
+    g_clear_error(&error);
+    g_assert_cmpint(map_values(map, collect, NULL, &error), ==, ANSWER_UNKNOWN);
+    g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+}
+
+static char *repeat(const char *before, const char *text, unsigned times, const char *behind)
+{
+    GString *all = g_string_new(before);
+    for (unsigned i = 0; i < times; i++)
+        g_string_append(all, text);
+    return g_string_free(g_string_append(all, behind), FALSE);
+}
+
+static void test_limits(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char rule[] = "10.0.0.0/8 x\n";
+    g_autofree char *long_value = repeat("11.0.0.0/8 ", "y", 65536 - 11, "\n10.0.0.0/8 x\n");
+    g_autofree char *too_long = repeat("11.0.0.0/8 ", "y", 65537 - 11, "\n10.0.0.0/8 x\n");
+    g_autofree char *deep = repeat("", "if 10.0.0.0/8\n", 100, rule);
+    g_autofree char *too_deep = repeat("", "if 10.0.0.0/8\n", 101, rule);
+    g_autofree char *many = repeat("", "11.1.1.1 y\n", 99999, rule);
+    g_autofree char *too_many = repeat("", "11.1.1.1 y\n", 100000, rule);
+    check_limit(f, "cidr", long_value, NULL);
+    check_limit(f, "cidr", too_long, "line 1 has more than 65536 bytes");
+    check_limit(f, "cidr", deep, NULL);
+    check_limit(f, "cidr", too_deep, "line 101 is an if within 100 others");
+    check_limit(f, "cidr", many, NULL);
+    check_limit(f, "cidr", too_many, "line 100001 is one rule more than the 100000");
+}
+
+/* --- tables as chance makes them --- */
+
+#define RANDOM_TABLES 150
+#define RANDOM_KEYS 40
+
+/* The same in every run, unless BATCHLOAD_SEED says otherwise. */
+static GRand *dice;
+
+static int chance(int from, int below)
+{
+    return g_rand_int_range(dice, from, below);
+}
+
+static char *random_address(bool is_key)
+{
+    /* Few different ones, so that they meet. */
+    if (chance(0, 4) == 0)
+        return g_strdup_printf("2001:db8:%x::%x", (unsigned)chance(0, 4) << 14,
+                               (unsigned)chance(0, 3));
+    if (chance(0, 30) == 0)
+        return g_strdup(is_key ? "example" : "10.0.0.");
+    return g_strdup_printf("10.%d.%d.%d", chance(0, 3), chance(0, 3) * 64, chance(0, 3));
+}
+
+/* Mostly with zeros behind the length. */
+static char *random_network(void)
+{
+    static const char *const networks[] = {
+        "10.0.0.0/8",  "10.1.0.0/16",     "10.0.0.0/15",   "10.2.64.0/18",  "10.1.128.0/17",
+        "0.0.0.0/0",   "10.0.64.0/24",    "2001:db8::/32", "2001:db8::/33", "2001:db8:8000::/33",
+        "::/0",        "[2001:db8::]/34", "[10.0.0.0/9]",  "10.1.0.0/7",    "2001:db8:4000::/34",
+        "10.0.0.0/30",
+    };
+    if (chance(0, 3) == 0)
+        return random_address(false);
+    return g_strdup(networks[chance(0, G_N_ELEMENTS(networks))]);
+}
+
+static void add_blank(GString *text)
+{
+    static const char *const blanks[] = {" ", "\t", "  ", "\n ", "\n# c\n\t", " \t"};
+    g_string_append(text, blanks[chance(0, G_N_ELEMENTS(blanks))]);
+}
+
+static char *random_cidr(void)
+{
+    GString *text = g_string_new(NULL);
+    for (int lines = chance(1, 14), i = 0; i < lines; i++) {
+        g_autofree char *network = random_network();
+        int what = chance(0, 12);
+        if (what < 3)
+            g_string_append(text, what == 2 ? "IF" : "if");
+        if (what < 3 && chance(0, 2))
+            add_blank(text);
+        if (what < 3 || what > 4)
+            g_string_append_printf(text, "%s%s", chance(0, 3) ? "" : "!", network);
+        else
+            g_string_append(text, what == 3 ? "endif" : "endif ");
+        if (what > 4 && chance(0, 20))
+            add_blank(text);
+        if (what > 4 && chance(0, 20))
+            g_string_append_printf(text, "value %d", i);
+        g_string_append(text, chance(0, 20) ? "\n" : "\r\n\n");
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* Asks both for all keys at once. */
+static unsigned compare_random(const MapFixture *f, const char *spec, const char *text,
+                               const char *const *keys)
+{
+    map_fixture_write(f, text, -1);
+    g_autoptr(Map) map = map_open(spec, NULL);
+    bool their_fault = false, our_fault = false;
+    g_autofree char *theirs = map_fixture_postmap_all(f, spec, keys, &their_fault);
+    g_autofree char *ours = map_fixture_ours_all(map, keys, &our_fault);
+    if (!g_str_equal(theirs, ours) || their_fault != our_fault)
+        g_test_message("table:\n%stheirs%s:\n%sours%s:\n%s", text, their_fault ? " (wrong)" : "",
+                       theirs, our_fault ? " (wrong)" : "", ours);
+    g_assert_cmpint(our_fault, ==, their_fault);
+    g_assert_cmpstr(ours, ==, theirs);
+    return *theirs != '\0';
+}
+
+static void test_cidr_random(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *spec = g_strconcat("cidr:", f->file, NULL);
+    unsigned found = 0;
+    if (!map_fixture_has_postmap(f))
+        return;
+    for (unsigned i = 0; i < RANDOM_TABLES; i++) {
+        g_autofree char *text = random_cidr();
+        char *keys[RANDOM_KEYS + 1] = {NULL};
+        for (unsigned k = 0; k < RANDOM_KEYS; k++)
+            keys[k] = random_address(true);
+        found += compare_random(f, spec, text, (const char *const *)keys);
+        for (unsigned k = 0; k < RANDOM_KEYS; k++)
+            g_free(keys[k]);
+    }
+    g_test_message("%u of %u tables found something", found, RANDOM_TABLES);
+    g_assert_cmpuint(found, >, RANDOM_TABLES / 2);
+}
+
+#define ADD(path, function)                                                                        \
+    g_test_add(path, MapFixture, NULL, map_fixture_set_up, function, map_fixture_tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    const char *seed = g_getenv("BATCHLOAD_SEED");
+    dice = g_rand_new_with_seed(seed != NULL ? (guint32)g_ascii_strtoull(seed, NULL, 10) : 2026);
+    ADD("/map/cidr/as-postfix", test_cidr);
+    ADD("/map/cidr/random-as-postfix", test_cidr_random);
+    ADD("/map/cidr/values", test_cidr_values);
+    ADD("/map/rules/names-as-postfix", test_names);
+    ADD("/map/rules/limits", test_limits);
+    int failed = g_test_run();
+    g_rand_free(dice);
+    return failed;
+}
