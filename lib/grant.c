@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SHOWN_MAX 60
-#define ROWS_MAX 1000000000u
+#define ROWS_MAX 1000000000
 
 G_DEFINE_QUARK(batchload_grant_error, grant_error)
 

@@ -99,7 +99,7 @@ static const struct {
     {"allow actions=ADD,add", "add", GRANT_ERROR_SYNTAX},
     {"allow types=ALIAS", "ALIAS", GRANT_ERROR_SYNTAX},
     {"allow types=", "types", GRANT_ERROR_SYNTAX},
-    {"allow rows=0", "rows", GRANT_ERROR_SYNTAX},
+    {"allow rows=0", "1 to 1000000000:", GRANT_ERROR_SYNTAX},
     {"allow rows=-1", "-1", GRANT_ERROR_SYNTAX},
     {"allow rows=10x", "10x", GRANT_ERROR_SYNTAX},
     {"allow rows=99999999999999999999", "9999", GRANT_ERROR_SYNTAX},

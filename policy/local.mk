@@ -4,7 +4,7 @@
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c policy/map-inline.c policy/map-private.h \
 	policy/map-file.c policy/map-file.h policy/map-rules.c policy/map-rules.h \
-	policy/map-cidr.c \
+	policy/map-cidr.c policy/map-pcre.c \
 	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS) $(PCRE_LIBS) $(LMDB_LIBS)

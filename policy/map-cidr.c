@@ -173,4 +173,5 @@ const MapType map_cidr = {
     .advice = cidr_advice,
     .close = map_rules_close,
     .fingerprint = map_rules_fingerprint,
+    .patterns = true,
 };

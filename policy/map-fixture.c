@@ -3,6 +3,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <utime.h>
 
 void map_fixture_set_up(MapFixture *fixture, gconstpointer data)
 {
@@ -15,6 +16,9 @@ void map_fixture_set_up(MapFixture *fixture, gconstpointer data)
                                       "compatibility_level = 3.6\nmyhostname = test.example.com\n"
                                       "meta_directory = /etc/postfix\n",
                                       -1, NULL));
+    /* Postfix waits until what it reads has not just been written. */
+    struct utimbuf long_ago = {1, 1};
+    g_assert_cmpint(g_utime(main_cf, &long_ago), ==, 0);
     fixture->postmap = g_find_program_in_path("postmap");
     if (fixture->postmap == NULL && g_file_test("/usr/sbin/postmap", G_FILE_TEST_IS_EXECUTABLE))
         fixture->postmap = g_strdup("/usr/sbin/postmap");
@@ -54,16 +58,22 @@ static char *as_text(GBytes *bytes)
     return size > 0 ? g_strndup(data, size) : g_strdup("");
 }
 
-/* Standard output; *found whether it ended well, *wrong whether by an error. */
-static char *run(const MapFixture *fixture, const char *spec, const char *key, const char *input,
-                 bool *found, bool *wrong)
+gpointer map_fixture_ask(const MapFixture *fixture, const char *spec, const char *key)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) postmap =
+    GSubprocess *postmap =
         g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
                              G_SUBPROCESS_FLAGS_STDERR_PIPE,
                          &error, fixture->postmap, "-c", fixture->folder, "-q", key, spec, NULL);
     g_assert_no_error(error);
+    return postmap;
+}
+
+/* Standard output; *found whether it ended well, *wrong whether by an error. */
+static char *finish(gpointer asked, const char *input, bool *found, bool *wrong)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) postmap = asked;
     g_autoptr(GBytes) in = g_bytes_new(input, strlen(input)), out = NULL, err = NULL;
     g_assert_true(g_subprocess_communicate(postmap, in, NULL, &out, &err, &error));
     g_assert_no_error(error);
@@ -74,11 +84,11 @@ static char *run(const MapFixture *fixture, const char *spec, const char *key, c
     return as_text(out);
 }
 
-MapSaid map_fixture_postmap(const MapFixture *fixture, const char *spec, const char *key)
+MapSaid map_fixture_answer(gpointer asked)
 {
     MapSaid said = {NULL, false};
     bool found = false;
-    g_autofree char *out = run(fixture, spec, key, "", &found, &said.wrong);
+    g_autofree char *out = finish(asked, "", &found, &said.wrong);
     if (found && !said.wrong) {
         g_assert_true(g_str_has_suffix(out, "\n"));
         said.value = g_strndup(out, strlen(out) - 1);
@@ -92,7 +102,14 @@ char *map_fixture_postmap_all(const MapFixture *fixture, const char *spec, const
     g_autofree char *lines = g_strjoinv("\n", (char **)keys);
     g_autofree char *input = g_strconcat(lines, "\n", NULL);
     bool found = false;
-    return run(fixture, spec, "-", input, &found, wrong);
+    g_autofree char *out = finish(map_fixture_ask(fixture, spec, "-"), input, &found, wrong);
+    /* without the empty ones */
+    g_auto(GStrv) each = g_strsplit(out, "\n", -1);
+    GString *given = g_string_new(NULL);
+    for (char **line = each; *line != NULL; line++)
+        if (**line != '\0' && !g_str_has_suffix(*line, "\t"))
+            g_string_append_printf(given, "%s\n", *line);
+    return g_string_free(given, FALSE);
 }
 
 MapSaid map_fixture_ours(Map *map, const char *key)

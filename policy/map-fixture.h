@@ -27,8 +27,10 @@ typedef struct {
 void map_said_clear(MapSaid *said);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MapSaid, map_said_clear)
 
-/* By postmap -q. */
-MapSaid map_fixture_postmap(const MapFixture *fixture, const char *spec, const char *key);
+/* By postmap -q: the question, which is asked meanwhile (postmap waits a second before it ends by
+ * an error, so ask many at once), and its answer, once. */
+gpointer map_fixture_ask(const MapFixture *fixture, const char *spec, const char *key);
+MapSaid map_fixture_answer(gpointer asked);
 /* By postmap -q -, for many keys; each is NULL-terminated. Returns what it printed, and whether it
  * ended by an error. Caller owns the text. */
 char *map_fixture_postmap_all(const MapFixture *fixture, const char *spec, const char *const *keys,

@@ -29,11 +29,11 @@ static const struct {
     {"static", &map_static},
     {"fail", &map_fail},
     {"cidr", &map_cidr},
+    {"pcre", &map_pcre},
     {"hash", NULL},
     {"btree", NULL},
     {"lmdb", NULL},
     {"cdb", NULL},
-    {"pcre", NULL},
     {"regexp", NULL},
     {"ldap", NULL},
     {"mysql", NULL},
@@ -175,6 +175,11 @@ Answer map_values(Map *map, MapValueFunc each, gpointer data, GError **error)
 bool map_has_every_key(const Map *map)
 {
     return map->type != NULL && map->type->every_key;
+}
+
+bool map_has_patterns(const Map *map)
+{
+    return map->type != NULL && map->type->patterns;
 }
 
 char *map_advice(const Map *map)

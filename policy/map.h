@@ -52,12 +52,14 @@ typedef struct {
      * never changes. */
     void (*fingerprint)(gpointer handle, bool now, GString *text);
     bool every_key; /* whatever is asked for is found */
+    bool patterns;  /* made to be asked for whole keys, never for a part such as a domain */
 } MapType;
 
 extern const MapType map_texthash; /* texthash(5): file of "key value" lines, first match wins */
 extern const MapType map_inline;   /* "{ key=value, { key = text with blanks } }", last one wins */
 extern const MapType map_static;   /* "value" or "{ text }", for every key */
 extern const MapType map_cidr;     /* cidr_table(5): networks, for addresses of clients */
+extern const MapType map_pcre;     /* pcre_table(5): Perl's regular expressions */
 extern const MapType map_fail;     /* "text" or "{ text }", which each look-up fails with */
 
 /* NULL with MAP_ERROR. */
@@ -75,6 +77,8 @@ Answer map_values(Map *map, MapValueFunc each, gpointer data, GError **error);
 const char *map_spec(const Map *map);
 /* Whether every key is found. Of a list: ask its parts. */
 bool map_has_every_key(const Map *map);
+/* Whether keys are patterns. Of a list: ask its parts. */
+bool map_has_patterns(const Map *map);
 /* What should be done about a table, which works, or about the first such one of a list; NULL:
  * nothing. A sentence that names the table. Caller owns it. */
 char *map_advice(const Map *map);

@@ -47,10 +47,14 @@ static char *normal_key(const char *key, Address **sender, GError **error)
     return g_strdup((*sender)->full);
 }
 
-/* Puts key and line, where there are lines, in front of a message; false. */
+/* Puts key and line, where there are such, in front of a message; false. */
 static bool at_key(const char *key, unsigned line, GError **error)
 {
-    if (line > 0)
+    if (key == NULL && line > 0)
+        g_prefix_error(error, "Line %u: ", line);
+    else if (key == NULL)
+        return false;
+    else if (line > 0)
         g_prefix_error(error, "Line %u, key \"%s\": ", line, key);
     else
         g_prefix_error(error, "Key \"%s\": ", key);
@@ -100,14 +104,12 @@ static bool check_value(gpointer data, const char *value, bool varies, unsigned 
         grant = grant_parse(value, checking->sender, error);
     if (grant != NULL)
         checking->table->auth |= grant->auth;
-    else if (line > 0)
-        g_prefix_error(error, "Line %u: ", line);
-    return grant != NULL;
+    return grant != NULL || at_key(NULL, line, error);
 }
 
 static bool check_values(SenderTable *table, Map *map, GError **error)
 {
-    /* A pattern's grant is that of an address, or of a domain: only who asks will tell. */
+    /* Whose a pattern's grant is, only who asks will tell. */
     g_autoptr(Address) any = address_parse("any@sender.example", NULL, NULL);
     Checking checking = {table, map_has_every_key(map) ? NULL : any};
     return map_values(map, check_value, &checking, error) != ANSWER_UNKNOWN;
@@ -173,7 +175,7 @@ static bool check_login(gpointer data G_GNUC_UNUSED, const char *key, const char
 static bool check_login_value(gpointer data, const char *value, bool varies, unsigned line,
                               GError **error)
 {
-    return varies || check_login(data, "of a pattern", value, line, error);
+    return varies || check_login(data, NULL, value, line, error);
 }
 
 static bool check_logins(Map *logins, GError **error)
@@ -278,12 +280,14 @@ static Answer look_up_part(const Part *part, const char *key, char **value, GErr
 }
 
 /* The first table that has the key; *own says whether it is written there. One that fails is never
- * passed over. */
+ * passed over. Patterns are for addresses: what is not an admin@ would hold for any domain. */
 static Answer look_up(const SenderTable *table, const char *key, char **value, bool *own,
                       GError **error)
 {
     for (guint i = 0; i < table->parts->len; i++) {
         const Part *part = g_ptr_array_index(table->parts, i);
+        if (map_has_patterns(part->map) && strchr(key, '@') == NULL)
+            continue;
         Answer answer = look_up_part(part, key, value, error);
         *own = !map_has_every_key(part->map);
         if (answer != ANSWER_NO)

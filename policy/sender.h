@@ -8,7 +8,8 @@
 
 /* The sender table: who may ask. Looked up by the full address, then by its domain; no user@
  * keys, no extension stripping, no parent domains. It may be a list of tables: the address is
- * looked for in all of them, then the domain. Immutable; any thread. */
+ * looked for in all of them, then the domain, but for tables of patterns, which are for addresses
+ * alone. Immutable; any thread. */
 typedef struct SenderTable SenderTable;
 
 /* Opens the table and checks every grant in it. NULL with MAP_ERROR or GRANT_ERROR, key and line

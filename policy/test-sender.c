@@ -207,6 +207,125 @@ static void test_lists_refused(Fixture *f, gconstpointer data)
     }
 }
 
+/* R2.33: who is found by a pattern has a grant of the own; domains are not looked for in patterns,
+ * and a pattern puts nothing of the address into the grant. */
+static void test_patterns(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char text[] = "/^(admin|boss)@(.*\\.)?one\\.example$/ allow rows=3\n"
+                               "if /@two\\.example$/\n"
+                               "!/^admin@/ reject only $$admin here\n"
+                               "endif\n"
+                               "!/@.*example$/ discard\n"
+                               "/^[^@]*$/ discard\n"
+                               "/^three\\.example$/ discard\n";
+    static const struct {
+        const char *sender;
+        Answer answer;
+        GrantVerdict verdict;
+        bool own;
+        const char *covers;
+    } rows[] = {
+        {"admin@one.example", ANSWER_YES, GRANT_ALLOW, true, "one.example"},
+        {"Boss@Sub.One.Example", ANSWER_YES, GRANT_ALLOW, true, "sub.one.example"},
+        {"anna@one.example", ANSWER_NO, 0, false, NULL},
+        {"admin@none.example", ANSWER_NO, 0, false, NULL},
+        {"anna@two.example", ANSWER_YES, GRANT_REJECT, true, NULL},
+        {"admin@two.example", ANSWER_NO, 0, false, NULL},
+        {"anna@three.example", ANSWER_NO, 0, false, NULL},
+        {"anna@one.test", ANSWER_YES, GRANT_DISCARD, true, NULL},
+    };
+    g_autofree char *spec = g_strconcat("pcre:", f->file, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
+    g_autoptr(SenderTable) table = sender_table_open(spec, &error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Address) sender = address_parse(rows[i].sender, NULL, NULL);
+        g_autoptr(Grant) grant = NULL;
+        bool own = false;
+        g_test_message("%s", rows[i].sender);
+        g_assert_cmpint(sender_table_grant(table, sender, &grant, &own, &error), ==,
+                        rows[i].answer);
+        g_assert_no_error(error);
+        g_assert_cmpint(own, ==, rows[i].own);
+        g_assert_cmpint(sender_table_has_own(table, sender, NULL), ==,
+                        rows[i].own ? ANSWER_YES : ANSWER_NO);
+        if (grant == NULL)
+            continue;
+        g_assert_cmpint(grant->verdict, ==, rows[i].verdict);
+        g_assert_true(rows[i].covers == NULL || grant_covers(grant, rows[i].covers));
+        g_assert_false(grant_covers(grant, "none.example"));
+    }
+}
+
+/* R2.33: a pattern, or a grant behind one, that is wrong refuses the whole table. */
+static void test_patterns_refused(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *text, *words;
+    } rows[] = {
+        {"/a/ allow\n/b(/ allow\n", "Line 2 can't be used: the pattern is wrong"},
+        {"/a/ allow\n/b/ alow\n", "Line 2: "},
+        {"/@(.*)$/ allow domains=$1\n", "Line 1: A grant may have no part of the sender's address"},
+        {"/(.*)@/ reject Not you, $1.\n", "Line 1: A grant may have no part of"},
+        {"/a/ allow rows=many\n", "Line 1: "},
+        {"if /a/\n/a/ allow\n", "Line 1 can't be used: there is no endif"},
+        {"/a/\n", "Line 1 can't be used: it has a pattern and no value."},
+        {"admin@one.example allow\n", "Line 1 can't be used: a pattern begins with a delimiter"},
+    };
+    g_autofree char *spec = g_strconcat("pcre:", f->file, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(g_file_set_contents(f->file, rows[i].text, -1, NULL));
+        g_autoptr(SenderTable) table = sender_table_open(spec, &error);
+        g_test_message("%s -> %s", rows[i].text, error != NULL ? error->message : "taken");
+        g_assert_null(table);
+        g_assert_nonnull(strstr(error->message, spec));
+        g_assert_nonnull(strstr(error->message, rows[i].words));
+    }
+}
+
+/* R7.10 by patterns: a login that would be several addresses owns none. */
+static void test_login_patterns(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *login, *address;
+        Answer answer;
+    } rows[] = {
+        {"jane", "jane@one.example", ANSWER_YES},
+        {"JANE", "jane@one.example", ANSWER_YES},
+        {"jane", "info@one.example", ANSWER_YES},
+        {"jane", "joe@one.example", ANSWER_NO},
+        {"", "@one.example", ANSWER_NO},
+        {"joe@one.example,x", "joe@one.example", ANSWER_NO},
+        {"joe@one.example x", "joe@one.example", ANSWER_NO},
+        {"joe@one.example\tx", "joe@one.example", ANSWER_NO},
+        {"latin\xe9", "latin@one.example", ANSWER_NO},
+    };
+    g_autofree char *logins = g_strconcat("pcre:", f->file, NULL);
+    Config config = {.sender_table = (char *)"static:{ allow domains=one.example auth=sasl }",
+                     .login_map = logins};
+    g_autoptr(GError) error = NULL;
+    g_assert_true(
+        g_file_set_contents(f->file, "/^(.+)$/ $1@one.example, info@one.example\n", -1, NULL));
+    g_autoptr(SenderTable) table = sender_table_for(&config, &error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Address address = {.full = (char *)rows[i].address};
+        g_test_message("%s and %s", rows[i].login, rows[i].address);
+        g_assert_cmpint(sender_table_owns(table, rows[i].login, &address, &error), ==,
+                        rows[i].answer);
+        g_assert_no_error(error);
+    }
+    g_assert_true(
+        g_file_set_contents(f->file, "/^jane$/ jane@one.example\n/x/ nobody\n", -1, NULL));
+    g_assert_null(sender_table_for(&config, &error));
+    g_assert_nonnull(strstr(error->message, "login_map: Line 2: \"nobody\" is no address"));
+}
+
 static void test_unreadable(Fixture *f, gconstpointer data)
 {
     (void)data;
@@ -253,6 +372,9 @@ int main(int argc, char **argv)
     g_test_add("/sender/refused-with-line", Fixture, NULL, set_up, test_refused, tear_down);
     g_test_add("/sender/lists", Fixture, NULL, set_up, test_lists, tear_down);
     g_test_add("/sender/lists-refused", Fixture, NULL, set_up, test_lists_refused, tear_down);
+    g_test_add("/sender/patterns", Fixture, NULL, set_up, test_patterns, tear_down);
+    g_test_add("/sender/patterns-refused", Fixture, NULL, set_up, test_patterns_refused, tear_down);
+    g_test_add("/sender/login-patterns", Fixture, NULL, set_up, test_login_patterns, tear_down);
     g_test_add("/sender/unreadable", Fixture, NULL, set_up, test_unreadable, tear_down);
     g_test_add("/sender/sample", Fixture, NULL, set_up, test_sample, tear_down);
     return g_test_run();
