@@ -10,8 +10,31 @@
 struct Directory {
     const DirectorySettings *settings;
     LDAP *ld;            /* NULL: to be connected at the next use */
+    gint64 deadline;     /* of answers, monotonic; 0: none */
     bool sets_passwords; /* the server of this connection has said so */
 };
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPURLDesc, ldap_free_urldesc)
+
+/* Why the settings can't be used, static, or NULL. */
+const char *directory_settings_fault(const DirectorySettings *settings);
+/* A connected handle, not yet bound. NULL with DIRECTORY_ERROR. Caller owns it. */
+LDAP *directory_connect(const DirectorySettings *settings, GError **error);
+/* Binds (dn NULL: EXTERNAL); LDAP's result code, or a client-side one when there was no answer.
+ * *text is the server's, owned by the caller. */
+int directory_bind(Directory *directory, LDAP *ld, const char *dn, const Secret *password,
+                   char **text);
+
+/* Holds a handle to its time while it connects and shakes hands with each server. */
+typedef struct {
+    struct ldap_conncb callbacks;
+    unsigned seconds;
+    gint64 deadline; /* monotonic */
+} DirectoryGuard;
+/* guard stays where it is until the end. false: it could not be set. */
+bool directory_guard_begin(DirectoryGuard *guard, LDAP *ld, unsigned seconds);
+void directory_guard_end(DirectoryGuard *guard, LDAP *ld);
 
 /* The bound handle, connecting first where needed; owned by the directory. NULL with
  * DIRECTORY_ERROR. */

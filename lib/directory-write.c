@@ -7,8 +7,6 @@
 #define DN_PARTS_MAX 64
 #define WINDOW_MAX 256
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
-
 Write *write_new(const Change *change, char *assertion)
 {
     Write *write = g_new0(Write, 1);

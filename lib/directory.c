@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/directory-private.h"
 
-#include <gio/gio.h>
 #include <lber.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /* Entries asked for at once; larger results come in pages. */
 #define PAGE_ENTRIES 500
-/* Largest single answer, in bytes. */
-#define ANSWER_BYTES_MAX (16 * 1024 * 1024)
 /* Longest text of a server that is repeated. */
 #define SERVER_TEXT_MAX 200
 
 G_DEFINE_QUARK(batchload_directory_error, directory_error)
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPURLDesc, ldap_free_urldesc)
 
 /* --- errors --- */
 
@@ -82,16 +74,6 @@ int directory_code(LDAP *ld)
     return code == LDAP_SUCCESS ? LDAP_OTHER : code;
 }
 
-static char *diagnostic(LDAP *ld)
-{
-    char *text = NULL;
-    char *copy;
-    ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
-    copy = directory_clean_text(text);
-    ldap_memfree(text);
-    return copy;
-}
-
 /* --- settings --- */
 
 /* The library's own memory holds passwords while they are on their way: it is wiped when freed. */
@@ -135,44 +117,9 @@ void directory_init(void)
     }
 }
 
-static bool host_is_loopback(const char *host)
-{
-    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
-    if (address == NULL)
-        return g_ascii_strcasecmp(host, "localhost") == 0;
-    return g_inet_address_get_is_loopback(address);
-}
-
-/* Why the settings can't be used, or NULL. */
-static const char *settings_fault(const DirectorySettings *settings)
-{
-    g_autoptr(LDAPURLDesc) url = NULL;
-    const char *scheme;
-    if (settings->uri == NULL || strpbrk(settings->uri, " ,\t") != NULL ||
-        ldap_url_parse(settings->uri, &url) != LDAP_URL_SUCCESS)
-        return "The directory's address is not one ldapi://, ldap:// or ldaps:// address";
-    scheme = url->lud_scheme;
-    if (strcmp(scheme, "ldapi") != 0 && strcmp(scheme, "ldaps") != 0 && strcmp(scheme, "ldap") != 0)
-        return "The directory's address must begin with ldapi://, ldap:// or ldaps://";
-    /* ldapi:/// is the socket that libldap knows */
-    if (strcmp(scheme, "ldapi") != 0 && (url->lud_host == NULL || *url->lud_host == '\0'))
-        return "The directory's address names no host";
-    if (settings->starttls && strcmp(scheme, "ldap") != 0)
-        return "StartTLS goes with an ldap:// address only";
-    if (strcmp(scheme, "ldap") == 0 && !settings->starttls && !host_is_loopback(url->lud_host))
-        return "Passwords would cross the network in clear: use ldaps://, StartTLS, ldapi://, or "
-               "ldap:// to a loopback address";
-    if (settings->bind_dn == NULL && strcmp(scheme, "ldapi") != 0)
-        return "Without a login of its own the service can use an ldapi:// address only";
-    if (settings->bind_dn != NULL &&
-        (settings->bind_password == NULL || *settings->bind_password == '\0'))
-        return "The service's own login at the directory has no password";
-    return NULL;
-}
-
 Directory *directory_new(const DirectorySettings *settings, GError **error)
 {
-    const char *fault = settings_fault(settings);
+    const char *fault = directory_settings_fault(settings);
     Directory *directory;
     if (fault != NULL) {
         g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS, fault);
@@ -191,6 +138,16 @@ void directory_drop(Directory *directory)
     directory->sets_passwords = false;
 }
 
+void directory_set_deadline(Directory *directory, gint64 deadline)
+{
+    directory->deadline = deadline;
+}
+
+bool directory_is_connected(const Directory *directory)
+{
+    return directory->ld != NULL;
+}
+
 void directory_free(Directory *directory)
 {
     if (directory == NULL)
@@ -199,175 +156,15 @@ void directory_free(Directory *directory)
     g_free(directory);
 }
 
-/* --- connecting --- */
-
-/* Everything is set on the handle, so that no ldap.conf or environment of the host loosens it. */
-static bool set_options(LDAP *ld, const DirectorySettings *settings)
-{
-    const int version = LDAP_VERSION3;
-    const int none = 0;
-    const int client = 0;
-    const int demand = LDAP_OPT_X_TLS_DEMAND;
-    const int deref = LDAP_DEREF_NEVER;
-    const struct timeval connect = {.tv_sec = MAX(settings->connect_seconds, 1)};
-    const struct timeval answer = {.tv_sec = MAX(settings->answer_seconds, 1)};
-    bool good = ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_RESTART, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_DEREF, &deref) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_SIZELIMIT, &none) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_TIMELIMIT, &none) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &connect) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_TIMEOUT, &answer) == LDAP_OPT_SUCCESS &&
-                ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS;
-    if (good && settings->ca_file != NULL)
-        good =
-            ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, settings->ca_file) == LDAP_OPT_SUCCESS;
-    /* Without a context of its own the handle would take the process-wide one and its checks. */
-    if (good && !g_str_has_prefix(settings->uri, "ldapi:"))
-        good = ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
-    return good;
-}
-
-/* A server that is stopped in the middle of something must not hold a read or write for ever, nor
- * may an answer take any amount of memory. */
-static void bound_socket(LDAP *ld, const DirectorySettings *settings)
-{
-    const struct timeval answer = {.tv_sec = MAX(settings->answer_seconds, 1)};
-    ber_len_t most = ANSWER_BYTES_MAX;
-    Sockbuf *buffer = NULL;
-    int fd = -1;
-    if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && buffer != NULL)
-        ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most);
-    if (ldap_get_option(ld, LDAP_OPT_DESC, &fd) != LDAP_OPT_SUCCESS || fd < 0)
-        return;
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &answer, sizeof answer);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof answer);
-}
-
-/* A connected handle, not yet bound. NULL with DIRECTORY_ERROR. Caller owns it. */
-static LDAP *connect_handle(const DirectorySettings *settings, GError **error)
-{
-    LDAP *ld = NULL;
-    int code = ldap_initialize(&ld, settings->uri);
-    if (code != LDAP_SUCCESS || !set_options(ld, settings)) {
-        g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
-                            "The directory's address or its certificate file cannot be used");
-        if (ld != NULL)
-            ldap_unbind_ext(ld, NULL, NULL);
-        return NULL;
-    }
-    code = ldap_connect(ld);
-    if (code == LDAP_SUCCESS) {
-        bound_socket(ld, settings);
-        if (settings->starttls)
-            code = ldap_start_tls_s(ld, NULL, NULL);
-    }
-    if (code != LDAP_SUCCESS) {
-        g_autofree char *text = diagnostic(ld);
-        directory_set_away(error, code, text);
-        ldap_unbind_ext(ld, NULL, NULL);
-        return NULL;
-    }
-    return ld;
-}
-
-int directory_wait(Directory *directory, LDAP *ld, int id, LDAPMessage **message)
-{
-    struct timeval limit = {.tv_sec = MAX(directory->settings->answer_seconds, 1)};
-    return ldap_result(ld, id, LDAP_MSG_ONE, &limit, message);
-}
-
-/* Binds; LDAP's result code, or a client-side one when there was no answer. libldap's own copy of
- * the request is beyond our reach and not wiped. */
-static int bind_handle(Directory *directory, LDAP *ld, const char *dn, const Secret *password,
-                       char **text)
-{
-    char none[] = ""; /* EXTERNAL: present and empty, or the server asks on */
-    struct berval credential = {.bv_val = none};
-    g_autoptr(LDAPMessage) message = NULL;
-    char *diagnostic_text = NULL;
-    int id;
-    int code;
-    if (dn != NULL)
-        credential = (struct berval){.bv_val = (char *)password, .bv_len = strlen(password)};
-    code = ldap_sasl_bind(ld, dn, dn != NULL ? LDAP_SASL_SIMPLE : "EXTERNAL", &credential, NULL,
-                          NULL, &id);
-    if (code != LDAP_SUCCESS)
-        return code;
-    switch (directory_wait(directory, ld, id, &message)) {
-    case -1:
-        return directory_code(ld);
-    case 0:
-        return LDAP_TIMEOUT;
-    default:
-        break;
-    }
-    if (ldap_parse_result(ld, message, &code, NULL, &diagnostic_text, NULL, NULL, 0) !=
-        LDAP_SUCCESS)
-        code = LDAP_OTHER;
-    *text = directory_clean_text(diagnostic_text);
-    ldap_memfree(diagnostic_text);
-    return code;
-}
-
-/* Whether the server has not closed an idle connection meanwhile. */
-static bool still_open(LDAP *ld)
-{
-    struct pollfd poller = {.events = POLLRDHUP};
-    if (ldap_get_option(ld, LDAP_OPT_DESC, &poller.fd) != LDAP_OPT_SUCCESS || poller.fd < 0)
-        return false;
-    return poll(&poller, 1, 0) == 0;
-}
-
-static void set_bind_error(GError **error, int code, const char *text)
-{
-    switch (code) {
-    case LDAP_INVALID_CREDENTIALS:
-    case LDAP_INAPPROPRIATE_AUTH:
-    case LDAP_AUTH_METHOD_NOT_SUPPORTED:
-    case LDAP_STRONG_AUTH_REQUIRED:
-    case LDAP_CONFIDENTIALITY_REQUIRED:
-    case LDAP_INSUFFICIENT_ACCESS:
-    case LDAP_INVALID_DN_SYNTAX:
-    case LDAP_NO_SUCH_OBJECT:
-        g_set_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
-                    "The directory refuses the service's own login (code %d%s%s): check the "
-                    "configured name and password",
-                    code, text != NULL ? ": " : "", text != NULL ? text : "");
-        return;
-    default:
-        directory_set_away(error, code, text);
-    }
-}
-
-LDAP *directory_session(Directory *directory, GError **error)
-{
-    const DirectorySettings *settings = directory->settings;
-    g_autofree char *text = NULL;
-    int code;
-    if (directory->ld != NULL && !still_open(directory->ld))
-        directory_drop(directory);
-    if (directory->ld != NULL)
-        return directory->ld;
-    directory->ld = connect_handle(settings, error);
-    if (directory->ld == NULL)
-        return NULL;
-    code = bind_handle(directory, directory->ld, settings->bind_dn, settings->bind_password, &text);
-    if (code == LDAP_SUCCESS)
-        return directory->ld;
-    set_bind_error(error, code, text);
-    directory_drop(directory);
-    return NULL;
-}
-
 /* --- reading --- */
 
 static void take_attribute(Entry *entry, const char *name, struct berval **values)
 {
     for (guint i = 0; values != NULL && values[i] != NULL; i++) {
-        if (memchr(values[i]->bv_val, '\0', values[i]->bv_len) != NULL)
+        if (memchr(values[i]->bv_val, '\0', values[i]->bv_len) != NULL) {
+            entry->left_out = true;
             return;
+        }
     }
     for (guint i = 0; values != NULL && values[i] != NULL; i++)
         entry_add(entry, name, values[i]->bv_val); /* libldap terminates them */
@@ -543,10 +340,14 @@ Answer directory_search(Directory *directory, const char *base, DirectoryScope s
                         const char *filter, const char *const *attributes, unsigned limit,
                         GPtrArray **entries, GError **error)
 {
+    static const int scopes[] = {
+        [DIRECTORY_SCOPE_BASE] = LDAP_SCOPE_BASE,
+        [DIRECTORY_SCOPE_ONE] = LDAP_SCOPE_ONELEVEL,
+        [DIRECTORY_SCOPE_SUB] = LDAP_SCOPE_SUBTREE,
+    };
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     Search search = {.base = base,
-                     .scope =
-                         scope == DIRECTORY_SCOPE_ONE ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE,
+                     .scope = scopes[scope],
                      .filter = filter,
                      .attributes = (char **)attributes,
                      .limit = MIN(limit, G_MAXINT - 1),
@@ -568,10 +369,10 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
     /* Many servers take a name with an empty password as an anonymous login and say yes. */
     if (password == NULL || *password == '\0' || *dn == '\0')
         return ANSWER_NO;
-    ld = connect_handle(directory->settings, error);
+    ld = directory_connect(directory->settings, error);
     if (ld == NULL)
         return ANSWER_UNKNOWN;
-    code = bind_handle(directory, ld, dn, password, &text);
+    code = directory_bind(directory, ld, dn, password, &text);
     ldap_unbind_ext(ld, NULL, NULL);
     switch (code) {
     case LDAP_SUCCESS:
@@ -615,4 +416,55 @@ char *directory_escape_dn(const char *value)
     copy = g_strdup(text + strlen("x="));
     ldap_memfree(text);
     return copy;
+}
+
+/* --- addresses --- */
+
+bool directory_is_url(const char *text)
+{
+    return ldap_is_ldap_url(text) != 0;
+}
+
+static bool take_scope(int scope, DirectoryScope *taken)
+{
+    switch (scope) {
+    case LDAP_SCOPE_DEFAULT:
+    case LDAP_SCOPE_BASE:
+        *taken = DIRECTORY_SCOPE_BASE;
+        return true;
+    case LDAP_SCOPE_ONELEVEL:
+        *taken = DIRECTORY_SCOPE_ONE;
+        return true;
+    case LDAP_SCOPE_SUBTREE:
+        *taken = DIRECTORY_SCOPE_SUB;
+        return true;
+    default:
+        return false;
+    }
+}
+
+DirectoryUrl *directory_url_parse(const char *text)
+{
+    g_autoptr(LDAPURLDesc) found = NULL;
+    DirectoryScope scope;
+    if (ldap_url_parse(text, &found) != LDAP_URL_SUCCESS || found->lud_crit_exts > 0 ||
+        !take_scope(found->lud_scope, &scope))
+        return NULL;
+    DirectoryUrl *url = g_new0(DirectoryUrl, 1);
+    url->base = g_strdup(found->lud_dn != NULL ? found->lud_dn : "");
+    url->scope = scope;
+    url->filter = g_strdup(found->lud_filter);
+    if (found->lud_attrs != NULL && found->lud_attrs[0] != NULL)
+        url->attributes = g_strdupv(found->lud_attrs);
+    return url;
+}
+
+void directory_url_free(DirectoryUrl *url)
+{
+    if (url == NULL)
+        return;
+    g_free(url->base);
+    g_free(url->filter);
+    g_strfreev(url->attributes);
+    g_free(url);
 }

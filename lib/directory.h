@@ -12,13 +12,22 @@
 typedef struct {
     char *uri; /* ldapi://…, ldap://…, ldaps://…; one */
     char *base;
-    char *bind_dn;         /* NULL: SASL EXTERNAL over ldapi */
+    char *bind_dn;         /* NULL: SASL EXTERNAL over ldapi, or with a certificate of our own */
     Secret *bind_password; /* NULL with EXTERNAL */
     bool starttls;
     char *ca_file; /* NULL: the system's */
     unsigned connect_seconds;
     unsigned answer_seconds; /* longest wait for one answer */
     unsigned window;         /* writes in flight, 1 … 256 */
+    /* For tables that are only read; else 0 or NULL: */
+    bool several;      /* uri is a list, separated by blanks: the first one that is there */
+    bool anonymous;    /* no login */
+    bool unchecked;    /* whose certificate the server shows is not looked at */
+    char *authz_id;    /* whom to be with EXTERNAL, or NULL */
+    char *ca_folder;   /* certificates beside those of ca_file, or NULL */
+    char *certificate; /* our own, or NULL; with its key */
+    char *key;
+    int dereference; /* when aliases are followed, as LDAP_OPT_DEREF has it: 0 never … 3 always */
 } DirectorySettings;
 
 typedef enum {
@@ -35,20 +44,26 @@ typedef struct Directory Directory;
 /* First call of libldap in the process: once, in main(), before threads. */
 void directory_init(void);
 
-/* Refuses settings that would send a password in clear to another host: only ldapi, ldaps,
- * StartTLS, or ldap to a loopback address are taken. Does not connect yet. NULL with
- * DIRECTORY_ERROR_SETTINGS. settings must outlive the result. */
+/* Refuses settings that would send a password in clear, or to a server that is not looked at, to
+ * another host: only ldapi, ldaps, StartTLS, or ldap to a loopback address are taken. Does not
+ * connect yet. NULL with DIRECTORY_ERROR_SETTINGS. settings must outlive the result. */
 Directory *directory_new(const DirectorySettings *settings, GError **error);
 void directory_free(Directory *directory);
+
+/* Answers are waited for until then at the longest (monotonic time; 0: no more than
+ * answer_seconds each). Connecting takes what it takes. */
+void directory_set_deadline(Directory *directory, gint64 deadline);
+/* Whether there is a connection, which may have died since it was used last. */
+bool directory_is_connected(const Directory *directory);
 
 /* One entry by its DN. ANSWER_YES: *entry, owned by the caller. ANSWER_NO: no such entry. */
 Answer directory_read(Directory *directory, const char *dn, const char *const *attributes,
                       Entry **entry, GError **error);
 
-typedef enum { DIRECTORY_SCOPE_ONE, DIRECTORY_SCOPE_SUB } DirectoryScope;
+typedef enum { DIRECTORY_SCOPE_BASE, DIRECTORY_SCOPE_ONE, DIRECTORY_SCOPE_SUB } DirectoryScope;
 
-/* Entries below base; ANSWER_NO when base itself does not exist; an empty array is ANSWER_YES.
- * More than limit entries: DIRECTORY_ERROR_SIZE. */
+/* Entries below base, or base itself; ANSWER_NO when base itself does not exist; an empty array is
+ * ANSWER_YES. More than limit entries: DIRECTORY_ERROR_SIZE. */
 Answer directory_search(Directory *directory, const char *base, DirectoryScope scope,
                         const char *filter, const char *const *attributes, unsigned limit,
                         GPtrArray **entries, GError **error);
@@ -105,7 +120,22 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
 char *directory_escape_filter(const char *value);
 char *directory_escape_dn(const char *value);
 
+/* An ldap:// address of entries (RFC 4516), without its host: whoever reads it asks the server that
+ * it came from. */
+typedef struct {
+    char *base;
+    DirectoryScope scope;
+    char *filter;     /* NULL: any entry */
+    GStrv attributes; /* NULL: all */
+} DirectoryUrl;
+/* Whether text begins as one. */
+bool directory_is_url(const char *text);
+/* NULL: it is none, or has something in it that can't be done. Caller owns the result. */
+DirectoryUrl *directory_url_parse(const char *text);
+void directory_url_free(DirectoryUrl *url);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Write, write_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectoryUrl, directory_url_free)
 
 #endif

@@ -12,6 +12,7 @@
 typedef struct {
     char *dn;
     GHashTable *attributes; /* lower-case name → GPtrArray of char *, freed by wiping */
+    bool left_out;          /* of what was read an attribute was left out, for a NUL */
 } Entry;
 
 Entry *entry_new(const char *dn);

@@ -22,7 +22,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
-	lib/directory.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
+	lib/directory.c lib/directory-connect.c lib/directory-guard.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/undo.c lib/undo.h \

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/directory-fixture.h"
 
+#include <gio/gio.h>
 #include <ldap.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* --- settings --- */
 
@@ -48,6 +51,55 @@ static void test_settings(gconstpointer data)
     else
         g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
     g_assert_true((directory != NULL) == one->good);
+}
+
+/* Those of tables that are only read. */
+static void test_table_settings(void)
+{
+    static const struct {
+        DirectorySettings settings;
+        bool good;
+    } rows[] = {
+        {{.uri = (char *)"ldap://ldap.example.org", .anonymous = true}, true},
+        {{.uri = (char *)"ldaps://ldap.example.org", .anonymous = true, .unchecked = true}, true},
+        {{.uri = (char *)"ldap://a.example.org ldap://b.example.org", .anonymous = true}, false},
+        {{.uri = (char *)"ldap://a.example.org ldap://b.example.org",
+          .anonymous = true,
+          .several = true},
+         true},
+        {{.uri = (char *)"ldapi://%2Fx ldap://b.example.org", .several = true}, false},
+        {{.uri = (char *)"ldapi://%2Fx ldap:///", .anonymous = true, .several = true}, false},
+        {{.uri = (char *)"ldapi://%2Fx  ldapi://%2Fy", .several = true}, false},
+        {{.uri = (char *)"", .anonymous = true, .several = true}, false},
+        {{.uri = (char *)"ldapi://%2Fx ldaps://b.example.org",
+          .bind_dn = (char *)"cn=x",
+          .bind_password = (char *)"y",
+          .several = true},
+         true},
+        {{.uri = (char *)"ldaps://b.example.org",
+          .bind_dn = (char *)"cn=x",
+          .bind_password = (char *)"y",
+          .unchecked = true},
+         false},
+        {{.uri = (char *)"ldaps://127.0.0.1",
+          .bind_dn = (char *)"cn=x",
+          .bind_password = (char *)"y",
+          .unchecked = true},
+         true},
+        {{.uri = (char *)"ldaps://b.example.org", .certificate = (char *)"/c", .key = (char *)"/k"},
+         true},
+        {{.uri = (char *)"ldaps://b.example.org"}, false},
+        {{.uri = (char *)"ldap://127.0.0.1", .certificate = (char *)"/c", .key = (char *)"/k"},
+         false},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Directory) directory = directory_new(&rows[i].settings, &error);
+        g_test_message("%s", rows[i].settings.uri);
+        g_assert_true((directory != NULL) == rows[i].good);
+        if (!rows[i].good)
+            g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS);
+    }
 }
 
 static void test_wrong_service_password(Case *one, gconstpointer data)
@@ -160,6 +212,96 @@ static void test_read_nul(Case *one, gconstpointer data)
     g_assert_null(entry_values(entry, "jpegPhoto"));
     g_assert_null(entry_values(entry, "userPassword"));
     g_assert_cmpstr(entry_value(entry, "cn"), ==, "x");
+    g_assert_true(entry->left_out);
+    g_clear_pointer(&entry, entry_free);
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, NULL), ==, ANSWER_YES);
+    g_assert_false(entry->left_out);
+}
+
+static void test_scopes(Case *one, gconstpointer data)
+{
+    static const struct {
+        DirectoryScope scope;
+        const char *base, *filter;
+        unsigned found;
+    } rows[] = {
+        {DIRECTORY_SCOPE_BASE, DOMAIN_DN, "(objectClass=*)", 1},
+        {DIRECTORY_SCOPE_BASE, DOMAIN_DN, "(ou=no)", 0},
+        {DIRECTORY_SCOPE_ONE, DOMAIN_DN, "(objectClass=*)", 1},
+        {DIRECTORY_SCOPE_ONE, "ou=domains,dc=example,dc=org", "(ou=a)", 0},
+        {DIRECTORY_SCOPE_SUB, "ou=domains,dc=example,dc=org", "(ou=a)", 1},
+    };
+    (void)data;
+    g_autoptr(Write) write G_GNUC_UNUSED = apply_one(one->directory, add_of("a"), NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GPtrArray) entries = NULL;
+        g_assert_cmpint(directory_search(one->directory, rows[i].base, rows[i].scope,
+                                         rows[i].filter, all, 10, &entries, NULL),
+                        ==, ANSWER_YES);
+        g_assert_cmpuint(entries->len, ==, rows[i].found);
+    }
+}
+
+/* What was agreed holds even where each answer would have more time. */
+static void test_deadline(Case *one, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Entry) entry = NULL;
+    (void)data;
+    g_assert_false(directory_is_connected(one->directory));
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, NULL), ==, ANSWER_YES);
+    g_assert_true(directory_is_connected(one->directory));
+    g_clear_pointer(&entry, entry_free);
+    one->slapd->settings.answer_seconds = 3000;
+    kill(one->slapd->pid, SIGSTOP);
+    g_assert_cmpint(waitpid(one->slapd->pid, NULL, WUNTRACED), ==, one->slapd->pid);
+    directory_set_deadline(one->directory, g_get_monotonic_time() + G_TIME_SPAN_SECOND / 10);
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, &error), ==,
+                    ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_assert_false(directory_is_connected(one->directory));
+    kill(one->slapd->pid, SIGCONT);
+    directory_set_deadline(one->directory, 0);
+    g_assert_cmpint(directory_read(one->directory, DOMAIN_DN, all, &entry, NULL), ==, ANSWER_YES);
+}
+
+static void test_urls(void)
+{
+    static const struct {
+        const char *text, *base, *filter, *attributes;
+        DirectoryScope scope;
+    } rows[] = {
+        {"ldap:///dc=x", "dc=x", NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap://host.example.org/dc=x?mail?sub?(a=b)", "dc=x", "(a=b)", "mail",
+         DIRECTORY_SCOPE_SUB},
+        {"ldaps:///dc=x,dc=y?mail,cn?one", "dc=x,dc=y", NULL, "mail,cn", DIRECTORY_SCOPE_ONE},
+        {"ldap:///dc=a%20b??base?", "dc=a b", NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap:///", "", NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap:///dc=x???"
+         "(a=b)?ext=1",
+         "dc=x", "(a=b)", NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap:///dc=x???"
+         "(a=b)?!ext=1",
+         NULL, NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap:///dc=x??children", NULL, NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap:///dc=x??other", NULL, NULL, NULL, DIRECTORY_SCOPE_BASE},
+        {"ldap://host:port/dc=x", NULL, NULL, NULL, DIRECTORY_SCOPE_BASE},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(DirectoryUrl) url = directory_url_parse(rows[i].text);
+        g_test_message("%s", rows[i].text);
+        g_assert_true(directory_is_url(rows[i].text));
+        g_assert_true((url != NULL) == (rows[i].base != NULL));
+        if (url == NULL)
+            continue;
+        g_autofree char *names = url->attributes != NULL ? g_strjoinv(",", url->attributes) : NULL;
+        g_assert_cmpstr(url->base, ==, rows[i].base);
+        g_assert_cmpstr(url->filter, ==, rows[i].filter);
+        g_assert_cmpstr(names, ==, rows[i].attributes);
+        g_assert_cmpint(url->scope, ==, rows[i].scope);
+    }
+    g_assert_false(directory_is_url("dc=example,dc=org"));
+    g_assert_false(directory_is_url("http://example.org"));
 }
 
 /* Another server's word is not fetched: the directory could not tell. */
@@ -406,6 +548,34 @@ static void test_starttls(Case *one, gconstpointer data)
         ==, ANSWER_YES);
 }
 
+/* A server that takes connections and says nothing holds nobody up for ever. */
+static void test_silent(void)
+{
+    static const struct {
+        const char *scheme;
+        bool starttls;
+    } rows[] = {{"ldap", false}, {"ldap", true}, {"ldaps", false}};
+    g_autoptr(GSocketListener) listener = g_socket_listener_new();
+    const guint16 port = g_socket_listener_add_any_inet_port(listener, NULL, NULL);
+    g_assert_cmpuint(port, >, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *uri = g_strdup_printf("%s://127.0.0.1:%u", rows[i].scheme, port);
+        const DirectorySettings settings = {.uri = uri,
+                                            .bind_dn = (char *)"cn=x",
+                                            .bind_password = (char *)"y",
+                                            .starttls = rows[i].starttls,
+                                            .connect_seconds = 1,
+                                            .answer_seconds = 1};
+        g_autoptr(Entry) entry = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Directory) directory = directory_new(&settings, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(directory_read(directory, DOMAIN_DN, all, &entry, &error), ==,
+                        ANSWER_UNKNOWN);
+        g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    }
+}
+
 static void test_loopback(Case *one, gconstpointer data)
 {
     DirectorySettings settings = one->slapd->settings;
@@ -422,6 +592,8 @@ int main(int argc, char **argv)
         {"/directory/escapes-at-server", test_escapes_at_server, NULL},
         {"/directory/read", test_read, NULL},
         {"/directory/read-nul", test_read_nul, NULL},
+        {"/directory/scopes", test_scopes, NULL},
+        {"/directory/deadline", test_deadline, NULL},
         {"/directory/referral", test_referral, NULL},
         {"/directory/alias", test_alias, NULL},
         {"/directory/many", test_many, NULL},
@@ -435,6 +607,9 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strconcat("/directory/settings/", settings_cases[i].name, NULL);
         g_test_add_data_func(path, &settings_cases[i], test_settings);
     }
+    g_test_add_func("/directory/table-settings", test_table_settings);
+    g_test_add_func("/directory/urls", test_urls);
+    g_test_add_func("/directory/silent", test_silent);
     g_test_add_func("/directory/escape-dn", test_escape_dn);
     g_test_add_func("/directory/escape-filter", test_escape_filter);
     return run_cases(cases, G_N_ELEMENTS(cases));
