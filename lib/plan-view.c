@@ -240,32 +240,57 @@ static void add_borne(const View *view, const Entry *entry, GHashTable *borne)
     }
 }
 
-/* One search in the container of a domain. */
-static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, GError **error)
+/* Whether an entry lies directly below the container; both as keys. */
+static bool is_below(const char *key, const char *container)
 {
-    const PlanContext *context = view->context;
-    g_autofree char *base = profile_domain_dn(context->profile, domain);
-    g_autofree char *filter = profile_filter_addresses(context->profile, addresses);
-    g_autoptr(GPtrArray) entries = NULL;
-    Answer answer = directory_search(context->directory, base, DIRECTORY_SCOPE_ONE, filter,
-                                     profile_attributes(context->profile),
-                                     VIEW_DOUBLES_MAX * (addresses->len + 1), &entries, error);
-    if (answer == ANSWER_UNKNOWN)
-        return answer;
+    const char *comma = strchr(key, ',');
+    return comma && g_str_equal(comma + 1, container);
+}
 
-    g_autoptr(GHashTable) borne = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+/* Takes up what a search found: what lies in the domain's container is seen, of all else only the
+ * addresses are of interest. Both tables take text over. */
+static Answer take_found(View *view, const char *container, GPtrArray *entries, GHashTable *borne,
+                         GHashTable *outside, GError **error)
+{
     for (guint i = 0; entries && i < entries->len; i++) {
         Entry *entry = entries->pdata[i];
         g_autoptr(Address) address = NULL;
         if (!check_readable(view, entry, error))
             return ANSWER_UNKNOWN;
         g_autofree char *key = entry_settle_dn(view, entry, &address);
+        if (!is_below(key, container)) {
+            add_borne(view, entry, outside);
+            continue;
+        }
         Seen *seen = g_hash_table_lookup(view->seen, key);
         if (!seen && view_settle(view, key, entry_copy(entry), &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         if (seen->entry || seen->line)
             add_borne(view, entry, borne);
     }
+    return ANSWER_YES;
+}
+
+/* One search for addresses of a domain, below all domains: what bears an address elsewhere would
+ * get its mail, too, or make it ambiguous. */
+static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, GError **error)
+{
+    const PlanContext *context = view->context;
+    g_autofree char *base = profile_domains_dn(context->profile);
+    g_autofree char *filter = profile_filter_addresses(context->profile, addresses);
+    g_autoptr(GPtrArray) entries = NULL;
+    Answer answer = directory_search(context->directory, base, DIRECTORY_SCOPE_SUB, filter,
+                                     profile_attributes(context->profile),
+                                     VIEW_DOUBLES_MAX * (addresses->len + 1), &entries, error);
+    if (answer == ANSWER_UNKNOWN)
+        return answer;
+
+    g_autofree char *container_dn = profile_domain_dn(context->profile, domain);
+    g_autofree char *container = dn_key(container_dn);
+    g_autoptr(GHashTable) borne = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) outside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (take_found(view, container, entries, borne, outside, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
     for (guint i = 0; i < addresses->len; i++) {
         const Address *address = addresses->pdata[i];
         g_autofree char *dn = profile_entry_dn(context->profile, address);
@@ -276,6 +301,7 @@ static Answer fetch_chunk(View *view, const char *domain, GPtrArray *addresses, 
         if (view_settle(view, key, NULL, &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         seen->elsewhere = !seen->entry && g_hash_table_contains(borne, address->full);
+        seen->outside = !seen->entry && g_hash_table_contains(outside, address->full);
     }
     return ANSWER_YES;
 }
@@ -382,19 +408,16 @@ static Answer recall_lists(View *view, GPtrArray *addresses, GError **error)
     return ANSWER_YES;
 }
 
-/* One search for the lists with any of the addresses. ANSWER_NO: too many of them. */
-static Answer fetch_lists_chunk(View *view, GPtrArray *addresses, GError **error)
+/* One search for lists. ANSWER_NO: too many of them. */
+static Answer search_lists(View *view, const char *base, DirectoryScope scope, const char *filter,
+                           GError **error)
 {
     const PlanContext *context = view->context;
-    g_autoptr(GPtrArray) members = g_ptr_array_new();
-    for (guint i = 0; i < addresses->len; i++)
-        g_ptr_array_add(members, ((Address *)addresses->pdata[i])->full);
-    g_autofree char *filter = profile_filter_lists_with(context->profile, members);
     g_autoptr(GPtrArray) entries = NULL;
     g_autoptr(GError) fault = NULL;
-    Answer answer = directory_search(
-        context->directory, profile_base(context->profile), DIRECTORY_SCOPE_SUB, filter,
-        profile_attributes(context->profile), PLAN_LISTS_MAX, &entries, &fault);
+    Answer answer =
+        directory_search(context->directory, base, scope, filter,
+                         profile_attributes(context->profile), PLAN_LISTS_MAX, &entries, &fault);
     if (answer == ANSWER_UNKNOWN) {
         if (g_error_matches(fault, DIRECTORY_ERROR, DIRECTORY_ERROR_SIZE))
             return ANSWER_NO;
@@ -414,6 +437,36 @@ static Answer fetch_lists_chunk(View *view, GPtrArray *addresses, GError **error
         if (view_settle(view, key, entry_copy(entry), &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
     }
+    return ANSWER_YES;
+}
+
+/* The same in all that the grant covers, and nowhere else: how many lists of others an address is
+ * on must not matter. */
+static Answer search_lists_of_grant(View *view, const char *filter, GError **error)
+{
+    const PlanContext *context = view->context;
+    if (context->grant->every_domain)
+        return search_lists(view, profile_base(context->profile), DIRECTORY_SCOPE_SUB, filter,
+                            error);
+    for (char **domain = context->grant->domains; *domain; domain++) {
+        g_autofree char *base = profile_domain_dn(context->profile, *domain);
+        Answer answer = search_lists(view, base, DIRECTORY_SCOPE_ONE, filter, error);
+        if (answer != ANSWER_YES)
+            return answer;
+    }
+    return ANSWER_YES;
+}
+
+/* The lists with any of the addresses. ANSWER_NO: too many of them. */
+static Answer fetch_lists_chunk(View *view, GPtrArray *addresses, GError **error)
+{
+    g_autoptr(GPtrArray) members = g_ptr_array_new();
+    for (guint i = 0; i < addresses->len; i++)
+        g_ptr_array_add(members, ((Address *)addresses->pdata[i])->full);
+    g_autofree char *filter = profile_filter_lists_with(view->context->profile, members);
+    Answer answer = search_lists_of_grant(view, filter, error);
+    if (answer != ANSWER_YES)
+        return answer;
     if (recall_lists(view, addresses, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < addresses->len; i++)

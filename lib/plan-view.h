@@ -9,9 +9,11 @@
 typedef struct View View;
 
 typedef struct {
-    Entry *entry;   /* NULL: absent */
-    bool elsewhere; /* an object in another place bears the address */
-    char *uuid;     /* what the next write on it expects, see PlannedWrite */
+    Entry *entry; /* NULL: absent */
+    /* An object bears the address in another place of its domain's container, or outside of that:
+     * below another domain. */
+    bool elsewhere, outside;
+    char *uuid; /* what the next write on it expects, see PlannedWrite */
     char *version;
     char *mark;
     unsigned line; /* the row of this plan that changed it last; 0: as read */

@@ -54,6 +54,12 @@ char *profile_domain_dn(const Profile *profile, const char *domain)
     return fill_in(profile, profile->domain_dn, domain, NULL);
 }
 
+char *profile_domains_dn(const Profile *profile)
+{
+    const char *rest = strchr(g_strrstr(profile->domain_dn, "%d"), ',');
+    return fill_in(profile, rest != NULL ? rest + 1 : "%b", "", NULL);
+}
+
 char *profile_entry_dn(const Profile *profile, const Address *address)
 {
     return fill_in(profile, profile->entry_dn, address->domain, address);

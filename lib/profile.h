@@ -27,6 +27,8 @@ void profile_free(Profile *profile);
 
 const char *profile_base(const Profile *profile); /* owned by the profile */
 char *profile_domain_dn(const Profile *profile, const char *domain);
+/* What all domains lie below: the rest of domain_dn behind all that names one. */
+char *profile_domains_dn(const Profile *profile);
 char *profile_entry_dn(const Profile *profile, const Address *address);
 /* The address an entry bears (from its attributes), or NULL. */
 Address *profile_entry_address(const Profile *profile, const Entry *entry);
