@@ -377,6 +377,18 @@ bool grant_covers(const Grant *grant, const char *domain)
     return grant->every_domain || g_strv_contains((const char *const *)grant->domains, domain);
 }
 
+bool grant_reaches_beyond(const Grant *grant, const Grant *other)
+{
+    if (grant->verdict != GRANT_ALLOW)
+        return false;
+    if (grant->every_domain)
+        return !other->every_domain;
+    for (char **domain = grant->domains; *domain != NULL; domain++)
+        if (!grant_covers(other, *domain))
+            return true;
+    return false;
+}
+
 const char *grant_nearest_domain(const Grant *grant, const char *domain)
 {
     guint count = grant->domains ? g_strv_length(grant->domains) : 0;

@@ -71,6 +71,9 @@ const char *grant_auth_name(const Grant *grant);
 /* Whether a domain in normal form lies inside the grant; exact match, no parent domains. */
 bool grant_covers(const Grant *grant, const char *domain);
 
+/* Whether a grant covers a domain that another one does not. */
+bool grant_reaches_beyond(const Grant *grant, const Grant *other);
+
 /* The domain of the grant that a mistyped one was meant to be; owned by the grant. NULL: none. */
 const char *grant_nearest_domain(const Grant *grant, const char *domain);
 

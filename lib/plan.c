@@ -151,7 +151,9 @@ static Answer check_privilege(Step *step, GError **error)
     }
     if (context->grant->administrators || !context->has_grant)
         return ANSWER_YES;
-    Answer answer = context->has_grant(context->has_grant_data, address, error);
+    /* Who sets a password could ask in the address's name. */
+    Answer answer = context->has_grant(context->has_grant_data, address,
+                                       operation->password ? context->grant : NULL, error);
     if (answer != ANSWER_YES)
         return answer == ANSWER_NO ? ANSWER_YES : answer;
     return step_end(step,
@@ -257,12 +259,18 @@ static Answer not_available(Step *step)
                                          "The address %s is not available.", address->full));
 }
 
+/* Nothing in the directory bears the row's address. */
+static bool is_free(const Step *step)
+{
+    return !step->own->entry && !step->own->elsewhere && !step->own->outside;
+}
+
 /* The address must be free. */
 static Answer check_free(Step *step)
 {
     const Address *address = step->operation->address;
     ObjectType type;
-    if (!step->own->entry && !step->own->elsewhere)
+    if (is_free(step))
         return ANSWER_YES;
     if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
         return not_available(step);
@@ -281,7 +289,7 @@ static Answer check_there(Step *step)
     const char *address = operation->address->full;
     const char *noun = type_noun(operation->type);
     ObjectType type;
-    if (!step->own->entry && !step->own->elsewhere)
+    if (is_free(step))
         return step_end(step, outcome_failed("USER", address,
                                              "Correct the address, or use ADD to create it.",
                                              "There is no %s with the address %s.", noun, address));
@@ -296,7 +304,7 @@ static Answer check_there(Step *step)
                                          type_noun(type), noun));
 }
 
-/* Addresses inside the grant must be there. */
+/* Addresses inside the grant must be there, where mail gets to them. */
 static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 {
     const Grant *grant = step->context->grant;

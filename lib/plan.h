@@ -10,8 +10,10 @@
 
 /* Operations × grant × what is there → what will change. Reads the directory, never writes. */
 
-/* Whether an address has a grant of its own in the sender table (its full address is a key). */
-typedef Answer (*PlanHasGrantFunc)(gpointer data, const Address *address, GError **error);
+/* Whether an address has a grant of its own in the sender table (its full address is a key), or,
+ * unless than is NULL, one by its domain that covers a domain which than does not. */
+typedef Answer (*PlanHasGrantFunc)(gpointer data, const Address *address, const Grant *than,
+                                   GError **error);
 
 /* What rows of the job's earlier slices would have made of the directory and have not (a job that
  * is only checked), kept elsewhere. Names are DNs in one spelling. */

@@ -42,7 +42,30 @@ static const char foreign[] =
     "cn: Other\nsn: Other\nmail: elsewhere@one.example\n\n"
     "dn: cn=Two,ou=one.example,ou=domains,dc=example,dc=org\n"
     "objectClass: inetOrgPerson\n"
-    "cn: Two\nsn: Two\nmail: first@one.example\nmail: Second@ONE.example\n\n";
+    "cn: Two\nsn: Two\nmail: first@one.example\nmail: Second@ONE.example\n\n"
+    "dn: mail=outside@one.example,ou=other.example,ou=domains,dc=example,dc=org\n"
+    "objectClass: inetOrgPerson\n"
+    "cn: Outside\nsn: Outside\nmail: outside@one.example\nmail: anna@one.example\n\n"
+    "dn: cn=Below,mail=cleo@two.example,ou=two.example,ou=domains,dc=example,dc=org\n"
+    "objectClass: inetOrgPerson\n"
+    "cn: Below\nsn: Below\nmail: below@two.example\n\n"
+    "dn: cn=Service,dc=example,dc=org\n"
+    "objectClass: inetOrgPerson\n"
+    "cn: Service\nsn: Service\nmail: service@one.example\n\n";
+
+/* Another customer puts an address on more lists than are looked at. */
+static void fill_lists(void)
+{
+    g_autoptr(GString) ldif = g_string_new(NULL);
+    for (guint i = 0; i <= PLAN_LISTS_MAX; i++)
+        g_string_append_printf(
+            ldif,
+            "dn: mail=l%u@other.example,ou=other.example,ou=domains,dc=example,dc=org\n"
+            "objectClass: inetOrgPerson\nobjectClass: batchloadList\ncn: l\nsn: l\n"
+            "mail: l%u@other.example\nbatchloadMember: new+tag@one.example\n\n",
+            i, i);
+    slapd_fixture_ldif(fixture, ldif->str);
+}
 
 static void fill(void)
 {
@@ -72,13 +95,18 @@ static void fill(void)
     for (guint i = 0; i < writes->len; i++)
         g_assert_cmpint(((Write *)writes->pdata[i])->state, ==, WRITE_DONE);
     slapd_fixture_ldif(fixture, foreign);
+    fill_lists();
 }
 
 /* --- the context --- */
 
-static Answer has_grant(gpointer data, const Address *address, GError **error)
+static Answer has_grant(gpointer data, const Address *address, const Grant *than, GError **error)
 {
     (void)data;
+    /* By its domain. */
+    if (than && g_str_equal(address->domain, "two.example") &&
+        g_str_has_prefix(address->local, "w"))
+        return grant_covers(than, "three.example") ? ANSWER_NO : ANSWER_YES;
     if (g_str_equal(address->full, "unsure@one.example")) {
         g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY,
                             "the table can't be read");
@@ -154,6 +182,23 @@ static const Case cases[] = {
       {"ADD FULL first@one.example PASSWORD=s", "failed USER is not available"},
       {"ADD FULL second@one.example PASSWORD=s", "failed USER is not available"},
       {"ADD FULL new+tag@one.example PASSWORD=s", "failed USER taken: there is a mailbox"}}},
+    {"taken-below-another-domain",
+     WIDE,
+     {{"ADD FULL outside@one.example PASSWORD=s", "failed USER is not available"},
+      {"ADD LIST outside@one.example LIST_MEMBER=anna@one.example", "failed USER not available"},
+      {"MODIFY FULL outside@one.example PASSWORD=s", "failed USER is not available"},
+      {"DELETE FORWARD outside@one.example", "failed USER is not available"},
+      {"ADD FORWARD f@one.example MAILFORWARD=outside@one.example",
+       "failed MAILFORWARD There is no address"},
+      {"ADD FULL below@two.example PASSWORD=s", "failed USER is not available"},
+      {"MODIFY FULL anna@one.example TITLE=Dr", "changed 1"},
+      {"ADD FULL service@one.example PASSWORD=s", "created 1"}}},
+    {"on-too-many-lists-of-others",
+     "allow domains=one.example",
+     {{"DELETE FULL new+tag@one.example", "deleted 1"}}},
+    {"on-too-many-lists",
+     "allow domains=*",
+     {{"DELETE FULL new+tag@one.example", "failed USER is on more than 2000 lists"}}},
     {"modify-full",
      WIDE,
      {{"MODIFY FULL anna@one.example PASSWORD=s TITLE=Dr", "changed 1"},
@@ -289,6 +334,15 @@ static const Case cases[] = {
      {{"MODIFY FULL boss@one.example PASSWORD=s", "failed USER is an administrator's"},
       {"DELETE FULL boss@one.example", "failed USER is an administrator's"},
       {"ADD FULL boss@one.example PASSWORD=s", "failed USER is an administrator's"}}},
+    {"privilege-by-domain",
+     "allow domains=two.example",
+     {{"ADD FULL w@two.example PASSWORD=s", "failed USER is an administrator's"},
+      {"ADD FORWARD w@two.example MAILFORWARD=x@else.example", "created 1"},
+      {"ADD FULL x@two.example PASSWORD=s", "created 1"}}},
+    {"privilege-by-domain-covered", WIDE, {{"ADD FULL w@two.example PASSWORD=s", "created 1"}}},
+    {"privilege-by-domain-granted",
+     "allow domains=two.example administrators=yes",
+     {{"ADD FULL w@two.example PASSWORD=s", "created 1"}}},
     {"privilege-granted",
      WIDE " administrators=yes",
      {{"MODIFY FULL boss@one.example PASSWORD=s", "changed 1"},

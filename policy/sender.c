@@ -334,9 +334,9 @@ Answer sender_table_value(SenderTable *table, const char *key, char **value, GEr
     return answer;
 }
 
-Answer sender_table_has_own(gpointer data, const Address *address, GError **error)
+/* Whether the full address is a key. */
+static Answer has_own_key(const SenderTable *table, const Address *address, GError **error)
 {
-    const SenderTable *table = data;
     for (guint i = 0; i < table->parts->len; i++) {
         const Part *part = g_ptr_array_index(table->parts, i);
         g_autofree char *value = NULL;
@@ -347,4 +347,18 @@ Answer sender_table_has_own(gpointer data, const Address *address, GError **erro
             return answer;
     }
     return ANSWER_NO;
+}
+
+Answer sender_table_has_own(gpointer data, const Address *address, const Grant *than,
+                            GError **error)
+{
+    g_autoptr(Grant) grant = NULL;
+    bool own = false;
+    Answer answer = has_own_key(data, address, error);
+    if (answer != ANSWER_NO || than == NULL)
+        return answer;
+    answer = sender_table_grant(data, address, &grant, &own, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    return grant_reaches_beyond(grant, than) ? ANSWER_YES : ANSWER_NO;
 }

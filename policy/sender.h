@@ -43,9 +43,10 @@ Answer sender_table_grant(SenderTable *table, const Address *sender, Grant **gra
  * be neither is ANSWER_NO. ANSWER_YES: *value, owned by the caller. */
 Answer sender_table_value(SenderTable *table, const char *key, char **value, GError **error);
 
-/* Whether the full address is a key (a type that finds every key has none): a PlanHasGrantFunc with
- * the SenderTable as data. */
-Answer sender_table_has_own(gpointer data, const Address *address, GError **error);
+/* A PlanHasGrantFunc with the SenderTable as data. A type that finds every key has none that is an
+ * address's own. */
+Answer sender_table_has_own(gpointer data, const Address *address, const Grant *than,
+                            GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SenderTable, sender_table_free)
 

@@ -76,7 +76,7 @@ static void test_grants(Fixture *f, gconstpointer data)
         g_assert_cmpint(sender_table_grant(table, sender, &grant, &own, &error), ==,
                         rows[i].answer);
         g_assert_no_error(error);
-        g_assert_cmpint(sender_table_has_own(table, sender, &error), ==,
+        g_assert_cmpint(sender_table_has_own(table, sender, NULL, &error), ==,
                         rows[i].own ? ANSWER_YES : ANSWER_NO);
         g_assert_no_error(error);
         if (rows[i].answer == ANSWER_NO) {
@@ -173,8 +173,49 @@ static void test_lists(Fixture *f, gconstpointer data)
         if (grant != NULL)
             g_assert_cmpint(grant->verdict, ==, rows[i].verdict);
         g_assert_cmpint(own, ==, rows[i].own);
-        g_assert_cmpint(sender_table_has_own(table, sender, &error), ==,
+        g_assert_cmpint(sender_table_has_own(table, sender, NULL, &error), ==,
                         rows[i].has_own ? ANSWER_YES : ANSWER_NO);
+        g_assert_no_error(error);
+    }
+}
+
+/* R3.36: an address whose domain's grant reaches further than the requester's is an
+ * administrator's. */
+static void test_beyond(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char text[] = "boss@staff.example allow\n"
+                               "staff.example allow domains=staff.example,shop.example\n"
+                               "all.example allow domains=*\n"
+                               "gone.example discard\n"
+                               "old.example reject go\n";
+    static const struct {
+        const char *address, *than;
+        Answer answer;
+    } rows[] = {
+        {"x@staff.example", "allow domains=staff.example", ANSWER_YES},
+        {"x@staff.example", "allow domains=shop.example", ANSWER_YES},
+        {"x@staff.example", "allow domains=shop.example,more.example,staff.example", ANSWER_NO},
+        {"x@staff.example", "allow domains=*", ANSWER_NO},
+        {"x@staff.example", NULL, ANSWER_NO},
+        {"boss@staff.example", "allow domains=*", ANSWER_YES},
+        {"boss@staff.example", NULL, ANSWER_YES},
+        {"x@all.example", "allow domains=all.example", ANSWER_YES},
+        {"x@all.example", "allow domains=*", ANSWER_NO},
+        {"x@gone.example", "allow domains=gone.example", ANSWER_NO},
+        {"x@old.example", "allow domains=old.example", ANSWER_NO},
+        {"x@sub.staff.example", "allow domains=a.example", ANSWER_NO},
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SenderTable) table = open_with(f, text, &error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Address) address = address_parse(rows[i].address, NULL, &error);
+        g_autoptr(Grant) than =
+            rows[i].than != NULL ? grant_parse(rows[i].than, NULL, &error) : NULL;
+        g_test_message("%s, %s", rows[i].address, rows[i].than);
+        g_assert_no_error(error);
+        g_assert_cmpint(sender_table_has_own(table, address, than, &error), ==, rows[i].answer);
         g_assert_no_error(error);
     }
 }
@@ -370,6 +411,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/sender/grants", Fixture, NULL, set_up, test_grants, tear_down);
     g_test_add("/sender/refused-with-line", Fixture, NULL, set_up, test_refused, tear_down);
+    g_test_add("/sender/beyond", Fixture, NULL, set_up, test_beyond, tear_down);
     g_test_add("/sender/lists", Fixture, NULL, set_up, test_lists, tear_down);
     g_test_add("/sender/lists-refused", Fixture, NULL, set_up, test_lists_refused, tear_down);
     g_test_add("/sender/patterns", Fixture, NULL, set_up, test_patterns, tear_down);
