@@ -59,6 +59,12 @@ static bool find(const char *name, gsize length, Keyword *keyword)
     return false;
 }
 
+bool keyword_is(const char *name)
+{
+    Keyword keyword;
+    return find(name, strlen(name), &keyword);
+}
+
 bool keywords_add(Keywords *keywords, const char *name, const char *value)
 {
     Keyword keyword;

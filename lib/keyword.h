@@ -14,6 +14,9 @@ typedef struct {
     bool twice[KEYWORD_COUNT];    /* stood with different values; value is the first */
 } Keywords;
 
+/* Whether name, of a header field or in a line, is a keyword's. */
+bool keyword_is(const char *name);
+
 /* Takes name's value if it is a keyword; false if it is none. */
 bool keywords_add(Keywords *keywords, const char *name, const char *value);
 

@@ -14,7 +14,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/damage.c lib/damage.h \
 	lib/table.c lib/table-head.c lib/table-row.c lib/table-text.c lib/table-text.h lib/table.h \
 	lib/outcome.c lib/outcome.h \
-	lib/mode.c lib/mode.h \
+	lib/mode.c lib/mode.h lib/keyword.c lib/keyword.h \
 	lib/password.c lib/password.h \
 	lib/operation.c lib/operation.h \
 	lib/request.c lib/request.h \
@@ -46,7 +46,7 @@ endif
 # What parses a mail runs in a process of its own.
 noinst_LIBRARIES += lib/libparse.a
 lib_libparse_a_SOURCES = lib/parse.c lib/parse.h lib/parse-stream.c lib/parse-stream.h \
-	lib/keyword.c lib/keyword.h lib/parse-uuencode.c lib/parse-uuencode.h \
+	lib/parse-uuencode.c lib/parse-uuencode.h \
 	lib/confine.c lib/confine.h
 EXTRA_DIST += test-fixtures/mail
 pkglibexec_PROGRAMS += batchload-parse

@@ -17,6 +17,7 @@ struct SpoolIntake {
     int fd;
     GOutputStream *stream;
     SealHash *body;   /* NULL once finished */
+    char *header;     /* hash of what of the header goes into the key, or NULL */
     JobFacts counted; /* whose room it takes */
     bool counts;      /* it takes room that is to be given back */
     guint64 bytes;
@@ -138,6 +139,14 @@ bool spool_intake_body(SpoolIntake *intake, gconstpointer data, gsize size, GErr
     return spool_intake_header(intake, data, size, error);
 }
 
+void spool_intake_key(SpoolIntake *intake, gconstpointer data, gsize size)
+{
+    SealHash *hash = seal_hash_new(intake->spool->key);
+    seal_hash_part(hash, data, size);
+    g_free(intake->header);
+    intake->header = seal_hash_final(hash);
+}
+
 /* --- the promise --- */
 
 static void hash_text(SealHash *hash, const char *text)
@@ -154,6 +163,8 @@ static char *make_key(SpoolIntake *intake, const JobFacts *facts)
     hash_text(hash, has_id ? "message-id" : "date");
     hash_text(hash, has_id ? facts->message_id : facts->date);
     hash_text(hash, facts->subject);
+    if (intake->header)
+        hash_text(hash, intake->header);
     hash_text(hash, body);
     return seal_hash_final(hash);
 }
@@ -235,6 +246,7 @@ void spool_intake_free(SpoolIntake *intake)
     give_room_back(intake);
     job_facts_clear(&intake->counted);
     seal_hash_free(intake->body);
+    g_free(intake->header);
     g_free(intake->id);
     g_free(intake);
 }

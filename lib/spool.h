@@ -160,10 +160,13 @@ SpoolIntake *spool_intake_new(Spool *spool, const JobFacts *facts, GError **erro
 /* Headers and the blank line; then the body, whose bytes go into the job's key. */
 bool spool_intake_header(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
 bool spool_intake_body(SpoolIntake *intake, gconstpointer data, gsize size, GError **error);
+/* What of the header goes into the job's key, too; before the commit. */
+void spool_intake_key(SpoolIntake *intake, gconstpointer data, gsize size);
 /* The promise: sealed, synced, committed. facts are complete now, what was told before is the same.
  * ANSWER_YES: a new job; ANSWER_NO: this mail is a job
- * already (the key: keyed hash of requester, Message-ID or else Date, Subject, body); *id, owned
- * by the caller, names it in both cases. ANSWER_UNKNOWN: not stored, say 4xx. */
+ * already (the key: keyed hash of requester, Message-ID or else Date, Subject, what
+ * spool_intake_key() was given, body); *id, owned by the caller, names it in both cases.
+ * ANSWER_UNKNOWN: not stored, say 4xx. */
 Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id, GError **error);
 /* Without a commit, what was written is removed. */
 void spool_intake_free(SpoolIntake *intake);

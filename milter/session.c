@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/session.h"
+#include "lib/keyword.h"
 #include "lib/network.h"
 #include "milter/header.h"
 #include "milter/mailbox.h"
@@ -61,7 +62,8 @@ typedef struct {
     char *batch_address;    /* normal form of the first */
     bool others, overflow;
     Headers headers;
-    GString *head; /* the header until it is decided what becomes of it */
+    GString *head;     /* the header until it is decided what becomes of it */
+    GString *keywords; /* those of its fields that tell a mail from one that is all but alike */
     Ruling ruling;
     char *reason;
     char *reply;
@@ -87,6 +89,14 @@ static void headers_clear(Headers *headers)
     g_free(headers->results);
 }
 
+static void text_free(GString *text)
+{
+    if (text == NULL)
+        return;
+    secret_wipe(text->str, text->allocated_len);
+    g_string_free(text, TRUE);
+}
+
 static void mail_clear(Mail *mail)
 {
     g_free(mail->envelope);
@@ -96,8 +106,8 @@ static void mail_clear(Mail *mail)
     g_clear_pointer(&mail->batch, g_ptr_array_unref);
     g_free(mail->batch_address);
     headers_clear(&mail->headers);
-    if (mail->head != NULL)
-        g_string_free(mail->head, TRUE);
+    text_free(mail->head);
+    text_free(mail->keywords);
     g_free(mail->reason);
     g_free(mail->reply);
     address_free(mail->from);
@@ -112,6 +122,7 @@ static void mail_begin(Mail *mail)
     mail->batch = g_ptr_array_new_with_free_func(g_free);
     mail->batch_seen = g_hash_table_new(g_str_hash, g_str_equal);
     mail->head = g_string_new(NULL);
+    mail->keywords = g_string_new(NULL);
 }
 
 Session *session_new(const char *client)
@@ -257,8 +268,11 @@ SessionVerdict session_header(Session *session, const char *name, const char *va
     if (g_ascii_strcasecmp(name, "Authentication-Results") == 0)
         note_results(mail, value);
     /* One header beyond the limit is kept, so that the request is found to be over it. */
-    if (mail->head->len <= mail->world.config->request.header_bytes_max)
+    if (mail->head->len <= mail->world.config->request.header_bytes_max) {
         header_append(mail->head, name, value);
+        if (keyword_is(name))
+            header_append(mail->keywords, name, value);
+    }
     return SESSION_CONTINUE;
 }
 
@@ -492,6 +506,9 @@ static void store_head(Session *session)
         store_failed(mail, error);
         return;
     }
+    /* Else who knows all of a request but its password could send it first, with a wrong one. */
+    if (mail->keywords->len > 0)
+        spool_intake_key(mail->intake, mail->keywords->str, mail->keywords->len);
     mail->stored = size;
 }
 

@@ -502,6 +502,31 @@ static void test_twice(Fixture *f, gconstpointer data)
     g_assert_cmpuint(count_jobs(f), ==, 2);
 }
 
+/* R2.28: keywords of the header count as those of the text do, other fields don't. */
+static void test_twice_but_keywords(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const char *const more[] = {
+        NULL,
+        "Password: a",
+        "password: b",
+        "Password: b\rMode: check",
+        "Password: b\rmode: atomic",
+        "Password: b\rBatchload: x",
+    };
+    g_autoptr(Session) session = session_new("192.0.2.1");
+    for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
+        g_autofree char *relayed =
+            g_strconcat("Received: from a\rX-Spam: no\r", more[i] != NULL ? more[i] : "", NULL);
+        g_assert_cmpint(send_mail(session, f, &(Case){.more = more[i]}, "<same@test>"), ==,
+                        SESSION_TAKE);
+        g_assert_cmpuint(count_jobs(f), ==, i + 1);
+        g_assert_cmpint(send_mail(session, f, &(Case){.more = relayed}, "<same@test>"), ==,
+                        SESSION_TAKE);
+        g_assert_cmpuint(count_jobs(f), ==, i + 1);
+    }
+}
+
 /* R2.25: what is over a limit is kept just so far that the request is found to be. */
 static void test_limits(Fixture *f, gconstpointer data)
 {
@@ -739,6 +764,7 @@ int main(int argc, char **argv)
         {"/session/R2.4-exact-recipients", test_recipients},
         {"/session/stored", test_stored},
         {"/session/R2.28-twice", test_twice},
+        {"/session/R2.28-twice-but-keywords", test_twice_but_keywords},
         {"/session/R2.25-limits", test_limits},
         {"/session/R2.25-header-limit", test_header_limit},
         {"/session/R2.26-deferred", test_deferred},
