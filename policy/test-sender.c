@@ -290,7 +290,7 @@ static void test_patterns(Fixture *f, gconstpointer data)
                         rows[i].answer);
         g_assert_no_error(error);
         g_assert_cmpint(own, ==, rows[i].own);
-        g_assert_cmpint(sender_table_has_own(table, sender, NULL), ==,
+        g_assert_cmpint(sender_table_has_own(table, sender, NULL, NULL), ==,
                         rows[i].own ? ANSWER_YES : ANSWER_NO);
         if (grant == NULL)
             continue;
