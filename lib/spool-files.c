@@ -185,6 +185,20 @@ static bool open_folders(SpoolFiles *files, GError **error)
     return fsync(files->root) == 0 || disk_error(error, "%s can't be synced", files->path);
 }
 
+/* The spool's own name must last, too. A folder above that we may not read is somebody else's to
+ * sync. */
+static bool sync_name(const SpoolFiles *files, GError **error)
+{
+    int fd = openat(files->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ||
+               disk_error(error, "the folder above %s can't be opened", files->path);
+    bool synced =
+        fsync(fd) == 0 || disk_error(error, "the folder above %s can't be synced", files->path);
+    close(fd);
+    return synced;
+}
+
 SpoolFiles *spool_files_open(const char *directory, GError **error)
 {
     g_autoptr(SpoolFiles) files = g_new(SpoolFiles, 1);
@@ -203,7 +217,8 @@ SpoolFiles *spool_files_open(const char *directory, GError **error)
     files->path = g_strdup(real);
     free(real);
     if (!each_name(files->root, files->path, check_root_name, NULL, error) ||
-        !take_lock(files, error) || !make_database(files, error) || !open_folders(files, error))
+        !take_lock(files, error) || !make_database(files, error) || !open_folders(files, error) ||
+        !sync_name(files, error))
         return NULL;
     return g_steal_pointer(&files);
 }
