@@ -363,15 +363,27 @@ static bool fill_out(RequestReader *reader, GError **error)
     return true;
 }
 
-/* A child that is gone is noticed where its answer is missing. */
-static void send_out(RequestReader *reader)
+/* The socket failed, and not because of the child: this tells nothing about the mail. */
+static bool socket_failed(RequestReader *reader, GError **error)
+{
+    g_autofree char *words =
+        g_strdup_printf("the mail parser can't be talked to: %s", g_strerror(errno));
+    return fail_words(reader, REQUEST_ERROR_CHILD, words, error);
+}
+
+/* A child that is gone is noticed where its answer is missing. Nothing else may leave out a piece
+ * of the mail. */
+static bool send_out(RequestReader *reader, GError **error)
 {
     ssize_t sent = send(reader->fd, reader->out + reader->out_done,
                         reader->out_size - reader->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0)
         reader->out_done += (gsize)sent;
-    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    else if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
         reader->out_done = reader->out_size;
+    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return socket_failed(reader, error);
+    return true;
 }
 
 /* --- taking frames --- */
@@ -388,23 +400,25 @@ static char frame_kind(const RequestReader *reader)
     return (char)reader->in[sizeof(guint32)];
 }
 
-/* Some bytes of the frame that is under way; false when the child is gone or the frame too long. */
-static bool receive_in(RequestReader *reader)
+/* Some bytes of the frame that is under way. */
+static bool receive_in(RequestReader *reader, GError **error)
 {
     gsize whole = HEAD_SIZE;
     if (reader->in_size >= HEAD_SIZE)
         whole += frame_length(reader);
     ssize_t got =
         recv(reader->fd, reader->in + reader->in_size, whole - reader->in_size, MSG_DONTWAIT);
-    if (got < 0)
-        return errno == EAGAIN || errno == EINTR;
-    if (got == 0)
-        return false;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (got < 0 && errno != ECONNRESET)
+        return socket_failed(reader, error);
+    if (got <= 0)
+        return child_gone(reader, error);
     reader->in_size += (gsize)got;
     if (reader->in_size < HEAD_SIZE)
         return true;
     if (frame_length(reader) > REQUEST_FRAME_MAX)
-        return false;
+        return child_gone(reader, error);
     reader->in_whole = reader->in_size == HEAD_SIZE + frame_length(reader);
     return true;
 }
@@ -424,11 +438,9 @@ static bool exchange(RequestReader *reader, GError **error)
     reader->waited += g_get_monotonic_time() - before;
     if (ready <= 0)
         return true;
-    if (wait.revents & (POLLIN | POLLHUP | POLLERR) && !receive_in(reader))
-        return child_gone(reader, error);
-    if (wait.revents & POLLOUT)
-        send_out(reader);
-    return true;
+    if (wait.revents & (POLLIN | POLLHUP | POLLERR) && !receive_in(reader, error))
+        return false;
+    return !(wait.revents & POLLOUT) || send_out(reader, error);
 }
 
 /* What is agreed on for every stage; REWIND and READY end here. */
