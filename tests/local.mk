@@ -16,12 +16,20 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
-	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py
+	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py tests/harness/faults.py
+
+# Is loaded into a daemon, beside its sanitizers and without one.
+EXTRA_DIST += tests/faults.c
+noinst_DATA += tests/faults.so
+CLEANFILES += tests/faults.so
+tests/faults.so: tests/faults.c
+	$(AM_V_CCLD)$(MKDIR_P) tests && \
+		$(CC) $(WARNINGS) -O1 -g -fPIC -shared -o $@ $(top_srcdir)/tests/faults.c
 
 # A machine of its own, and Sendmail.
 EXTRA_DIST += tests/harness/machine.py tests/unit-probe.py tests/harness/sendmail.py
 
-EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/run.sh .ci/run \
+EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/soak scripts/run.sh .ci/run \
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
 	test-fixtures/demo/3-delete-users.csv
 
@@ -33,7 +41,7 @@ dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.p
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_reload.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
-dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sync.py
+dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sweep.py
 
 # For scripts/check: which tests there are.
 print-tests:

@@ -36,14 +36,15 @@ class Build:
         self.log = os.path.join(self.folder, "build.log")
         open(self.log, "wb").close()
 
-    def step(self, *arguments, folder=None, log=None, check=True, environment=None):
+    def step(self, *arguments, folder=None, log=None, check=True, environment=None,
+             seconds=SECONDS):
         """Runs one command to its end; returns its status. Its words go to the log."""
         log = log or self.log
         # env -C: the nursery starts everything in /
         process = self.nursery.spawn(["env", "-C", folder or self.folder, *arguments], log=log,
                                      environment=environment)
         try:
-            status = process.wait(SECONDS)
+            status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             status = -1
         self.nursery.stop(process)

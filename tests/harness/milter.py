@@ -151,6 +151,17 @@ class Milter(Server):
         except OSError:
             return False
 
+    def serves(self):
+        """Whether it has come to serving, as its threads tell, also where it can't write its log."""
+        try:
+            for name in os.listdir("/proc/%d/task" % self.pid):
+                with open("/proc/%d/task/%s/comm" % (self.pid, name), encoding="utf-8") as file:
+                    if file.read() == "milter\n":
+                        return True
+        except OSError:
+            pass
+        return False
+
     def reload(self):
         self.process.send_signal(signal.SIGUSR1)
 

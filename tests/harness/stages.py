@@ -115,10 +115,10 @@ def show_failed(folder, told):
 
 
 # Those that take longest, which begin first; each has next to no work for a processor at times.
-LONG = ["tests/e2e_crash.py", "tests/e2e_sync.py", "tests/e2e_turns.py", "tests/e2e_threads.py"]
+LONG = ["tests/e2e_sweep.py", "tests/e2e_crash.py", "tests/e2e_turns.py", "tests/e2e_threads.py"]
 
 
-def run_tests(stage, build, tests, **variables):
+def run_tests(stage, build, tests, seconds=1800, **variables):
     for test in tests:
         for end in (".trs", ".log"):
             try:
@@ -127,7 +127,7 @@ def run_tests(stage, build, tests, **variables):
                 pass
     tests = [test for test in LONG if test in tests] + [test for test in tests if test not in LONG]
     build.make("-k", "check", "TESTS=" + " ".join(tests), check=False,
-               environment=stage.environment(**variables),
+               environment=stage.environment(**variables), seconds=seconds,
                log=os.path.join(build.folder, "check.log"))
     passed, failed, skipped, told = count(build.folder, tests)
     stage.passed += passed
@@ -169,6 +169,19 @@ def tidy_stage(stage):
     else:
         stage.passed += 1
         stage.note = "no findings"
+
+
+SOAK_SECONDS = 8 * 3600  # three times what it takes on two slow processors
+
+
+def soak_stage(stage):
+    build = stage.build("CC=gcc", "--prefix=/usr", "--enable-werror",
+                        "--enable-sanitizers=address,undefined")
+    build.make("-k")
+    stage.note = "each call of the daemon"
+    run_tests(stage, build, ["tests/e2e_sweep.py"], SOAK_SECONDS, BATCHLOAD_SOAK="1")
+    say("\n".join(re.findall(r"(?m)^(?:ok .*|# \d+ calls.*)$",
+                             read(os.path.join(build.folder, "tests/e2e_sweep.log")))))
 
 
 # What has threads: the spool, those who work on it, and the milter's callbacks. Memory and times of
@@ -304,13 +317,14 @@ def check_archive(stage, build):
 
 
 STAGES = {
-    "tests": Kind(test_stage, 1500, "gcc with ASan and UBSan, every test"),
+    "tests": Kind(test_stage, 2700, "gcc with ASan and UBSan, every test"),
     "clang": Kind(clang_stage, 400, "clang builds without a warning"),
     "tidy": Kind(tidy_stage, 900, "clang-tidy"),
     "threads": Kind(thread_stage, 900, "ThreadSanitizer, what has threads"),
     "fuzz": Kind(fuzz_stage, 600, "each fuzzer for a while"),
     "coverage": Kind(coverage_stage, 600, "what the unit tests reach"),
     "dist": Kind(dist_stage, 1200, "make distcheck"),
+    "soak": Kind(soak_stage, SOAK_SECONDS + 1200, "every call of the daemon fails once", True),
 }
 
 
