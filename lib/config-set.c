@@ -446,6 +446,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     SPOOL("requester_bytes_max", take_size, requester_bytes_max, MIB, 1024 * GIB, "512M"),
     SPOOL("duplicate_days", take_count, duplicate_days, 1, 3650, "7"),
     SPOOL("keep_days", take_count, keep_days, 1, 3650, "30"),
+    SPOOL("unproven_records_max", take_count, unproven_records_max, 100, 10000000, "10000"),
     SPOOL("audit_days", take_count, audit_days, 1, 36500, "365"),
 
     DIRECTORY("uri", take_uri, uri, 0, 0, "ldapi:///"),

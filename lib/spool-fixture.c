@@ -71,6 +71,7 @@ Answer spool_fixture_mail(Spool *spool, const char *requester, const char *clien
         .requester = (char *)requester,
         .batch_address = (char *)"batch@example.net",
         .grant = (char *)"allow",
+        .own_key = !g_str_has_suffix(requester, "@all.example"),
         .client = (char *)client,
         .queue_id = (char *)"4Xyz",
         .message_id = (char *)message_id,

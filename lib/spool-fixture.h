@@ -21,7 +21,8 @@ SpoolFixture *spool_fixture_at(const char *top);
 void spool_fixture_free(SpoolFixture *fixture);
 void spool_fixture_reopen(SpoolFixture *fixture);
 
-/* Takes a mail in; NULL message_id: by its Date. */
+/* Takes a mail in; NULL message_id: by its Date. Requesters of all.example have the grant of their
+ * domain, others one of their own. */
 Answer spool_fixture_mail(Spool *spool, const char *requester, const char *client,
                           const char *message_id, const char *body, char **id, GError **error);
 /* The same, asserted to be new; the id, owned by the caller. */

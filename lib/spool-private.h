@@ -11,7 +11,7 @@
 struct Spool {
     unsigned jobs_max, client_jobs_max, requester_jobs_max;
     guint64 bytes_max, client_bytes_max, requester_bytes_max;
-    unsigned duplicate_days, keep_days, audit_days;
+    unsigned duplicate_days, keep_days, audit_days, unproven_records_max;
     SealKey *key;      /* NULL: read only, as are files and queue */
     SpoolFiles *files; /* holds the lock on the folder */
     const SpoolStoreType *type;
@@ -23,6 +23,7 @@ struct Spool {
     unsigned jobs;      /* unfinished, with those that are coming in */
     guint64 bytes;      /* of them */
     GHashTable *loads;  /* the same by whom they count against; lib/spool-room.c */
+    unsigned refused;   /* since records of unproven jobs were last counted */
     guint64 generation; /* grows with each change that may make something claimable */
     GHashTable *seen;   /* GThread → generation of its last look, owned */
 };
@@ -61,6 +62,8 @@ Job spool_job_next(const SpoolClaim *claim, JobState state);
 void spool_job_adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice);
 bool spool_job_expect(const SpoolClaim *claim, JobState state, GError **error);
 
+/* Removes records of unproven jobs beyond their limit. */
+bool spool_trim_unproven(Spool *spool, GError **error);
 /* The pauses after wrong passwords that the store knows, for the queue. */
 bool spool_pauses_load(Spool *spool, GError **error);
 

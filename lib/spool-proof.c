@@ -1,13 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-private.h"
+#include <string.h>
 
 /* What becomes of a job whose proof did not hold, and what is counted against whom. */
+
+/* Refusals after which records are counted. */
+#define TRIM_EVERY 100
 
 static void pause_pair(Spool *spool, const char *sender, const char *client, gint64 until)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     spool_queue_pause(spool->queue, sender, client, until);
     spool_changed(spool);
+}
+
+char *spool_refusal_key(const JobFacts *facts)
+{
+    const char *requester = facts->requester ? facts->requester : "";
+    const char *at = strrchr(requester, '@');
+    return g_strdup(facts->own_key || !at ? requester : at);
+}
+
+bool spool_trim_unproven(Spool *spool, GError **error)
+{
+    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
+    g_mutex_lock(&spool->lock);
+    unsigned max = spool->unproven_records_max;
+    g_mutex_unlock(&spool->lock);
+    if (max > 0 && !spool->type->trim_unproven(spool->store, max, gone, error))
+        return false;
+    for (unsigned i = 0; i < gone->len; i++)
+        spool_drop(spool, SPOOL_RESPONSE, g_ptr_array_index(gone, i));
+    return true;
+}
+
+/* Anybody can make such jobs, in any number. */
+static void trim_sometimes(Spool *spool)
+{
+    g_mutex_lock(&spool->lock);
+    bool due = ++spool->refused % TRIM_EVERY == 0;
+    g_mutex_unlock(&spool->lock);
+    /* What fails is tried again, or the spool has failed. */
+    if (due)
+        (void)spool_trim_unproven(spool, NULL);
 }
 
 bool spool_job_refused(SpoolClaim *claim, const SpoolRefusal *refusal, GError **error)
@@ -21,10 +56,10 @@ bool spool_job_refused(SpoolClaim *claim, const SpoolRefusal *refusal, GError **
     answered.refusal = (char *)refusal->sentence;
     answered.proven = answered.proven || refusal->proven;
     answered.not_before = refusal->pause > 0 ? now + (gint64)refusal->pause * G_USEC_PER_SEC : 0;
-    g_autofree char *why =
-        g_strdup_printf("no response was sent: %u to this address within an hour are allowed "
-                        "(refusals_per_hour)",
-                        refusal->answers_max);
+    g_autofree char *why = g_strdup_printf(
+        "no response was sent: %u to this address%s within an hour are allowed "
+        "(refusals_per_hour)",
+        refusal->answers_max, answered.facts.own_key ? "" : " or others of its domain");
     Job ended = answered;
     ended.state = JOB_DONE;
     ended.finished = now;
@@ -45,6 +80,7 @@ bool spool_job_refused(SpoolClaim *claim, const SpoolRefusal *refusal, GError **
         pause_pair(spool, refusal->lockout->sender, refusal->lockout->client,
                    refusal->lockout->until);
     spool_job_adopt(claim, answer == ANSWER_YES ? &answered : &ended, NULL);
+    trim_sometimes(spool);
     return true;
 }
 

@@ -55,6 +55,7 @@ static const char *const upgrades[SPOOL_VERSION] = {
     "CREATE INDEX audit_job ON audit(job, line);"
     "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN"
     " SELECT RAISE(ABORT, 'the audit is only added to'); END;",
+    "CREATE INDEX job_unproven ON job(seq) WHERE " SPOOL_SQLITE_UNPROVEN ";",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

@@ -47,8 +47,14 @@ typedef enum {
     SQL_KEYS_EXPIRE,
     SQL_EXPIRED,
     SQL_EXPIRE,
+    SQL_UNPROVEN,
+    SQL_UNPROVEN_EXPIRE,
     SQL_COUNT,
 } Sql;
+
+/* Finished jobs (from JOB_DONE on) that proved nothing; the words of an index. */
+#define SPOOL_SQLITE_UNPROVEN "proven=0 AND state>=4"
+G_STATIC_ASSERT(JOB_DONE == 4 && JOB_ANSWER_FAILED > JOB_DONE);
 
 struct SpoolStore {
     GMutex lock;
@@ -83,6 +89,7 @@ bool spool_sqlite_save(SpoolStore *store, const Job *job, GError **error);
  * proof held. The others are functions of the store. */
 bool spool_sqlite_forget(SpoolStore *store, const Job *job, GError **error);
 Answer spool_sqlite_refuse(SpoolStore *store, const SpoolRefused *refused, GError **error);
+bool spool_sqlite_trim_unproven(SpoolStore *store, unsigned max, GPtrArray *gone, GError **error);
 Answer spool_sqlite_lockout_load(SpoolStore *store, const char *sender, const char *client,
                                  Lockout *lockout, GError **error);
 bool spool_sqlite_lockouts(SpoolStore *store, SpoolLockoutFunc found, gpointer data,

@@ -12,7 +12,8 @@ static bool count_refusals(SpoolStore *store, const SpoolRefused *refused, unsig
     sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSALS, error);
     if (!statement)
         return false;
-    spool_sqlite_bind_text(statement, 1, refused->answered->facts.requester);
+    g_autofree char *key = spool_refusal_key(&refused->answered->facts);
+    spool_sqlite_bind_text(statement, 1, key);
     sqlite3_bind_int64(statement, 2, refused->now - G_TIME_SPAN_HOUR);
     sqlite3_bind_int64(statement, 3, refused->now);
     Answer answer = spool_sqlite_step(store, statement, error);
@@ -27,7 +28,8 @@ static bool note_refusal(SpoolStore *store, const SpoolRefused *refused, GError 
     sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSAL_STORE, error);
     if (!statement)
         return false;
-    spool_sqlite_bind_text(statement, 1, refused->answered->facts.requester);
+    g_autofree char *key = spool_refusal_key(&refused->answered->facts);
+    spool_sqlite_bind_text(statement, 1, key);
     sqlite3_bind_int64(statement, 2, refused->now);
     if (!spool_sqlite_run(store, statement, error))
         return false;
@@ -38,6 +40,29 @@ static bool note_refusal(SpoolStore *store, const SpoolRefused *refused, GError 
     sqlite3_bind_int64(statement, 1, refused->now - G_TIME_SPAN_HOUR);
     sqlite3_bind_int64(statement, 2, refused->now + G_TIME_SPAN_HOUR);
     return spool_sqlite_run(store, statement, error);
+}
+
+bool spool_sqlite_trim_unproven(SpoolStore *store, unsigned max, GPtrArray *gone, GError **error)
+{
+    if (!spool_sqlite_begin(store, error))
+        return false;
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_UNPROVEN, error);
+    Answer answer = statement ? ANSWER_YES : ANSWER_UNKNOWN;
+    if (statement)
+        sqlite3_bind_int64(statement, 1, max);
+    while (answer == ANSWER_YES) {
+        answer = spool_sqlite_step(store, statement, error);
+        if (answer == ANSWER_YES)
+            g_ptr_array_add(gone, spool_sqlite_text(statement, 0));
+    }
+    if (statement)
+        spool_sqlite_finish(store, statement);
+    statement =
+        answer == ANSWER_NO ? spool_sqlite_prepare(store, SQL_UNPROVEN_EXPIRE, error) : NULL;
+    if (statement)
+        sqlite3_bind_int64(statement, 1, max);
+    bool well = statement && spool_sqlite_run(store, statement, error);
+    return spool_sqlite_end(store, well, error);
 }
 
 /* --- wrong passwords --- */

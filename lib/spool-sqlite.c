@@ -77,6 +77,10 @@ static const char *const sql_text[SQL_COUNT] = {
                         "received<?2",
     [SQL_EXPIRED] = "SELECT id FROM job WHERE state>=?1 AND finished<?2",
     [SQL_EXPIRE] = "DELETE FROM job WHERE state>=?1 AND finished<?2",
+    [SQL_UNPROVEN] =
+        "SELECT id FROM job WHERE " SPOOL_SQLITE_UNPROVEN " ORDER BY seq DESC LIMIT -1 OFFSET ?1",
+    [SQL_UNPROVEN_EXPIRE] = "DELETE FROM job WHERE seq IN (SELECT seq FROM job "
+                            "WHERE " SPOOL_SQLITE_UNPROVEN " ORDER BY seq DESC LIMIT -1 OFFSET ?1)",
 };
 
 void spool_slice_free(SpoolSlice *slice)
@@ -752,6 +756,7 @@ const SpoolStoreType spool_store_sqlite = {
     .list = sqlite_list,
     .find = sqlite_find,
     .refuse = spool_sqlite_refuse,
+    .trim_unproven = spool_sqlite_trim_unproven,
     .lockout_load = spool_sqlite_lockout_load,
     .lockouts = spool_sqlite_lockouts,
     .lockout_release = spool_sqlite_lockout_release,

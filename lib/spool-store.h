@@ -51,6 +51,10 @@ typedef struct {
     const LockoutRules *rules;
 } SpoolRefused;
 
+/* The text under which a refusal of an unproven job counts: who may ask by one key of the sender
+ * table counts as one. Owned by the caller. */
+char *spool_refusal_key(const JobFacts *facts);
+
 typedef void (*SpoolLockoutFunc)(gpointer data, const Lockout *lockout);
 
 typedef struct {
@@ -120,6 +124,9 @@ typedef struct {
     bool (*audit_expire)(SpoolStore *store, gint64 before, unsigned limit, bool *more,
                          GError **error);
 
+    /* Forgets finished jobs that proved nothing, but for the youngest max; their ids are added to
+     * gone (of char *). */
+    bool (*trim_unproven)(SpoolStore *store, unsigned max, GPtrArray *gone, GError **error);
     /* Forgets the keys of finished jobs received before keys_before and the records of jobs
      * finished before records_before; their ids are added to gone (of char *). Cuts the log. */
     bool (*expire)(SpoolStore *store, gint64 keys_before, gint64 records_before, GPtrArray *gone,

@@ -276,6 +276,7 @@ static void take_limits(Spool *spool, const SpoolSettings *settings)
     spool->requester_bytes_max = settings->requester_bytes_max;
     spool->duplicate_days = settings->duplicate_days;
     spool->audit_days = settings->audit_days;
+    spool->unproven_records_max = settings->unproven_records_max;
     spool->keep_days = MAX(settings->keep_days, settings->duplicate_days);
 }
 
@@ -364,6 +365,8 @@ bool spool_expire(Spool *spool, GError **error)
         return false;
     for (unsigned i = 0; i < gone->len; i++)
         spool_drop(spool, SPOOL_RESPONSE, g_ptr_array_index(gone, i));
+    if (!spool_trim_unproven(spool, error))
+        return false;
     bool more = true;
     for (unsigned i = 0; more && i < AUDIT_EXPIRE_ROUNDS; i++)
         if (!spool->type->audit_expire(spool->store, now - spool->audit_days * G_TIME_SPAN_DAY,

@@ -48,7 +48,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 5
+#define SPOOL_VERSION 6
 
 typedef struct {
     char *directory;
@@ -60,8 +60,10 @@ typedef struct {
     unsigned client_jobs_max, requester_jobs_max;
     guint64 client_bytes_max, requester_bytes_max;
     unsigned duplicate_days;
-    unsigned keep_days;  /* records of finished jobs; at least duplicate_days */
-    unsigned audit_days; /* what was changed */
+    unsigned keep_days;            /* records of finished jobs; at least duplicate_days */
+    unsigned unproven_records_max; /* of those, the ones that proved nothing; the oldest go first,
+                                      and what was kept of them; 0: no limit */
+    unsigned audit_days;           /* what was changed */
 } SpoolSettings;
 
 /* The client of a request that was handed in by the command line: who may do so needs no other
@@ -241,8 +243,9 @@ typedef struct {
     const char *sentence;  /* for the administrator */
     unsigned pause;        /* seconds in which the response is not built */
     bool proven;           /* the proof held before */
-    /* Most responses to unproven requests that one address gets in an hour; 0: this one goes in any
-     * case, and does not count. */
+    /* Most responses to unproven requests that one address gets in an hour (all of a domain
+     * together, where the grant is the domain's); 0: this one goes in any case, and does not count.
+     */
     unsigned answers_max;
     const Lockout *lockout; /* the pair's count from now on, or NULL */
     const LockoutRules *rules;

@@ -69,6 +69,7 @@ static void test_defaults(void)
     g_assert_cmpuint(config->list_members_max, ==, 1000);
     g_assert_cmpuint(config->spool.bytes_max, ==, G_GUINT64_CONSTANT(4) << 30);
     g_assert_cmpuint(config->spool.keep_days, ==, 30);
+    g_assert_cmpuint(config->spool.unproven_records_max, ==, 10000);
     g_assert_cmpuint(config->spool.audit_days, ==, 365);
     g_assert_cmpstr(config->directory.uri, ==, "ldapi:///");
     g_assert_null(config->directory.bind_password);

@@ -52,6 +52,79 @@ static void test_refusals(void)
     g_assert_cmpuint(spool_fixture_count(fixture->spool, false), ==, 13);
 }
 
+/* R7.6: where anybody of a domain may ask, the domain's addresses count as one. */
+static void test_refusals_of_domain(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_assert_true(answered(fixture, "a@all.example", 3, false));
+    g_assert_true(answered(fixture, "b@all.example", 3, false));
+    spool_fixture_reopen(fixture);
+    g_assert_true(answered(fixture, "c@all.example", 3, false));
+    g_assert_false(answered(fixture, "d@all.example", 3, false));
+    g_assert_false(answered(fixture, "a@all.example", 3, false));
+    g_assert_true(answered(fixture, "a@all.example", 3, true));
+    g_assert_true(answered(fixture, "a@x.example", 3, false));
+    g_assert_true(answered(fixture, "d@small.example", 3, false));
+}
+
+/* The number of a spool's records that are of this requester. */
+static void count_of(gpointer data, const Job *job)
+{
+    unsigned *count = data;
+    *count += g_str_equal(job->facts.requester, "a@x.example");
+}
+
+static unsigned count_requester(SpoolFixture *fixture)
+{
+    unsigned count = 0;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(spool_list(fixture->spool, true, count_of, &count, &error));
+    return count;
+}
+
+/* A job whose response is refused for good; proven or not. */
+static void fail_answer(SpoolFixture *fixture, const char *requester, bool proven)
+{
+    static const char *const domains[] = {"x.example", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolClaim) claim = claimed(fixture, requester, "192.0.2.1");
+    const SpoolRefusal refusal = {.sentence = "No."};
+    g_assert_true(proven ? spool_fixture_prove(claim, 0, domains, &error)
+                         : spool_job_refused(claim, &refusal, &error));
+    g_assert_true(spool_fixture_report(claim, &error));
+    g_assert_true(spool_job_answer_failed(claim, "it was refused", &error));
+}
+
+/* Records of what proved nothing have a limit, with what was kept of them; others don't count. */
+static void test_records(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    fixture->settings.unproven_records_max = 5;
+    spool_change_limits(fixture->spool, &fixture->settings);
+    fail_answer(fixture, "a@x.example", false);
+    fail_answer(fixture, "b@x.example", true);
+    g_autofree char *waits = spool_fixture_new_mail(fixture, "b@x.example", "192.0.2.1", "<w@x>");
+    g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 2);
+    g_assert_true(answered(fixture, "a@x.example", 1, false)); /* its response waits */
+    for (unsigned i = 0; i < 7; i++)
+        g_assert_false(answered(fixture, "a@x.example", 1, false));
+    g_assert_cmpuint(count_requester(fixture), ==, 9);
+    g_assert_true(spool_expire(fixture->spool, &error));
+    g_assert_cmpuint(count_requester(fixture), ==, 6);
+    g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 1);
+    /* By itself, before that, when many come. */
+    for (unsigned i = 0; i < 300; i++)
+        g_assert_false(answered(fixture, "a@x.example", 1, false));
+    g_assert_cmpuint(count_requester(fixture), <, 200);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 1);
+    /* Without a limit all are kept. */
+    fixture->settings.unproven_records_max = 0;
+    spool_fixture_reopen(fixture);
+    g_assert_true(spool_expire(fixture->spool, &error));
+    g_assert_cmpuint(count_requester(fixture), >, 6);
+}
+
 static const LockoutRules rules = {.after = 3, .seconds = 3600, .pause = 60, .pairs_max = 2};
 
 /* One wrong password more; the count afterwards. */
@@ -197,6 +270,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/spool-proof/R7.6/refusals", test_refusals);
+    g_test_add_func("/spool-proof/R7.6/refusals of a domain", test_refusals_of_domain);
+    g_test_add_func("/spool-proof/records of what proved nothing", test_records);
     g_test_add_func("/spool-proof/R7.7/pairs", test_pairs);
     g_test_add_func("/spool-proof/limit", test_limit);
     g_test_add_func("/spool-proof/R7.7/pause", test_pause);

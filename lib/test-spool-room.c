@@ -183,7 +183,7 @@ static void test_upgrade(void)
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
     g_assert_cmpint(sqlite3_exec(db,
-                                 "ALTER TABLE job DROP COLUMN proven;"
+                                 "DROP INDEX job_unproven; ALTER TABLE job DROP COLUMN proven;"
                                  "ALTER TABLE job DROP COLUMN login; DROP TABLE refusal;"
                                  "DROP TABLE lockout; DROP TABLE audit; PRAGMA user_version=3",
                                  NULL, NULL, NULL),

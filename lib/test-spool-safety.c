@@ -175,6 +175,7 @@ static void test_older(void)
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
     g_assert_cmpint(
         sqlite3_exec(db,
+                     "DROP INDEX job_unproven;"
                      "ALTER TABLE job DROP COLUMN mode; ALTER TABLE job DROP COLUMN "
                      "phase; ALTER TABLE job DROP COLUMN proven; ALTER TABLE job DROP "
                      "COLUMN login; DROP TABLE refusal; DROP TABLE lockout; DROP TABLE audit;"
