@@ -11,7 +11,7 @@ import shutil
 import uuid
 
 import tap
-from harness import World, mail, run, write
+from harness import World, mail, run, which, write
 from mailcases import lines_of, listed
 from rows import DOMAIN, at, versions
 
@@ -369,6 +369,14 @@ def planted(world):
             tap.equal(file.read(), "x", name + ": what lies elsewhere")
     world.milter.start()
     world.fence()
+
+
+@tap.test("the programs are built as position-independent, with RELRO, and bound at the start")
+def built(world):
+    for program in (world.tree.milter, world.tree.command, world.tree.parser):
+        told = run([which("readelf"), "-hldW", program]).stdout.decode()
+        for words in ("Position-Independent Executable", "GNU_RELRO", "BIND_NOW"):
+            tap.contains(told, words, program)
 
 
 LINE = re.compile(r"\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ (postfix\S*|batchload-milter)\[\d+\]: .")

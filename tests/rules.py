@@ -60,6 +60,87 @@ def cited():
     return found
 
 
+# --- promises ---
+
+PROMISES = re.compile(r"(?s)<!-- promises -->\n(.*)<!-- end of promises -->")
+CITED = re.compile(r"`([\w./-]+)`: ")
+PROMISES_MIN = 45  # rows; fewer mean that the table was not found
+
+
+def promises():
+    """[(promise, tests)] of the rows of tests/README.md."""
+    rows = re.findall(r"(?m)^\| (.*?) \| (.*) \|$", PROMISES.search(read("tests/README.md")).group(1))
+    return [(promise, cell) for promise, cell in rows if cell != "tests"]
+
+
+def assigned(tree):
+    """{name: what is assigned or added to it} in a module."""
+    found = {}
+    for each in ast.walk(tree):
+        targets = {ast.Assign: lambda: each.targets, ast.AugAssign: lambda: [each.target]}.get(
+            type(each), list)()
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found.setdefault(target.id, []).append(each.value)
+    return found
+
+
+def texts_of(node, names):
+    """Every text below a node, and below what the names there stand for, two steps far."""
+    below = list(ast.walk(node))
+    for _ in range(2):
+        spoken = {each.id for each in below if isinstance(each, ast.Name)}
+        below += [each for name in spoken for value in names.pop(name, ())
+                  for each in ast.walk(value)]
+    return [each.value for each in below
+            if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+
+
+def python_names(path):
+    """What tests of a file are called."""
+    tree, found = ast.parse(read(path)), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+                "test", "table") and getattr(getattr(node.func, "value", None), "id", "") == "tap":
+            found += texts_of(node, assigned(tree))
+    if path == "tests/e2e_table.py":
+        found += re.findall(r"(?m)^# (.*)$", read("test-fixtures/hostile/manifest"))
+    return found
+
+
+def names_of(path):
+    if path.endswith(".py"):
+        return python_names(path)
+    return re.findall(r'"((?:[^"\\\n]|\\.)*)"', read(path))
+
+
+def citations(cell):
+    """[(path, words)] of a row's tests."""
+    parts = CITED.split(cell)[1:]
+    return [(path, words.strip()) for path, all_words in zip(parts[::2], parts[1::2])
+            for words in all_words.rstrip("; ").split(" / ")]
+
+
+@tap.test("each promise names tests, and these are there")
+def promised(_world):
+    rows, names = promises(), {}
+    tap.equal(len(rows) >= PROMISES_MIN, True, "%d promises" % len(rows))
+    faults = []
+    for promise, cell in rows:
+        cited_here = citations(cell)
+        if not cited_here and "not yet" not in cell:
+            faults.append("%s: no test" % promise)
+        for path, words in cited_here:
+            if not os.path.exists(os.path.join(TOP, path)):
+                faults.append("%s: there is no %s" % (promise, path))
+                continue
+            if path not in names:
+                names[path] = names_of(path)
+            if not words or not any(words in name for name in names[path]):
+                faults.append("%s: %s has no test %r" % (promise, path, words))
+    tap.equal(faults, [], "promises")
+
+
 def table():
     lines = ["| rule | tests |", "|---|---|"]
     found = cited()
