@@ -5,6 +5,7 @@ noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c policy/map-inline.c policy/map-private.h \
 	policy/map-file.c policy/map-file.h policy/map-rules.c policy/map-rules.h \
 	policy/map-cidr.c policy/map-pcre.c \
+	policy/map-lmdb.c policy/map-lmdb-file.c policy/map-lmdb-file.h \
 	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS) $(PCRE_LIBS) $(LMDB_LIBS)
@@ -15,6 +16,9 @@ test_map_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-map-rules
 test_map_rules_SOURCES = policy/test-map-rules.c policy/map-fixture.c policy/map-fixture.h
 test_map_rules_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-map-lmdb
+test_map_lmdb_SOURCES = policy/test-map-lmdb.c policy/map-fixture.c policy/map-fixture.h
+test_map_lmdb_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)

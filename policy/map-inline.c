@@ -175,10 +175,7 @@ static Answer inline_lookup(gpointer handle, const char *key, char **value,
     return ANSWER_YES;
 }
 
-static Answer inline_each(gpointer handle,
-                          bool (*each)(gpointer data, const char *key, const char *value,
-                                       unsigned line, GError **error),
-                          gpointer data, GError **error)
+static Answer inline_each(gpointer handle, MapPairFunc each, gpointer data, GError **error)
 {
     const Inline *table = handle;
     for (guint i = 0; i < table->pairs->len; i++) {

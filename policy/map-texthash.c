@@ -122,10 +122,7 @@ static Answer texthash_lookup(gpointer handle, const char *key, char **value, GE
     return ANSWER_YES;
 }
 
-static Answer texthash_each(gpointer handle,
-                            bool (*each)(gpointer data, const char *key, const char *value,
-                                         unsigned line, GError **error),
-                            gpointer data, GError **error)
+static Answer texthash_each(gpointer handle, MapPairFunc each, gpointer data, GError **error)
 {
     const Texthash *table = handle;
     if (!usable(table, error))

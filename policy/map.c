@@ -30,9 +30,9 @@ static const struct {
     {"fail", &map_fail},
     {"cidr", &map_cidr},
     {"pcre", &map_pcre},
+    {"lmdb", &map_lmdb},
     {"hash", NULL},
     {"btree", NULL},
-    {"lmdb", NULL},
     {"cdb", NULL},
     {"regexp", NULL},
     {"ldap", NULL},
@@ -146,10 +146,7 @@ Answer map_lookup(Map *map, const char *key, char **value, GError **error)
     return answer;
 }
 
-Answer map_each(Map *map,
-                bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
-                             GError **error),
-                gpointer data, GError **error)
+Answer map_each(Map *map, MapPairFunc each, gpointer data, GError **error)
 {
     if (map->parts == NULL)
         return map->type->each != NULL ? map->type->each(map->handle, each, data, error)

@@ -21,6 +21,9 @@ typedef enum {
 #define MAP_ERROR (map_error_quark())
 GQuark map_error_quark(void);
 
+/* Takes a pair of map_each; false with an error refuses it. */
+typedef bool (*MapPairFunc)(gpointer data, const char *key, const char *value, unsigned line,
+                            GError **error);
 /* Takes a right-hand side of map_values; false with an error refuses it. */
 typedef bool (*MapValueFunc)(gpointer data, const char *value, bool varies, unsigned line,
                              GError **error);
@@ -35,10 +38,7 @@ typedef struct {
     /* Calls each for every pair in order, keys as written, for checks of the whole table;
      * line 0 where there are no lines; ANSWER_UNKNOWN when a line is no pair or each refused one.
      * NULL where a type can't. */
-    Answer (*each)(gpointer handle,
-                   bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
-                                GError **error),
-                   gpointer data, GError **error);
+    Answer (*each)(gpointer handle, MapPairFunc each, gpointer data, GError **error);
     /* Of a type whose keys can't be listed, but what they are for can (static, patterns): calls
      * each for every right-hand side in order, as it is written; varies: parts of the key come into
      * it. line 0 where there are no lines; ANSWER_UNKNOWN when a line can't be used or each refused
@@ -60,6 +60,7 @@ extern const MapType map_inline;   /* "{ key=value, { key = text with blanks } }
 extern const MapType map_static;   /* "value" or "{ text }", for every key */
 extern const MapType map_cidr;     /* cidr_table(5): networks, for addresses of clients */
 extern const MapType map_pcre;     /* pcre_table(5): Perl's regular expressions */
+extern const MapType map_lmdb;     /* lmdb_table(5): what postmap(1) made of such a file */
 extern const MapType map_fail;     /* "text" or "{ text }", which each look-up fails with */
 
 /* NULL with MAP_ERROR. */
@@ -68,10 +69,7 @@ Map *map_open(const char *spec, GError **error);
  */
 Answer map_lookup(Map *map, const char *key, char **value, GError **error);
 /* ANSWER_NO: the type can't list its pairs; of a list, not all of them could. */
-Answer map_each(Map *map,
-                bool (*each)(gpointer data, const char *key, const char *value, unsigned line,
-                             GError **error),
-                gpointer data, GError **error);
+Answer map_each(Map *map, MapPairFunc each, gpointer data, GError **error);
 /* As MapType.values, for a table that is no list; ANSWER_NO: the type can't. */
 Answer map_values(Map *map, MapValueFunc each, gpointer data, GError **error);
 const char *map_spec(const Map *map);

@@ -36,6 +36,8 @@ DOORS = {
     "curl/curl.h": r"(lib/submit|milter/main)\.c",
     "seccomp.h": r"lib/confine\.c",
     "crypt.h": r"lib/password\.c",
+    "pcre2.h": r"policy/map-pcre\.c",
+    "lmdb.h": r"policy/map-lmdb\.c",
 }
 
 
