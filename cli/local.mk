@@ -9,7 +9,8 @@ batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli
 batchload_LDADD = $(POLICY_LIBS)
 
 check_PROGRAMS += test-cli
-test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h
+test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h \
+	policy/map-fixture.c policy/map-fixture.h
 EXTRA_test_cli_DEPENDENCIES = batchload$(EXEEXT)
 test_cli_LDADD = $(POLICY_LIBS)
 

@@ -81,8 +81,9 @@ static int ask_all(const Asked *asked)
         g_autoptr(GError) error = NULL;
         if (strlen(line) > KEY_MAX)
             return cli_fault(EX_DATAERR, "a key is longer than %d bytes", KEY_MAX);
-        g_strchomp(line);
-        if (*line == '\0')
+        /* A table is asked for the key as it stands, an address may have blanks around it. */
+        line[strcspn(line, "\n")] = '\0';
+        if (asked->map == NULL && *g_strstrip(line) == '\0')
             continue;
         switch (ask(asked, line, &value, &error)) {
         case ANSWER_YES:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-fixture.h"
+#include "policy/map-fixture.h"
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -85,6 +86,12 @@ static void test_command_line(void)
         {"policy -q a b c", EX_USAGE, "policy takes -q"},
         {"policy -q a /no/type", EX_CONFIG, "has no type"},
         {"policy -q a texthash:/nonexistent/x", EX_TEMPFAIL, "/nonexistent/x"},
+        {"policy -q a pcre:/nonexistent/x", EX_TEMPFAIL, "/nonexistent/x"},
+        {"policy -q 192.0.2.1 cidr:/nonexistent/x", EX_TEMPFAIL, "/nonexistent/x"},
+        {"policy -q a lmdb:/nonexistent/x", EX_TEMPFAIL, "/nonexistent/x.lmdb"},
+        {"policy -q a fail:away", EX_TEMPFAIL, "The table of type fail says: away"},
+        {"policy -q a pcre:{{/a/}}", EX_TEMPFAIL, "is empty"},
+        {"policy -q a pcre:{/a/b}", EX_CONFIG, "braces"},
         {"-c /nonexistent/x policy -q a", EX_CONFIG, "/nonexistent/x"},
         {"sample", 0, "DOMAIN;USER;TYPE;ACTION;"},
         {"sample Example.ORG", 0, "\nexample.org;info;FORWARD;ADD;;;;;erika.muster@example.org;\n"},
@@ -303,6 +310,34 @@ static void test_policy(void)
     g_unlink(conf);
 }
 
+/* Keys from standard input: the same words and class of exit as postmap -q -, key by key as they
+ * stand. */
+static void test_policy_as_postfix(MapFixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const specs[] = {
+        "pcre:{{/^(a+)b/i x$1},{!/[a-z]/ none}}",
+        "cidr:{{10.0.0.0/8 ten},{!::/0 four}}",
+        "inline:{{ab = c d} aab=d}",
+        "static:{ x y }",
+        "fail:away",
+        "pcre:/nonexistent/x",
+    };
+    static const char *const keys[] = {"aab", "AB ", " aab",     "b", "10.1.1.1", "10.1.1.1 ",
+                                       "",    "::1", "11.1.1.1", "a", NULL};
+    if (!map_fixture_has_postmap(f))
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(specs); i++) {
+        bool wrong = false;
+        g_autofree char *theirs = map_fixture_postmap_all(f, specs[i], keys, &wrong);
+        g_autofree char *words = g_strdup_printf("policy -q - '%s'", specs[i]);
+        g_autofree char *input = g_strjoinv("\\n", (char **)keys);
+        g_auto(Ended) ours = batchload_input(words, input);
+        g_test_message("%s: %d %s%s", specs[i], ours.code, ours.out, ours.err);
+        g_assert_cmpstr(ours.out, ==, theirs);
+        g_assert_cmpint(ours.code, ==, wrong ? EX_TEMPFAIL : *theirs != '\0' ? 0 : 1);
+    }
+}
+
 /* Output that can't be written is a failure. */
 static void test_output(void)
 {
@@ -322,6 +357,8 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/queue", test_queue);
     g_test_add_func("/cli/show", test_show);
     g_test_add_func("/cli/policy", test_policy);
+    g_test_add("/cli/policy-as-postfix", MapFixture, NULL, map_fixture_set_up,
+               test_policy_as_postfix, map_fixture_tear_down);
     g_test_add_func("/cli/output", test_output);
     return g_test_run();
 }

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import tap
 from harness import World
@@ -106,6 +107,32 @@ def files(world):
     world.milter.write_senders("a@b.example alow\n")
     tap.equal(doctor(world, 1)["senders"][0], "wrong", "senders")
     world.milter.write_senders("%s allow\n%s allow\n" % (world.admin, world.other_admin))
+    doctor(world, 0)
+
+
+@tap.test("a table that is older than its text, and one that can find nobody")
+def tables(world):
+    path = world.milter.folder + "/indexed"
+    write(path, "x@unknown.example discard\n")
+    run([which("postmap"), "-c", world.postfix.conf, "lmdb:" + path])
+    senders = "texthash:" + world.milter.senders
+    try:
+        world.milter.configure({"sender_table": "%s, lmdb:%s" % (senders, path)})
+        doctor(world, 0)
+        os.utime(path, (time.time() + 60, time.time() + 60))
+        state, words = doctor(world, 1)["senders"]
+        tap.equal(state, "wrong", words)
+        tap.contains(words, 'run "postmap lmdb:%s"' % path)
+        run([which("postmap"), "-c", world.postfix.conf, "lmdb:" + path])
+        os.utime(path, (time.time() - 60, time.time() - 60))
+        doctor(world, 0)
+        write(path, "192.0.2.0/24 x@unknown.example\n")
+        world.milter.configure({"sender_table": senders, "login_map": "cidr:" + path})
+        state, words = doctor(world, 1)["senders"]
+        tap.equal(state, "wrong", words)
+        tap.contains(words, "neither a sender nor a login")
+    finally:
+        world.milter.configure()
     doctor(world, 0)
 
 

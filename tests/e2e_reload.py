@@ -17,7 +17,7 @@ import uuid
 import tap
 from harness import World, mail, wait_for
 from harness.big import jobs, wide_rows
-from harness.process import write
+from harness.process import run, which, write
 
 TICKS = 3  # of the daemon's look around, once a second, that a fence waits for
 TAKEN = "the configuration and its tables were taken up"
@@ -126,7 +126,7 @@ def newcomer(world):
 
 def ignored(world, sender):
     """A mail of sender is dropped for want of a grant."""
-    sent = world.send(world.request(two(world), sender=sender), sender)
+    sent = world.send(world.request(two(world), sender=sender, password="none"), sender)
     tap.equal(sent.code, 250, repr(sent))
     world.wait_log(sent.queue_id + ": job=- action=ignore", "the sender has no grant")
 
@@ -185,7 +185,7 @@ def other_tables(world):
     served(world, world.other_admin)
     response = world.ask(two(world) + [forward(world.domain, "three")], sender=member)
     tap.contains(response.text, "2 rows")
-    sent = world.send(world.request(two(world), sender=stranger), stranger)
+    sent = world.send(world.request(two(world), sender=stranger, password="none"), stranger)
     tap.equal((sent.code, sent.text.partition(" ")[2]), (550, "Ask your postmaster, please."),
               repr(sent))
     sent = world.send(world.request(two(world), sender=extra), extra)
@@ -337,6 +337,135 @@ def root_only(world):
     tap.contains(text, "%s can't be read: Permission denied" % world.milter.conf)
     tap.contains(world.told(world.milter.reload), text.partition(": ")[2].strip())
     served(world, world.admin)
+    world.calm_down()
+
+
+# --- tables of other types ---
+
+class Table:
+    """A table of some type beside the sender table."""
+
+    def __init__(self, world, kind):
+        self.world = world
+        self.kind = kind
+        self.path = world.milter.folder + "/table-" + kind
+        self.spec = "%s:%s" % (kind, self.path)
+
+    def text(self, *senders):
+        """One that lets these ask."""
+        if self.kind == "cidr":
+            return "".join("192.0.2.%d discard\n" % number for number, _ in enumerate(senders))
+        form = "/^%s$/ allow\n" if self.kind == "pcre" else "%s allow\n"
+        return "# some\n" + "".join(
+            form % (each.replace(".", "\\.") if self.kind == "pcre" else each) for each in senders)
+
+    def write(self, text):
+        """By rename, as an editor does; postmap writes into its file."""
+        write(self.path + ".new", text)
+        os.rename(self.path + ".new", self.path)
+        if self.kind == "lmdb":
+            run([which("postmap"), "-c", self.world.postfix.conf, self.spec])
+            os.chmod(self.path + ".lmdb", 0o644)
+
+    def spoil(self):
+        """Returns words of what is told then."""
+        if self.kind == "lmdb":
+            with open(self.path + ".lmdb", "r+b") as file:
+                file.truncate(4096 + 100)
+            return "The table %s.lmdb can't be used: it is none that postmap has made" % self.path
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write("10.0.0.1/8 discard\n" if self.kind == "cidr" else "/(/ allow\n")
+        return "Sender table %s: Line 3 can't be used: " % self.spec if self.kind == "pcre" else \
+            "Sender table %s: Line 2 can't be used: there must be zeros" % self.spec
+
+    def finds(self, sender):
+        """What policy -q says: exit status and words."""
+        out = subprocess.run([self.world.tree.command, "policy", "-q", sender, self.spec],
+                             capture_output=True, text=True, timeout=60, check=False)
+        return out.returncode, out.stdout
+
+
+@tap.table([("R2.31 R2.32 R2.34 a table of type %s is taken up as it changes; a broken one is not"
+             % kind, kind) for kind in ("cidr", "pcre", "lmdb")])
+def other_type(world, kind):
+    first, second = newcomer(world), newcomer(world)
+    table = Table(world, kind)
+    table.write(table.text(first))
+    settings = {"sender_table": "%s, texthash:%s" % (table.spec, world.milter.senders)}
+
+    def asks(sender, may):
+        # A network is no sender.
+        (served if may and kind != "cidr" else ignored)(world, sender)
+
+    tap.contains(world.reload(settings), TAKEN)
+    tap.equal(world.milter.check(), (0, ""), "batchload-milter -t")
+    asks(first, True)
+    asks(second, False)
+    tap.contains(world.told(lambda: table.write(table.text(second))), TABLE_TAKEN)
+    asks(first, False)
+    asks(second, True)
+    key = "192.0.2.0" if kind == "cidr" else second.upper()
+    tap.equal(table.finds(key), (0, "discard\n" if kind == "cidr" else "allow\n"), "policy -q")
+    # A broken one: neither by itself nor by a signal, and not by halves.
+    words = []
+    told = world.told(lambda: words.append(table.spoil()))
+    tap.contains(told, TABLE_KEPT)
+    tap.contains(told, words[0])
+    told = world.reload(dict(settings, **{"limits.rows_max": 1}))
+    tap.contains(told, KEPT)
+    tap.contains(told, words[0])
+    tap.equal(world.milter.check()[0], 78, "batchload-milter -t")
+    limited(world, False)
+    asks(second, True)
+    served(world, world.other_admin)
+    if kind == "lmdb":
+        tap.equal(table.finds(key)[0], 75, "policy -q")
+        told = world.told(lambda: os.unlink(table.path + ".lmdb"))
+        tap.contains(told, "can't be read: No such file")
+        asks(second, True)
+    tap.contains(world.told(lambda: table.write(table.text(first, second))), TABLE_TAKEN)
+    asks(first, True)
+    served(world, world.admin)
+    world.calm_down()
+
+
+@tap.test("R2.31 R2.12 a table of type fail defers whom no table before it names; nothing is lost")
+def failing(world):
+    stranger = "x@unknown.example"
+    settings = {"sender_table": "texthash:%s, fail:{ moved, one hour }" % world.milter.senders}
+    words = "The table of type fail says: moved, one hour"
+    tap.contains(world.reload(settings), TAKEN)
+    tap.equal(world.milter.check(), (0, ""), "batchload-milter -t")
+    sent = world.send(world.request(two(world), sender=stranger, password="none"), stranger)
+    tap.equal(sent.code, 451, repr(sent))
+    world.wait_log(words)
+    # Whether the addresses of rows have a grant of their own can't be told either.
+    raw = world.request(two(world))
+    sent = world.send(raw)
+    tap.equal(sent.code, 250, repr(sent))
+    world.wait_log(sent.queue_id + ": ", "action=wait", words)
+    out = subprocess.run([world.tree.command, "-c", world.milter.conf, "policy", "-q", stranger],
+                         capture_output=True, text=True, timeout=60, check=False)
+    tap.equal((out.returncode, out.stdout), (75, ""), out.stderr)
+    tap.contains(out.stderr, words)
+    tap.contains(world.reload(), TAKEN)
+    tap.contains(world.response(raw).text, "processed ok")
+    sent = world.send(world.request(two(world), sender=stranger, password="none"), stranger)
+    world.wait_log(sent.queue_id + ": job=- action=ignore", "the sender has no grant")
+
+
+@tap.test("R2.33 R2.12 a pattern that does not come to an end defers the mail, soon")
+def endless(world):
+    table = Table(world, "pcre")
+    sender = "a" * 60 + "@unknown.example"
+    table.write("/^(a|a)+[bc]/ discard\n")
+    tap.contains(world.reload({"sender_table": "texthash:%s %s" % (world.milter.senders,
+                                                                  table.spec)}), TAKEN)
+    sent = world.send(world.request(two(world), sender=sender, password="none"), sender)
+    tap.equal(sent.code, 451, repr(sent))
+    world.wait_log("whether the pattern of its line 1 matches: match limit exceeded")
+    served(world, world.admin)
+    tap.equal(table.finds("a" * 60)[0], 75, "policy -q")
     world.calm_down()
 
 
