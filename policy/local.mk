@@ -36,6 +36,14 @@ noinst_PROGRAMS += fuzz-map
 fuzz_map_SOURCES = policy/fuzz-map.c
 fuzz_map_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_map_LDADD = $(POLICY_LIBS)
+noinst_PROGRAMS += fuzz-rules
+fuzz_rules_SOURCES = policy/fuzz-rules.c
+fuzz_rules_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_rules_LDADD = $(POLICY_LIBS)
+noinst_PROGRAMS += fuzz-lmdb
+fuzz_lmdb_SOURCES = policy/fuzz-lmdb.c
+fuzz_lmdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_lmdb_LDADD = $(POLICY_LIBS)
 endif
 check_PROGRAMS += seeds-authres
 seeds_authres_SOURCES = policy/fuzz-authres.c tests/fuzz-seeds.c
@@ -47,6 +55,16 @@ seeds_map_SOURCES = policy/fuzz-map.c tests/fuzz-seeds.c
 seeds_map_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/map\"
 seeds_map_LDADD = $(POLICY_LIBS)
 EXTRA_DIST += test-fixtures/map
+check_PROGRAMS += seeds-rules
+seeds_rules_SOURCES = policy/fuzz-rules.c tests/fuzz-seeds.c
+seeds_rules_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/rules\"
+seeds_rules_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/rules
+check_PROGRAMS += seeds-lmdb
+seeds_lmdb_SOURCES = policy/fuzz-lmdb.c tests/fuzz-seeds.c
+seeds_lmdb_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/lmdb\"
+seeds_lmdb_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/lmdb
 
 # What a postmaster gives to slapd(8), and the profile that knows it.
 nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchload.ldif \

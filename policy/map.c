@@ -71,6 +71,11 @@ static const MapType *find_type(const char *name, gsize length, GError **error)
 
 static Map *open_one(const char *spec, GError **error)
 {
+    if (!g_utf8_validate(spec, -1, NULL)) {
+        g_autofree char *broken = text_printable(spec, -1, SPEC_SHOWN_MAX);
+        g_set_error(error, MAP_ERROR, MAP_ERROR_SYNTAX, "The table \"%s\" is not UTF-8.", broken);
+        return NULL;
+    }
     const char *colon = strchr(spec, ':');
     if (colon == NULL || colon == spec) {
         g_autofree char *shown = text_printable(spec, -1, SPEC_SHOWN_MAX);
@@ -126,9 +131,10 @@ static Answer check_value(const Map *map, const char *key, char **value, GError 
     if (!empty && g_utf8_validate(*value, -1, NULL))
         return ANSWER_YES;
     g_autofree char *shown = text_printable(key, -1, KEY_SHOWN_MAX);
+    g_autofree char *table = text_printable(map->spec, -1, SPEC_SHOWN_MAX);
     g_clear_pointer(value, g_free);
     g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "What the table %s gives for \"%s\" is %s.",
-                map->spec, shown, empty ? "empty" : "not UTF-8");
+                table, shown, empty ? "empty" : "not UTF-8");
     return ANSWER_UNKNOWN;
 }
 

@@ -372,6 +372,8 @@ static void test_types(void)
         {"fail:", MAP_ERROR_SYNTAX, "fail:{ text }"},
         {"pcre:etc/x", MAP_ERROR_SYNTAX, "full path, such as pcre:/"},
         {"socketmap:unix:/x:y", MAP_ERROR_TYPE, "not available yet"},
+        {"inline:{a\xe9=b}", MAP_ERROR_SYNTAX, "is not UTF-8"},
+        {"static:\xe9", MAP_ERROR_SYNTAX, "is not UTF-8"},
         {"texthash:senders", MAP_ERROR_SYNTAX, "full path"},
         {"texthash:", MAP_ERROR_SYNTAX, "full path"},
     };
