@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# For scripts/demo and scripts/check: what is missing is installed, then Python takes this process
-# over, so that a signal to the script's pid reaches what owns all others.
+# For scripts/demo, scripts/check and scripts/bench: what is missing is installed, then Python takes
+# this process over, so that a signal to the script's pid reaches what owns all others.
 
 if ! "$top/scripts/deps" --check; then
     # In the background: bash runs a trap only between commands.

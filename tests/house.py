@@ -9,7 +9,7 @@ import subprocess
 import tap
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDERS = ("lib", "policy", "milter", "cli", "man", "tests", "doc", "scripts", ".ci")
+FOLDERS = ("lib", "policy", "milter", "cli", "man", "tests", "bench", "doc", "scripts", ".ci")
 FILES = ("configure.ac", "Makefile.am", "README.md", ".clang-format", ".clang-tidy", ".gitignore")
 LINES_MAX = 800
 TEST_LINES_MAX = 1100
@@ -22,6 +22,7 @@ MAY_KNOW = {
     "cli": {"lib", "policy", "cli"},
     "man": {"lib"},
     "tests": {"lib", "tests"},
+    "bench": {"lib"},
 }
 
 # Headers that only these files may include, so that a library stays behind one door.
@@ -60,7 +61,7 @@ def read(path):
 
 
 def is_test(path):
-    return re.search(r"/(test|fuzz)-|-fixture\.|^tests/", path) is not None
+    return re.search(r"/(test|fuzz)-|-fixture\.|^(tests|bench)/", path) is not None
 
 
 def none(faults):

@@ -163,7 +163,8 @@ class Nursery:
 
     _alive = []
 
-    def __init__(self, prefix="bl."):
+    def __init__(self, prefix="bl.", above=None):
+        """above: the folder in which its own is made; short."""
         self.processes = []
         self._ports = []
         self.folder = None
@@ -174,7 +175,7 @@ class Nursery:
         try:
             # Short, since the path of a unix socket has 108 bytes; entered by the servers' users.
             # TMPDIR is used where it is as short (scripts/check has one to remove).
-            above = os.environ.get("TMPDIR", "/tmp")
+            above = above or os.environ.get("TMPDIR", "/tmp")
             self.folder = tempfile.mkdtemp(prefix=prefix, dir=above if len(above) < 24 else "/tmp")
             self._guard.tell("folder", self.folder)
             os.chmod(self.folder, 0o711)

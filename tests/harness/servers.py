@@ -278,7 +278,7 @@ daemon_directory = /usr/lib/postfix/sbin
 command_directory = /usr/sbin
 shlib_directory = /usr/lib/postfix
 maillog_file = %(log)s
-maillog_file_prefixes = /var, /dev/stdout, /tmp
+maillog_file_prefixes = /dev/stdout, %(folder)s
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mail.%(domain)s
@@ -301,7 +301,7 @@ smtpd_error_sleep_time = 0
 smtpd_sasl_auth_enable = yes
 # the shipped lines
 """ % {"queue": self.queue_folder, "data": self.nursery.path("postfix-data"), "log": self.log,
-            "domain": self.domain}
+            "domain": self.domain, "folder": self.nursery.folder}
 
     def _plain_master(self, milter):
         return """127.0.0.1:%d inet n - n - - smtpd%s

@@ -152,6 +152,7 @@ def clang_stage(stage):
     build = stage.build("CC=clang", "--prefix=/usr", "--enable-werror")
     build.make("-k")
     build.make("-k", "check", "TESTS=")
+    build.make("-k", "bench-programs")
     stage.passed += 1
     stage.note = "no warnings"
 

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""Mail by mail: how long a small request takes, how many are taken in, and how little mail that is
+not ours feels of the filter; beside Postfix alone."""
+
+import contextlib
+import os
+import secrets
+import statistics
+import threading
+import time
+
+from harness import HarnessError, mail, message_id_of, wait_for
+from harness.big import hashed
+from harness.flood import held
+from figures import at_least, at_most
+from ground import SETTINGS
+from session import Bench
+from tools import Arrivals, smtp_source
+
+ROWS = 10       # of a small request
+REQUESTS = 200
+AT_A_TIME = 50
+
+
+# --- how long a small request takes ---
+
+class Person:
+    """An administrator with a domain of his own."""
+
+    def __init__(self, ground, number):
+        self.domain = "domain%d.example" % number
+        self.address = "admin@" + self.domain
+        self.password = secrets.token_urlsafe(12)
+        ground.slapd.add(ground.slapd.domain_ldif(self.domain))
+        self.identifier = ground.add_account(self.address, self.password)
+        ground.passwords[self.address] = self.password
+        self.folder = os.path.join(ground.dovecot.mail_root, self.domain, self.identifier,
+                                   "Maildir", "new")
+
+    def request(self, ground, word):
+        """Ten new accounts."""
+        return ground.request(
+            [{"DOMAIN": self.domain, "USER": "%s%d" % (word, n), "TYPE": "FULL", "ACTION": "ADD",
+              "PASSWORD": hashed("%s%d" % (word, n)), "GIVENNAME": "Jane", "SURNAME": "Doe"}
+             for n in range(ROWS)], sender=self.address)
+
+
+def plain(person, size):
+    """A mail of this size to the same mailbox."""
+    head = ("From: someone@elsewhere.example\r\nTo: %s\r\nSubject: hello\r\nMessage-ID: %s\r\n\r\n"
+            % (person.address, mail.message_id()))
+    line = "x" * 74 + "\r\n"
+    return (head + line * max(1, (size - len(head)) // len(line))).encode()
+
+
+def send(ground, port, raw, sender, recipient):
+    """One mail by a connection of its own; the moment at which its last byte had left."""
+    with ground.postfix.client(port) as client:
+        client.ehlo()
+        client.mail(sender)
+        client.rcpt(recipient)
+        code, _ = client.docmd("DATA")
+        if code == 354:
+            client.send(raw + b".\r\n")  # no line of it begins with a dot
+            sent = time.monotonic()
+            code, text = client.getreply()
+            if code == 250:
+                return sent
+        raise HarnessError("a mail was not taken: %d" % code)
+
+
+class Mails:
+    """What one person sends, one after the other, and how long each took."""
+
+    def __init__(self, ground, person, arrivals, plain_size=None):
+        self._ground, self._person, self._arrivals = ground, person, arrivals
+        self._plain_size = plain_size
+
+    def one(self, word):
+        """Milliseconds from the end of DATA to the mailbox."""
+        ground, person = self._ground, self._person
+        if self._plain_size:
+            raw = plain(person, self._plain_size)
+            sent = send(ground, ground.postfix.bare_port, raw, "someone@elsewhere.example",
+                        person.address)
+        else:
+            raw = person.request(ground, word)
+            sent = send(ground, ground.postfix.port, raw, person.address, ground.batch_address)
+        return (self._arrivals.wait(message_id_of(raw)) - sent) * 1000
+
+
+def together(jobs):
+    """Each of jobs, functions, in a thread of its own."""
+    faults = []
+
+    def work(job):
+        try:
+            job()
+        except (HarnessError, TimeoutError, OSError) as error:
+            faults.append(error)
+    threads = [threading.Thread(target=work, args=(job,), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise HarnessError("%d of %d failed: %s" % (len(faults), len(jobs), faults[0]))
+
+
+def series(mails, count, word):
+    return [mails.one("%s%dx" % (word, n)) for n in range(count)]
+
+
+def crowd(mails, count, word):
+    """count in all, each of mails sending again when it has its answer."""
+    times, each = [], max(1, count // len(mails))
+    together([lambda m=m, k=k: times.extend(series(m, each, "%s%dx" % (word, k)))
+              for k, m in enumerate(mails)])
+    return times
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+class LatencyFigures:
+    def __init__(self, session, what):
+        self._half = session.figure(what + ", p50", "ms", "plain mail", at_most(3))
+        self._most = session.figure(what + ", p99", "ms", "plain mail")
+
+    def add(self, ours, theirs):
+        self._half.add(statistics.median(ours), statistics.median(theirs))
+        self._most.add(percentile(ours, 0.99), percentile(theirs, 0.99))
+
+
+def latency(session):
+    ground = session.ground("synced")
+    ground.prepare()
+    ground.reset()
+    count, crowded = session.count(REQUESTS, 2), session.count(AT_A_TIME, 2)
+    people = [Person(ground, n) for n in range(crowded)]
+    ground.milter.write_senders("".join(
+        "%s allow\n" % each for each in [ground.admin, *[one.address for one in people]]))
+    ground.milter.restart()
+    alone = LatencyFigures(session, "one after another")
+    one = LatencyFigures(session, "%d at a time, one administrator" % crowded)
+    many = LatencyFigures(session, "%d at a time, as many administrators" % crowded)
+    with contextlib.ExitStack() as stack:
+        for person in people:  # what is done at the first mail to a mailbox
+            send(ground, ground.postfix.bare_port, plain(person, 100), "someone@elsewhere.example",
+                 person.address)
+        arrivals = {}
+        for person in people:
+            wait_for(lambda p=person: os.path.isdir(p.folder) and os.listdir(p.folder),
+                     "the first mail")
+            arrivals[person] = stack.enter_context(Arrivals(person.folder))
+        size = len(people[0].request(ground, "size"))
+        ours = [Mails(ground, each, arrivals[each]) for each in people]
+        theirs = [Mails(ground, each, arrivals[each], size) for each in people]
+        for number in range(session.rounds):
+            word = "r%d" % number
+            alone.add(series(ours[0], count, word + "a"), series(theirs[0], count, ""))
+            one.add(crowd(ours[:1] * crowded, count, word + "b"),
+                    crowd(theirs[:1] * crowded, count, ""))
+            many.add(crowd(ours, count, word + "c"), crowd(theirs, count, ""))
+
+
+# --- how many are taken in ---
+
+def taken(ground, count):
+    """That all mails became jobs."""
+    found = len(ground.log_lines("action=accept"))
+    if found != count:
+        raise HarnessError("%d of %d requests became jobs" % (found, count))
+
+
+def intake(session):
+    """Accepting alone: nobody works on the requests meanwhile, and what Postfix alone accepts is put
+    on hold."""
+    ground = session.ground("synced")
+    ground.prepare()
+    figures = {sessions: session.figure(
+        "accepted, %d session%s" % (sessions, "s" if sessions > 1 else ""), "mails/s",
+        "no filter", at_least(0.5)) for sessions in (1, 10, 50)}
+    with held(ground, SETTINGS):
+        for _ in range(session.rounds):
+            for sessions, figure in figures.items():
+                count = session.count(500, sessions)
+                ground.reset(fence=False)
+                ours, theirs = [smtp_source(
+                    ground, port, count, sessions, 3000, sender=ground.admin,
+                    recipient=ground.batch_address, subject="PROCESS")
+                                for port in (ground.postfix.port, ground.postfix.holding_port)]
+                taken(ground, count)
+                ground.postfix.remove_held()
+                figure.add(ours, theirs)
+        ground.milter.kill()  # those who stand still would not end
+
+
+# --- mail that is not ours ---
+
+SIZES = (("2 kB", 2000, 500), ("1 MB", 1000000, 50))
+
+
+@contextlib.contextmanager
+def taking_filter(session, ground):
+    """The filter that takes everything, at Postfix's other port."""
+    path = ground.postfix.other_socket
+    process = ground.nursery.spawn([session.program("bench-take"), "unix:" + path],
+                                   log=ground.nursery.path("take.log"))
+    try:
+        wait_for(lambda: os.path.exists(path), "the other filter")
+        os.chmod(path, 0o666)
+        yield
+    finally:
+        ground.nursery.stop(process)
+
+
+def foreign(session):
+    ground = session.ground("synced")
+    ground.prepare()
+    ground.reset()
+    ports = {"no filter": ground.postfix.bare_port, "taking all": ground.postfix.other_port}
+    cases = [(name, size, mails, sessions, reuse) for name, size, mails in SIZES
+             for sessions in (1, 10) for reuse in (True, False)]
+    figures = {}
+    for case in cases:
+        name, _, _, sessions, reuse = case
+        what = "%s, %d session%s, %s connections" % (
+            name, sessions, "s" if sessions > 1 else "", "reused" if reuse else "new")
+        figures[case] = {
+            "no filter": session.figure(what, "mails/s", "no filter",
+                                        at_least(0.9 if reuse else 0.8)),
+            "taking all": session.figure(what, "mails/s", "taking all", at_least(1.5))}
+    with taking_filter(session, ground):
+        for _ in range(session.rounds):
+            for case, both in figures.items():
+                _, size, mails, sessions, reuse = case
+                count = session.count(mails, sessions)
+
+                def measure(port):
+                    ground.postfix.wait_delivered()
+                    return smtp_source(ground, port, count, sessions, size, reuse)
+                ours = measure(ground.postfix.port)
+                for peer, figure in both.items():
+                    figure.add(ours, measure(ports[peer]))
+    ground.postfix.wait_delivered()
+
+
+BENCHES = [
+    Bench("latency", "requests of %d rows, from the end of DATA to the response in the mailbox"
+          % ROWS, latency, "synced"),
+    Bench("intake", "requests that are accepted, new connections", intake, "synced"),
+    Bench("foreign", "mail that is not ours, delivered to nowhere", foreign, "synced"),
+]
