@@ -444,6 +444,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     SPOOL("client_bytes_max", take_size, client_bytes_max, MIB, 1024 * GIB, "1G"),
     SPOOL("requester_jobs_max", take_count, requester_jobs_max, 1, 10000000, "2000"),
     SPOOL("requester_bytes_max", take_size, requester_bytes_max, MIB, 1024 * GIB, "512M"),
+    SPOOL("free_min", take_size, free_min, 0, 1024 * GIB, "64M"),
     SPOOL("duplicate_days", take_count, duplicate_days, 1, 3650, "7"),
     SPOOL("keep_days", take_count, keep_days, 1, 3650, "30"),
     SPOOL("unproven_records_max", take_count, unproven_records_max, 100, 10000000, "10000"),

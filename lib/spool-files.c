@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FOLDER_MODE 0700
@@ -285,6 +286,14 @@ int spool_files_read(const SpoolFiles *files, SpoolFolder folder, const char *na
     }
     disk_error(error, "%s/%s can't be opened", folder_names[folder], name);
     return -1;
+}
+
+guint64 spool_files_room(const SpoolFiles *files)
+{
+    struct statvfs found;
+    if (fstatvfs(files->root, &found) != 0)
+        return G_MAXUINT64;
+    return (guint64)found.f_bavail * found.f_frsize;
 }
 
 static bool sync_one(int fd, const char *what, bool *fatal, GError **error)

@@ -33,6 +33,9 @@ int spool_files_create(const SpoolFiles *files, SpoolFolder folder, const char *
                        GError **error);
 int spool_files_read(const SpoolFiles *files, SpoolFolder folder, const char *name, GError **error);
 
+/* Bytes that may still be written to the disk; G_MAXUINT64 where that can't be told. */
+guint64 spool_files_room(const SpoolFiles *files);
+
 /* Syncs the file and its folder. *fatal: what the disk holds is not known. */
 bool spool_files_sync(const SpoolFiles *files, SpoolFolder folder, int fd, bool *fatal,
                       GError **error);

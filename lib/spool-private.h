@@ -10,7 +10,7 @@
  * store has a mutex of its own and is never called with lock held. */
 struct Spool {
     unsigned jobs_max, client_jobs_max, requester_jobs_max;
-    guint64 bytes_max, client_bytes_max, requester_bytes_max;
+    guint64 bytes_max, client_bytes_max, requester_bytes_max, free_min;
     unsigned duplicate_days, keep_days, audit_days, unproven_records_max;
     SealKey *key;      /* NULL: read only, as are files and queue */
     SpoolFiles *files; /* holds the lock on the folder */
@@ -54,6 +54,11 @@ bool spool_room_take(Spool *spool, const JobFacts *facts, GError **error);
 bool spool_room_grow(Spool *spool, const JobFacts *facts, guint64 bytes, GError **error);
 void spool_room_add(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
 void spool_room_remove(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
+
+/* Whether there is room on the disk for a commit of so many bytes, else SPOOL_ERROR_STORE: large
+ * ones ask, so that what is kept for small ones (spool_sqlite_reserve()) lasts while the disk is
+ * full. */
+bool spool_disk_has_room(const Spool *spool, guint64 bytes, GError **error);
 
 /* Changing a claimed job: a copy to change and commit, whose strings are still the job's own; a
  * committed copy is taken over (slice, taken over, is the next one of a job in WORKING); whether

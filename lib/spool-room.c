@@ -129,10 +129,33 @@ static bool all_fit(const Spool *spool, const JobFacts *facts, bool proven, unsi
     return true;
 }
 
+/* What lies in the queue needs room to be worked on: rows, plans, outcomes and a response. */
+static bool disk_fits(const Spool *spool, guint64 bytes, GError **error)
+{
+    guint64 room = spool->free_min > 0 ? spool_files_room(spool->files) : G_MAXUINT64;
+    if (room >= spool->free_min && room - spool->free_min >= bytes)
+        return true;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
+                "%" G_GUINT64_FORMAT " bytes of the spool's disk are free, which are kept for what "
+                "is queued (limit free_min)",
+                room);
+    return false;
+}
+
+bool spool_disk_has_room(const Spool *spool, guint64 bytes, GError **error)
+{
+    guint64 room = spool_files_room(spool->files);
+    if (room >= bytes)
+        return true;
+    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                "the spool's disk is full: %" G_GUINT64_FORMAT " bytes are free", room);
+    return false;
+}
+
 bool spool_room_take(Spool *spool, const JobFacts *facts, GError **error)
 {
     /* What the requester has proven fills it, too: nobody else can. */
-    if (!all_fit(spool, facts, facts->proven, 1, 0, error) ||
+    if (!disk_fits(spool, 0, error) || !all_fit(spool, facts, facts->proven, 1, 0, error) ||
         (!facts->proven && !spool_is_by_command(facts) &&
          !all_fit(spool, facts, true, 1, 0, error)))
         return false;
@@ -142,7 +165,7 @@ bool spool_room_take(Spool *spool, const JobFacts *facts, GError **error)
 
 bool spool_room_grow(Spool *spool, const JobFacts *facts, guint64 bytes, GError **error)
 {
-    if (!all_fit(spool, facts, facts->proven, 0, bytes, error))
+    if (!disk_fits(spool, bytes, error) || !all_fit(spool, facts, facts->proven, 0, bytes, error))
         return false;
     add(spool, facts, facts->proven, 0, (gint64)bytes);
     return true;

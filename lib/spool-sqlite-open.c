@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-sqlite-private.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 /* A database's tables, by version, and how it is written. */
 
@@ -137,10 +139,26 @@ static bool upgrade(sqlite3 *db, int version, GError **error)
     return run_script(db, script->str, error);
 }
 
+/* The log is copied back to the database after 1000 pages of 4 kB (the library's default), and what
+ * is committed until that could be done takes a little more. The database grows by pieces. */
+#define LOG_BYTES (5 << 20)
+#define PIECE_BYTES (256 << 10)
+
+void spool_sqlite_reserve(sqlite3 *db)
+{
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    /* Beyond its end: its size is the library's to know. */
+    (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOG_BYTES);
+    close(fd);
+}
+
 /* The log stays when the last connection closes, so that a reader never has to make it. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error)
 {
-    int on = 1, version = 0;
+    int on = 1, version = 0, piece = PIECE_BYTES;
     if (!read_version(db, &version, error) || !check_version(path, version, readonly, error))
         return false;
     sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
@@ -148,11 +166,15 @@ bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         return true;
     }
-    return set_wal(db, error) &&
-           run_script(db,
-                      "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
-                      "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4000;",
-                      error) &&
-           upgrade(db, version, error);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_CHUNK_SIZE, &piece);
+    if (!set_wal(db, error) ||
+        !run_script(db,
+                    "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                    "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+                    "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4000;",
+                    error) ||
+        !upgrade(db, version, error))
+        return false;
+    spool_sqlite_reserve(db);
+    return true;
 }

@@ -101,6 +101,10 @@ bool spool_sqlite_lockout_release(SpoolStore *store, const char *sender, const c
  * tables and sets how it is written. path is for messages. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error);
 
+/* Keeps room on the disk for the log, so that what is small can be committed while the disk is
+ * full: why a job waits, that a response was handed over. As far as the file system can. */
+void spool_sqlite_reserve(sqlite3 *db);
+
 /* The audit: functions of the store's table, and what is added within a transaction. */
 bool spool_sqlite_audit_add(SpoolStore *store, const Job *job, const SpoolChanges *changes,
                             GError **error);

@@ -685,6 +685,7 @@ static bool sqlite_expire(SpoolStore *store, gint64 keys_before, gint64 records_
     sqlite3_busy_timeout(store->db, 0);
     int result = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(store->db, BUSY_MS);
+    spool_sqlite_reserve(store->db);
     return result == SQLITE_OK || (result & 0xff) == SQLITE_BUSY ||
            (result & 0xff) == SQLITE_LOCKED || spool_sqlite_error(store, error);
 }

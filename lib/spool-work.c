@@ -22,6 +22,11 @@ struct SpoolRows {
     bool kept;
 };
 
+/* Bytes on the disk beside the sealed ones themselves that a commit takes; of one slice's place in
+ * the rows. */
+#define COMMIT_BYTES 65536
+#define SLICE_BYTES 1024
+
 /* Slices are framed by their length, so that the file could be read without its index. */
 #define FRAME 4
 
@@ -376,7 +381,9 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return false;
     unsigned slices = rows ? rows->slices->len : 0;
-    if (slices > 0 && !sync_file(spool, SPOOL_ROWS, rows->fd, error))
+    if (slices > 0 &&
+        (!sync_file(spool, SPOOL_ROWS, rows->fd, error) ||
+         !spool_disk_has_room(spool, COMMIT_BYTES + (guint64)slices * SLICE_BYTES, error)))
         return false;
     Job next = spool_job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
     next.reference = (char *)reference;
@@ -489,7 +496,8 @@ bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEff
         next.started = g_get_real_time();
     g_autofree char *label = spool_slice_label(next.id, "intent", next.slices_done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    if (!spool->type->intent_store(spool->store, &next, next.slices_done, sealed, effects, error))
+    if (!spool_disk_has_room(spool, COMMIT_BYTES + g_bytes_get_size(sealed), error) ||
+        !spool->type->intent_store(spool->store, &next, next.slices_done, sealed, effects, error))
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     claim->entry->job->started = next.started;

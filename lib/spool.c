@@ -274,6 +274,7 @@ static void take_limits(Spool *spool, const SpoolSettings *settings)
     spool->client_bytes_max = settings->client_bytes_max;
     spool->requester_jobs_max = settings->requester_jobs_max;
     spool->requester_bytes_max = settings->requester_bytes_max;
+    spool->free_min = settings->free_min;
     spool->duplicate_days = settings->duplicate_days;
     spool->audit_days = settings->audit_days;
     spool->unproven_records_max = settings->unproven_records_max;

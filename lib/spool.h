@@ -59,6 +59,7 @@ typedef struct {
      * of one requester's name at one client before); 0: no limit of their own. */
     unsigned client_jobs_max, requester_jobs_max;
     guint64 client_bytes_max, requester_bytes_max;
+    guint64 free_min; /* bytes of the disk that are left for what is queued: no mail is taken */
     unsigned duplicate_days;
     unsigned keep_days;            /* records of finished jobs; at least duplicate_days */
     unsigned unproven_records_max; /* of those, the ones that proved nothing; the oldest go first,

@@ -68,6 +68,7 @@ static void test_defaults(void)
     g_assert_cmpuint(config->spool.requester_jobs_max, ==, 2000);
     g_assert_cmpuint(config->list_members_max, ==, 1000);
     g_assert_cmpuint(config->spool.bytes_max, ==, G_GUINT64_CONSTANT(4) << 30);
+    g_assert_cmpuint(config->spool.free_min, ==, 64 << 20);
     g_assert_cmpuint(config->spool.keep_days, ==, 30);
     g_assert_cmpuint(config->spool.unproven_records_max, ==, 10000);
     g_assert_cmpuint(config->spool.audit_days, ==, 365);
@@ -364,6 +365,7 @@ static void test_sample(void)
     g_assert_cmpstr(whole->spool.key_file, ==, least->spool.key_file);
     g_assert_cmpuint(whole->spool.jobs_max, ==, least->spool.jobs_max);
     g_assert_cmpuint(whole->spool.bytes_max, ==, least->spool.bytes_max);
+    g_assert_cmpuint(whole->spool.free_min, ==, least->spool.free_min);
     g_assert_cmpuint(whole->spool.duplicate_days, ==, least->spool.duplicate_days);
     g_assert_cmpuint(whole->spool.keep_days, ==, least->spool.keep_days);
     g_assert_cmpuint(whole->directory.connect_seconds, ==, least->directory.connect_seconds);

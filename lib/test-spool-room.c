@@ -198,6 +198,20 @@ static void test_upgrade(void)
     taken(fixture, "b@x.example", "192.0.2.9", NULL);
 }
 
+/* R7.13: part of the disk is left for what waits. */
+static void test_disk(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    taken(fixture, "a@x.example", "192.0.2.1", NULL);
+    fixture->settings.free_min = G_MAXUINT64 / 2;
+    spool_change_limits(fixture->spool, &fixture->settings);
+    full(fixture, "a@x.example", "192.0.2.1", NULL, "free_min");
+    full(fixture, "a@x.example", SPOOL_CLIENT_COMMAND, NULL, "free_min");
+    fixture->settings.free_min = 1;
+    spool_change_limits(fixture->spool, &fixture->settings);
+    taken(fixture, "a@x.example", "192.0.2.1", NULL);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,6 +220,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spool-room/R7.8/proven", test_proven);
     g_test_add_func("/spool-room/R7.8/bytes", test_bytes);
     g_test_add_func("/spool-room/coming in", test_coming);
+    g_test_add_func("/spool-room/R7.13/disk", test_disk);
     g_test_add_func("/spool-room/upgrade", test_upgrade);
     return g_test_run();
 }
