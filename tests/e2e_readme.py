@@ -234,6 +234,8 @@ def rotate(facts):
     ignored("before")
     run(["logrotate", "-f", "-s", "/var/lib/logrotate-test",
          paths["sysconfdir"] + "/logrotate.d/batchload"])
+    # The signal was sent; the daemon opens the new file in its own time.
+    wait_for(lambda: holds(log, "reload:"), "the new log")
     ignored("after")
     facts["rotated"] = [holds(log + ".1", "before@"), holds(log, "before@"),
                         holds(log + ".1", "after@"), holds(log, "after@")]
