@@ -13,7 +13,7 @@ import uuid
 import tap
 from harness import World, mail, run, which, write
 from mailcases import lines_of, listed
-from rows import DOMAIN, at, versions
+from rows import DOMAIN, at, row, versions
 
 FOLDER = os.path.join(os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))), "test-fixtures", "hostile")
@@ -27,6 +27,7 @@ dkim@somedomain.example allow auth=dkim domain_proof=yes
 chief@somedomain.example allow domains=somedomain.example,otherdomain.example
 coming@somedomain.example allow
 former@somedomain.example discard
+st*r@somedomain.example allow
 """
 SETTINGS = {
     "batch_addresses": ["batch_load@ibpmail.example", at("batch")], "refusal_pause": 0,
@@ -77,12 +78,12 @@ class TableWorld(World):
         self.postfix.configure(extra="header_checks = regexp:%s\n" % checks)
         # Mail for those who can't get any goes to the first administrator.
         write(self.postfix.conf + "/batchload-recipients", recipients + "".join(
-            "%s %s\n" % (each, self.admin) for each in UNPROVEN), 0o640)
+            "%s %s\n" % (each, self.admin) for each in [*UNPROVEN, at("st*r")]), 0o640)
         shutil.chown(self.postfix.conf + "/batchload-recipients", "root", "postfix")
         self.postfix.restart()
 
     def _add_entries(self):
-        for name in ("sasl", "dkim", "chief"):
+        for name in ("sasl", "dkim", "chief", "st*r"):
             self.passwords[at(name)] = "the password of " + name
             self.add_account(at(name), self.passwords[at(name)])
         for name in ("missing", "disabled", "doubled", "list"):
@@ -309,6 +310,23 @@ def look_ups(world):
         tap.equal(asked.having(" SRCH base=") != [], True, "what slapd tells")
         for word in (OTHER, "elsewhere.example", "sub." + DOMAIN, "theirs@"):
             tap.equal(asked.having(" SRCH ", word), [], name)
+
+
+@tap.test("signs of filters in the address of who asks, in names and members: what slapd gets has them "
+          "escaped")
+def filters(world):
+    with Asked(world) as asked:
+        raw = world.request([row("ADD FORWARD fi*lter", MAILFORWARD="x@elsewhere.example"),
+                             row("ADD LIST fi*list", LIST_MEMBER="fi*lter"),
+                             row("DELETE FORWARD fi*lter")], sender=at("st*r"))
+        tap.equal(world.send(raw, at("st*r")).code, 250, "reply")
+        # Nobody logs in to Dovecot under such a name.
+        response = world.response(raw, address=world.admin)
+    tap.equal(response.results, ["created", "created", "deleted"], response.text)
+    for name in ("mail=st\\2Ar@", "mail=fi\\2Alter@", "batchloadMember=fi\\2Alter@"):
+        tap.equal(asked.having(" SRCH base=", name) != [], True, name)
+    for name in ("st*r@", "fi*lter@", "fi*list@"):
+        tap.equal(asked.having("filter=", name), [], name)
 
 
 # --- a spool that somebody else has been at ---
