@@ -69,11 +69,60 @@ static const int calls[] = {
 #endif
 };
 
+/* What no library has a reason to call here: whoever does was taken over, and ends. (Libraries look
+ * for files of character sets and the like, and must be told no.) */
+static const int deadly[] = {
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(clone),
+    SCMP_SYS(clone3),
+    SCMP_SYS(socket),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(kill),
+    SCMP_SYS(pidfd_open),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(chroot),
+    SCMP_SYS(bpf),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(personality),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(link),
+    SCMP_SYS(linkat),
+    SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat),
+};
+
 static int add_rules(scmp_filter_ctx filter)
 {
     int failed = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(calls) && failed == 0; i++)
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(deadly) && failed == 0; i++)
+        failed = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
     /* Memory, but none that can be run. */
     const int maps[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
     for (gsize i = 0; i < G_N_ELEMENTS(maps) && failed == 0; i++)

@@ -19,8 +19,9 @@ typedef struct {
 bool confine_limits(const ConfineLimits *limits, GError **error);
 
 /* No further file, process or thread, and from then on, for every thread of the process, only the
- * system calls that reading, writing and memory need; others answer EPERM. false with a
- * G_FILE_ERROR when the kernel can't. */
+ * system calls that reading, writing and memory need. Others answer EPERM; those of them that no
+ * library has a reason for (another program, process, socket, a file's name) end the process with
+ * SIGSYS. false with a G_FILE_ERROR when the kernel can't. */
 bool confine_calls(GError **error);
 
 /* Runs function in a thread with a stack of stack_bytes and waits for it. false with a

@@ -252,6 +252,16 @@ static bool put_off(JobWorker *worker, SpoolClaim *claim, const char *sentence,
     return false;
 }
 
+/* The administrator is told that the mail can't be read; what happened is for the postmaster. */
+static void log_parser(const Job *job, const RequestReader *mail)
+{
+    const char *ended = request_reader_ended(mail);
+    g_autofree char *reason = log_value(ended);
+    if (ended != NULL)
+        job_log(job, LOG_LEVEL_WARNING, "action=\"parser ended\" from=%s client=%s reason=%s",
+                job->facts.requester, job->facts.client, reason);
+}
+
 /* The proof held: the file becomes slices. */
 static bool begin(JobWorker *worker, SpoolClaim *claim, const Request *request, RequestReader *mail,
                   GError **error)
@@ -259,6 +269,7 @@ static bool begin(JobWorker *worker, SpoolClaim *claim, const Request *request, 
     g_autoptr(GError) problem = NULL;
     const Job *job = spool_claim_job(claim);
     if (!store_table(worker, claim, request, mail, &problem)) {
+        log_parser(job, mail);
         if (is_refusal(problem))
             return refuse(worker, claim,
                           (SpoolRefusal){.reference = request->reference,
@@ -306,6 +317,8 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!mail)
         return false;
     const Request *request = request_reader_request(mail, &reference, &problem);
+    if (!request)
+        log_parser(spool_claim_job(claim), mail);
     if (!request && is_refusal(problem))
         return refuse(worker, claim,
                       (SpoolRefusal){.reference = reference,

@@ -39,6 +39,7 @@ struct RequestReader {
     int fd; /* one socket for both directions; -1 when closed */
     Stage stage;
     gint64 waited;   /* microseconds in poll(2) */
+    int ended_by;    /* the signal that ended the child; 0: none is known */
     GError *failure; /* what ended it; told again to whoever asks again */
     /* to the child */
     guint8 *out;
@@ -272,8 +273,28 @@ static bool ended_from_outside(RequestReader *reader)
     if (waitpid(reader->pid, &status, WNOHANG) != reader->pid)
         return false;
     reader->pid = 0;
-    return (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-           (WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR);
+    reader->ended_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return reader->ended_by == SIGKILL || (WIFEXITED(status) && WEXITSTATUS(status) == EX_IOERR);
+}
+
+const char *request_reader_ended(const RequestReader *reader)
+{
+    switch (reader->ended_by) {
+    case 0:
+    case SIGKILL: /* not over its mail */
+        return NULL;
+    case SIGSYS:
+        return "it did what it must not (SIGSYS): the mail may be an attack";
+    case SIGXCPU:
+        return "its processor time was up (SIGXCPU)";
+    case SIGABRT:
+    case SIGTRAP: /* as GLib ends a process */
+        return "it had no more memory, or gave up (SIGABRT)";
+    case SIGSEGV:
+        return "it crashed (SIGSEGV)";
+    default:
+        return "it was ended by another signal";
+    }
 }
 
 /* The child is gone, or does not keep to what was agreed. That is the mail's doing, if the child

@@ -81,6 +81,10 @@ typedef struct {
 
 typedef struct RequestReader RequestReader;
 
+/* Why the system ended the child over its mail, for the log: "its processor time was up (SIGXCPU)"
+ * and the like. Static; NULL where it was not so. */
+const char *request_reader_ended(const RequestReader *reader);
+
 /* Reopens the mail's bytes from the start; called once at first and once per rewind. NULL with
  * any error, which is told as REQUEST_ERROR_CHILD or _DAMAGED. */
 typedef GInputStream *(*RequestOpenFunc)(gpointer data, GError **error);

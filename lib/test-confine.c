@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const ConfineLimits limits = {512 << 20, 10};
@@ -120,19 +121,41 @@ static long try_dumpable(void)
     return syscall(SYS_prctl, 4, 1, 0, 0, 0);
 }
 
-static const struct {
+static long try_memory(void)
+{
+    return syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static long try_namespace(void)
+{
+    return syscall(SYS_unshare, CLONE_NEWUSER);
+}
+
+typedef struct {
     const char *name;
     long (*call)(void);
-} tries[] = {
-    {"open", try_open},         {"create", try_create},
-    {"unlink", try_unlink},     {"stat", try_stat},
-    {"socket", try_socket},     {"unix-socket", try_unix_socket},
-    {"connect", try_connect},   {"send-descriptor", try_send_descriptor},
-    {"fork", try_fork},         {"clone3", try_clone3},
-    {"exec", try_exec},         {"kill", try_kill},
-    {"tgkill", try_tgkill},     {"ptrace", try_ptrace},
-    {"code", try_code},         {"ioctl", try_ioctl},
-    {"dumpable", try_dumpable},
+} Try;
+
+/* Refused (EPERM). */
+static const Try tries[] = {
+    {"open", try_open}, {"create", try_create}, {"stat", try_stat},         {"tgkill", try_tgkill},
+    {"code", try_code}, {"ioctl", try_ioctl},   {"dumpable", try_dumpable},
+};
+
+/* The end. */
+static const Try deadly[] = {
+    {"unlink", try_unlink},
+    {"socket", try_socket},
+    {"unix-socket", try_unix_socket},
+    {"connect", try_connect},
+    {"send-descriptor", try_send_descriptor},
+    {"fork", try_fork},
+    {"clone3", try_clone3},
+    {"exec", try_exec},
+    {"kill", try_kill},
+    {"ptrace", try_ptrace},
+    {"memory-of-others", try_memory},
+    {"namespace", try_namespace},
 };
 
 static void say(const char *name, const char *what)
@@ -179,6 +202,30 @@ static void test_calls(void)
     g_assert_false(g_file_test("/tmp/batchload-confined", G_FILE_TEST_EXISTS));
 }
 
+static void try_one(gpointer data)
+{
+    const Try *one = data;
+    if (!confine_calls(NULL))
+        _exit(2);
+    one->call();
+    _exit(0);
+}
+
+static void test_deadly(gconstpointer data)
+{
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        if (confine_limits(&limits, NULL))
+            confine_run(1 << 20, try_one, (gpointer)data, NULL);
+        _exit(5);
+    }
+    int status = 0;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status));
+    g_assert_cmpint(WTERMSIG(status), ==, SIGSYS);
+}
+
 /* The thread that was there before is confined too. */
 static void confine(gpointer data G_GNUC_UNUSED)
 {
@@ -206,6 +253,10 @@ static void test_calls_unconfined(void)
     g_assert_cmpint(try_socket(), >=, 0);
     g_assert_cmpint(try_kill(), ==, 0);
     g_assert_cmpint(try_code(), ==, 0);
+    int status = 0;
+    pid_t child = (pid_t)try_fork();
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
 }
 
 static void test_limits(void)
@@ -266,6 +317,10 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/confine/calls", test_calls);
+    for (gsize i = 0; i < G_N_ELEMENTS(deadly); i++) {
+        g_autofree char *path = g_strconcat("/confine/deadly/", deadly[i].name, NULL);
+        g_test_add_data_func(path, &deadly[i], test_deadly);
+    }
     g_test_add_func("/confine/other-thread", test_other_thread);
     g_test_add_func("/confine/calls-unconfined", test_calls_unconfined);
     g_test_add_func("/confine/limits", test_limits);

@@ -8,6 +8,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 #define CSV "DOMAIN;USER;TYPE;ACTION;PASSWORD\nexample.com;anna;FULL;ADD;secret"
 #define TOP "From: a@example.com\nSubject: PROCESS\nMIME-Version: 1.0\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b\n\n"
@@ -226,8 +232,20 @@ static void test_abandoned(void)
     }
 }
 
-static void expect(const char *helper, const RequestLimits *limits, const Mail *mail, int code,
-                   const char *word)
+static void check_ended(const RequestReader *reader, const char *ended)
+{
+    const char *words = request_reader_ended(reader);
+    if (ended == NULL)
+        g_assert_null(words);
+    else if (*ended == '\0')
+        g_test_message("%s", words != NULL ? words : "it ended by itself");
+    else if (words == NULL || strstr(words, ended) == NULL)
+        g_error("%s is not in: %s", ended, words);
+}
+
+/* ended: what the log is to say of the child's end; NULL: nothing; "": anything. */
+static void expect_end(const char *helper, const RequestLimits *limits, const Mail *mail, int code,
+                       const char *word, const char *ended)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *reference = NULL;
@@ -245,10 +263,17 @@ static void expect(const char *helper, const RequestLimits *limits, const Mail *
     g_assert_null(strstr(error->message, "s3cret"));
     if (reader == NULL)
         return;
+    check_ended(reader, ended);
     g_assert_nonnull(reference);
     g_autoptr(GError) again = NULL;
     g_assert_null(request_reader_request(reader, NULL, &again));
     g_assert_error(again, REQUEST_ERROR, code);
+}
+
+static void expect(const char *helper, const RequestLimits *limits, const Mail *mail, int code,
+                   const char *word)
+{
+    expect_end(helper, limits, mail, code, word, NULL);
 }
 
 /* --- refusals and their words --- */
@@ -372,7 +397,7 @@ static void test_endless_groups(void)
     limits.header_bytes_max = 64 << 20;
     g_autofree char *helper = helper_path();
     const Mail mail = {groups_begin, "g:", 8 << 20, "\n\nx\n--b--\n"};
-    expect(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, NULL);
+    expect_end(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, NULL, "");
     test_good();
 }
 
@@ -382,10 +407,23 @@ static void test_memory(void)
     RequestLimits limits = usual;
     limits.mime_parts_max = 100000000;
     limits.parser_memory_max = 300 << 20;
-    limits.parser_cpu_seconds = 2;
+    limits.parser_cpu_seconds = SANITIZED ? 2 : 60; /* which has no limit of memory */
     g_autofree char *helper = helper_path();
     const Mail mail = {TOP MIXED TEXT, "--b\n\n", 15 << 20, "--b--\n"};
-    expect(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, "parser_memory_max");
+    expect_end(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, "parser_memory_max",
+               SANITIZED ? "SIGXCPU" : "no more memory");
+}
+
+/* Processor time without end. */
+static void test_processor(void)
+{
+    RequestLimits limits = usual;
+    limits.mime_parts_max = 100000000;
+    limits.parser_memory_max = 8ULL << 30;
+    limits.parser_cpu_seconds = 1;
+    g_autofree char *helper = helper_path();
+    const Mail mail = {TOP MIXED TEXT, "--b\n\n", 15 << 20, "--b--\n"};
+    expect_end(helper, &limits, &mail, REQUEST_ERROR_UNREADABLE, "parser_cpu_seconds", "SIGXCPU");
 }
 
 static guint64 resident_peak(void)
@@ -446,31 +484,33 @@ typedef struct {
     const char *name;
     RequestError code;
     const char *word;
+    const char *ended; /* as the log has it */
 } Wrong;
 
 static const Wrong wrongs[] = {
-    {"early", REQUEST_ERROR_CHILD, NULL},
-    {"killed", REQUEST_ERROR_CUT, NULL},
-    {"killed-late", REQUEST_ERROR_CUT, NULL},
-    {"broken-pipe", REQUEST_ERROR_CUT, NULL},
-    {"crash", REQUEST_ERROR_UNREADABLE, NULL},
-    {"no-memory", REQUEST_ERROR_UNREADABLE, NULL},
-    {"no-time", REQUEST_ERROR_UNREADABLE, NULL},
-    {"closed", REQUEST_ERROR_UNREADABLE, NULL},
-    {"hang", REQUEST_ERROR_UNREADABLE, "parser_seconds"},
-    {"twice-ready", REQUEST_ERROR_UNREADABLE, NULL},
-    {"no-record", REQUEST_ERROR_UNREADABLE, NULL},
-    {"long-frame", REQUEST_ERROR_UNREADABLE, NULL},
-    {"bad-record", REQUEST_ERROR_UNREADABLE, NULL},
-    {"bad-reason", REQUEST_ERROR_UNREADABLE, NULL},
-    {"bad-mode", REQUEST_ERROR_UNREADABLE, NULL},
-    {"no-mode", REQUEST_ERROR_UNREADABLE, NULL},
-    {"bad-password", REQUEST_ERROR_UNREADABLE, NULL},
-    {"bad-reference", REQUEST_ERROR_UNREADABLE, NULL},
-    {"rewinds", REQUEST_ERROR_UNREADABLE, NULL},
-    {"crash-late", REQUEST_ERROR_UNREADABLE, NULL},
-    {"record-twice", REQUEST_ERROR_UNREADABLE, NULL},
-    {"flood", REQUEST_ERROR_TOO_LARGE, "attachment_bytes_max"},
+    {"early", REQUEST_ERROR_CHILD, NULL, NULL},
+    {"killed", REQUEST_ERROR_CUT, NULL, NULL},
+    {"killed-late", REQUEST_ERROR_CUT, NULL, NULL},
+    {"broken-pipe", REQUEST_ERROR_CUT, NULL, NULL},
+    {"crash", REQUEST_ERROR_UNREADABLE, NULL, "SIGSEGV"},
+    {"no-memory", REQUEST_ERROR_UNREADABLE, NULL, "no more memory"},
+    {"no-time", REQUEST_ERROR_UNREADABLE, NULL, "SIGXCPU"},
+    {"forbidden", REQUEST_ERROR_UNREADABLE, NULL, "SIGSYS"},
+    {"closed", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"hang", REQUEST_ERROR_UNREADABLE, "parser_seconds", NULL},
+    {"twice-ready", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"no-record", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"long-frame", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"bad-record", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"bad-reason", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"bad-mode", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"no-mode", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"bad-password", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"bad-reference", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"rewinds", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"crash-late", REQUEST_ERROR_UNREADABLE, NULL, "SIGSEGV"},
+    {"record-twice", REQUEST_ERROR_UNREADABLE, NULL, NULL},
+    {"flood", REQUEST_ERROR_TOO_LARGE, "attachment_bytes_max", NULL},
 };
 
 static void test_wrong(gconstpointer data)
@@ -484,7 +524,7 @@ static void test_wrong(gconstpointer data)
     RequestLimits limits = usual;
     limits.parser_seconds = strcmp(row->name, "hang") == 0 ? 1 : 60;
     limits.attachment_bytes_max = 1 << 20;
-    expect(helper, &limits, &good_mail, (int)row->code, row->word);
+    expect_end(helper, &limits, &good_mail, (int)row->code, row->word, row->ended);
     g_unlink(helper);
     g_rmdir(folder);
 }
@@ -576,6 +616,7 @@ int main(int argc, char **argv)
     g_test_add_func("/request/hostile/groups", test_groups);
     g_test_add_func("/request/hostile/endless-groups", test_endless_groups);
     g_test_add_func("/request/hostile/memory", test_memory);
+    g_test_add_func("/request/hostile/processor", test_processor);
     g_test_add_func("/request/large", test_large);
     for (gsize i = 0; i < G_N_ELEMENTS(wrongs); i++) {
         g_autofree char *path = g_strdup_printf("/request/child/%s", wrongs[i].name);

@@ -48,6 +48,8 @@ int main(int argc G_GNUC_UNUSED, char **argv)
         crash(SIGABRT);
     if (strcmp(name, "no-time") == 0)
         crash(SIGXCPU);
+    if (strcmp(name, "forbidden") == 0)
+        crash(SIGSYS);
     if (strcmp(name, "closed") == 0) {
         close(STDIN_FILENO);
         close(STDOUT_FILENO);
