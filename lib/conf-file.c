@@ -32,29 +32,41 @@ static void blank_comments(char *text)
     }
 }
 
-/* The file's text, or NULL with errno. */
-static char *read_text(const char *path)
+const char *conf_file_fault(const struct stat *status)
+{
+    return (status->st_mode & S_IWOTH) != 0
+               ? "everybody may write to it; its mode must be 0644, 0664 or less"
+               : NULL;
+}
+
+/* The file's text, or NULL. */
+static char *read_text(const char *path, const char **why)
 {
     g_autofree char *text = g_malloc(CONF_FILE_MAX + 1);
     FILE *file = fopen(path, "re");
+    struct stat status;
     gsize length;
-    bool failed;
-    if (file == NULL)
-        return NULL;
-    length = fread(text, 1, CONF_FILE_MAX + 1, file);
-    failed = ferror(file) != 0;
-    fclose(file);
-    if (failed || length > CONF_FILE_MAX || memchr(text, '\0', length) != NULL) {
-        errno = failed ? EIO : length > CONF_FILE_MAX ? EFBIG : EINVAL;
+    if (file == NULL || fstat(fileno(file), &status) != 0) {
+        *why = g_strerror(errno);
+        if (file != NULL)
+            fclose(file);
         return NULL;
     }
+    length = fread(text, 1, CONF_FILE_MAX + 1, file);
+    *why = ferror(file) != 0                    ? g_strerror(EIO)
+           : length > CONF_FILE_MAX             ? g_strerror(EFBIG)
+           : memchr(text, '\0', length) != NULL ? g_strerror(EINVAL)
+                                                : conf_file_fault(&status);
+    fclose(file);
+    if (*why != NULL)
+        return NULL;
     text[length] = '\0';
     return g_steal_pointer(&text);
 }
 
-int conf_file_parse(cfg_t *cfg, const char *path)
+int conf_file_parse(cfg_t *cfg, const char *path, const char **why)
 {
-    g_autofree char *text = read_text(path);
+    g_autofree char *text = read_text(path, why);
     char newline[] = "\n";
     FILE *stream;
     int result;
@@ -63,8 +75,10 @@ int conf_file_parse(cfg_t *cfg, const char *path)
     blank_comments(text);
     /* A stream of nothing can't be opened. */
     stream = *text == '\0' ? fmemopen(newline, 1, "r") : fmemopen(text, strlen(text), "r");
-    if (stream == NULL)
+    if (stream == NULL) {
+        *why = g_strerror(errno);
         return CFG_FILE_ERROR;
+    }
     free(cfg->filename);
     cfg->filename = strdup(path);
     result = cfg_parse_fp(cfg, stream);

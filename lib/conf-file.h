@@ -3,12 +3,18 @@
 #define BATCHLOAD_CONF_FILE_H
 
 #include <confuse.h>
+#include <sys/stat.h>
 
 /* Largest configuration file or profile, in bytes. */
 #define CONF_FILE_MAX (1024 * 1024)
 
 /* cfg_parse() with the right line numbers: libconfuse 3.3 counts each '#' comment as three lines.
- * CFG_SUCCESS, CFG_FILE_ERROR (unreadable, too large, or with a NUL) or CFG_PARSE_ERROR. */
-int conf_file_parse(cfg_t *cfg, const char *path);
+ * CFG_SUCCESS, CFG_FILE_ERROR (unreadable, open to be written by everybody, too large, or with a
+ * NUL; then *why says which, static) or CFG_PARSE_ERROR. */
+int conf_file_parse(cfg_t *cfg, const char *path, const char **why);
+
+/* Why a file that says what the daemon may do must not be believed, static, or NULL: everybody may
+ * write to it. */
+const char *conf_file_fault(const struct stat *status);
 
 #endif

@@ -135,17 +135,16 @@ static cfg_t *grammar(void)
 static bool read_file(Reading *read, const char *path, GError **error)
 {
     cfg_t *cfg = grammar();
+    const char *why = NULL;
     int done;
 
-    errno = 0;
     reading = read;
-    done = conf_file_parse(cfg, path);
+    done = conf_file_parse(cfg, path, &why);
     if (done == CFG_SUCCESS)
         done = take_empty_lists(cfg);
     reading = NULL;
     if (done == CFG_FILE_ERROR)
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "%s can't be read: %s", path,
-                    g_strerror(errno));
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "%s can't be read: %s", path, why);
     else if (read->error != NULL)
         g_propagate_error(error, g_steal_pointer(&read->error));
     else if (done != CFG_SUCCESS)

@@ -68,11 +68,13 @@ static cfg_t *options_new(void)
 
 static bool parse_file(cfg_t *cfg, const char *path, GError **error)
 {
+    const char *why = NULL;
     int result;
     parsing.path = path;
-    result = conf_file_parse(cfg, path);
+    result = conf_file_parse(cfg, path, &why);
     if (result == CFG_FILE_ERROR)
-        g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s: cannot be read", path);
+        g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s: cannot be read: %s", path,
+                    why);
     else if (result != CFG_SUCCESS)
         g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX, "%s",
                     parsing.fault != NULL ? parsing.fault : path);

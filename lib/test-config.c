@@ -318,6 +318,30 @@ static void test_file_alone(void)
     g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE);
 }
 
+/* Who may write it decides what programs the daemon runs. */
+static void test_writable_by_all(void)
+{
+    static const char text[] = "spool {\n directory = \"/s\"\n}\n";
+    static const struct {
+        int mode;
+        bool good;
+    } rows[] = {{0644, true}, {0664, true}, {0400, true}, {0646, false}, {0666, false}};
+    g_autofree char *path = in_folder("batchload.conf");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+        g_assert_cmpint(g_chmod(path, rows[i].mode), ==, 0);
+        g_autoptr(Config) config = config_load_file(path, &error);
+        g_assert_cmpint(config != NULL, ==, rows[i].good);
+        if (!rows[i].good) {
+            g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE);
+            g_assert_nonnull(strstr(error->message, "everybody may write to it"));
+        }
+        g_unlink(path);
+    }
+}
+
 /* The sample: as it is, and with each commented setting taken in, it gives the defaults. */
 static void test_sample(void)
 {
@@ -409,6 +433,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/password-file", test_password_file);
     g_test_add_func("/config/clear-directory", test_clear_directory);
     g_test_add_func("/config/file-alone", test_file_alone);
+    g_test_add_func("/config/writable-by-all", test_writable_by_all);
     g_test_add_func("/config/sample", test_sample);
     g_test_add_func("/config/references", test_references);
     g_test_add_func("/config/empty-list", test_empty_list);

@@ -4,6 +4,8 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define BASE "dc=example,dc=org"
 static const char *const domains[] = {"example.org", NULL};
@@ -139,6 +141,20 @@ static void test_absent_file(void)
     g_autoptr(GError) error = NULL;
     g_assert_null(profile_load("/nonexistent/profile", BASE, &error));
     g_assert_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX);
+}
+
+static void test_writable_by_all(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("profile-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(fchmod(fd, 0606), ==, 0);
+    close(fd);
+    g_assert_null(profile_load(path, BASE, &error));
+    g_assert_error(error, PROFILE_ERROR, PROFILE_ERROR_SYNTAX);
+    g_assert_nonnull(strstr(error->message, "everybody may write to it"));
+    g_unlink(path);
 }
 
 /* --- names and filters --- */
@@ -607,6 +623,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &modifies[i], test_modify);
     }
     g_test_add_func("/profile/absent-file", test_absent_file);
+    g_test_add_func("/profile/writable-by-all", test_writable_by_all);
     g_test_add_func("/profile/names", test_names);
     g_test_add_func("/profile/filters", test_filters);
     g_test_add_func("/profile/reading", test_reading);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/map-file.h"
+#include "lib/conf-file.h"
 #include "lib/secret.h"
 #include "policy/map.h"
 #include <errno.h>
@@ -22,12 +23,17 @@ int map_file_open(const char *path, gsize max, struct stat *status, GError **err
                     g_strerror(errno));
         return -1;
     }
-    if (fstat(fd, status) == 0 && S_ISREG(status->st_mode) && (gsize)status->st_size <= max)
+    const char *fault = NULL;
+    if (fstat(fd, status) != 0 || !S_ISREG(status->st_mode) || (gsize)status->st_size > max)
+        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED,
+                    "The table %s can't be read: it is no regular file of at most %" G_GSIZE_FORMAT
+                    " bytes.",
+                    path, max);
+    else if ((fault = conf_file_fault(status)) != NULL)
+        g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED, "The table %s can't be used: %s.", path,
+                    fault);
+    else
         return fd;
-    g_set_error(error, MAP_ERROR, MAP_ERROR_FAILED,
-                "The table %s can't be read: it is no regular file of at most %" G_GSIZE_FORMAT
-                " bytes.",
-                path, max);
     close(fd);
     return -1;
 }

@@ -338,6 +338,25 @@ static void test_failed(Fixture *f, gconstpointer data)
     }
 }
 
+/* What everybody may write to gives nobody a right. */
+static void test_writable_by_all(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    for (unsigned good = 0; good < 2; good++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_cmpint(g_chmod(f->file, good ? 0664 : 0646), ==, 0);
+        g_autoptr(Map) map = map_open(f->spec, &error);
+        g_assert_no_error(error);
+        g_autofree char *value = NULL;
+        Answer answer = map_lookup(map, "plain", &value, &error);
+        g_assert_cmpint(answer, ==, good ? ANSWER_YES : ANSWER_UNKNOWN);
+        if (!good) {
+            g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
+            g_assert_nonnull(strstr(error->message, "everybody may write to it"));
+        }
+    }
+}
+
 static void test_snapshot(Fixture *f, gconstpointer data)
 {
     (void)data;
@@ -392,6 +411,8 @@ int main(int argc, char **argv)
     g_test_add("/map/texthash/values", Fixture, table, set_up, test_values, tear_down);
     g_test_add("/map/texthash/each", Fixture, NULL, set_up, test_each, tear_down);
     g_test_add("/map/texthash/failed-is-not-no", Fixture, NULL, set_up, test_failed, tear_down);
+    g_test_add("/map/texthash/writable-by-all", Fixture, table, set_up, test_writable_by_all,
+               tear_down);
     g_test_add("/map/texthash/snapshot", Fixture, table, set_up, test_snapshot, tear_down);
     g_test_add("/map/inline/as-postfix", Fixture, NULL, set_up, test_inline_as_postfix, tear_down);
     g_test_add_func("/map/inline/empty-key", test_inline_empty_key);
