@@ -349,7 +349,6 @@ int cli_doctor(const CliPlace *place, int argc, char **argv)
         return code;
     if (argc > 1 || place->spool != NULL)
         return cli_fault(EX_USAGE, "doctor looks at the whole installation; usage: %s", usage);
-    secret_init();
     directory_init();
     doctor.json = json;
     return examine(&doctor, place, postfix);

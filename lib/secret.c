@@ -50,12 +50,17 @@ GVariant *secret_to_bytes_variant(const char *text)
     return to_variant(G_VARIANT_TYPE_BYTESTRING, text);
 }
 
-void secret_init(void)
+bool secret_forbid_dump(void)
 {
     const struct rlimit none = {0, 0};
 
+    return setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+void secret_init(void)
+{
     if (sodium_init() < 0)
         g_error("libsodium can't be started: the system gives no random numbers");
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!secret_forbid_dump())
+        g_error("core dumps can't be switched off");
 }

@@ -3,6 +3,7 @@
 #define BATCHLOAD_SECRET_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /* A NUL-terminated string in clear that must not outlive its use: a password. Allocated with
  * g_malloc; secret_free() wipes it (sodium_memzero) before it is freed. Never print, log or
@@ -28,9 +29,14 @@ GVariant *secret_to_variant(const char *text);
 /* The same as a byte string ("ay", with its NUL): text may be in any encoding. */
 GVariant *secret_to_bytes_variant(const char *text);
 
-/* Core dumps off (RLIMIT_CORE 0, PR_SET_DUMPABLE 0) and libsodium started: called once, first
- * thing in main() of every program that sees a secret. */
+/* Core dumps off (secret_forbid_dump) and libsodium started: called once, first thing in main() of
+ * every program that sees a secret. */
 void secret_init(void);
+
+/* No core of this process is written (RLIMIT_CORE 0), nor may another of the same user look into it
+ * (PR_SET_DUMPABLE 0). The kernel forgets the latter when a process changes its user or group:
+ * called again after that. false with errno where it can't be had. */
+bool secret_forbid_dump(void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Secret, secret_free)
 

@@ -44,6 +44,11 @@ static CURLU *parse_smtp(const char *target)
     return NULL;
 }
 
+bool submit_runs_program(const SubmitSettings *settings)
+{
+    return g_str_has_prefix(settings->target, SENDMAIL);
+}
+
 bool submit_target_valid(const char *target, GError **error)
 {
     CURLU *url;
@@ -233,7 +238,7 @@ Answer submit_message(const SubmitSettings *settings, const char *recipient, GIn
                     "the recipient is not an address: %s", cause->message);
         return ANSWER_NO;
     }
-    if (g_str_has_prefix(settings->target, SENDMAIL))
+    if (submit_runs_program(settings))
         return submit_sendmail(settings->target + strlen(SENDMAIL), settings->seconds,
                                address->full, message, error);
     return submit_smtp(settings, address->full, message, bytes_max, error);

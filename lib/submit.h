@@ -27,6 +27,9 @@ GQuark submit_error_quark(void);
 /* false with a message when the target can't be used. */
 bool submit_target_valid(const char *target, GError **error);
 
+/* Whether a program of the system is run, which may have more rights than we (set-group-ID). */
+bool submit_runs_program(const SubmitSettings *settings);
+
 /* Hands message (CRLF lines, read to its end) to recipient. ANSWER_YES: taken. ANSWER_NO: refused
  * (SUBMIT_ERROR_REFUSED or SUBMIT_ERROR_TOO_LARGE is set all the same, for its words).
  * ANSWER_UNKNOWN: SUBMIT_ERROR_AWAY or _DAMAGED. *bytes_max: with TOO_LARGE, the largest message in

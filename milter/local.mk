@@ -26,6 +26,7 @@ test_workers_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=job_worker_stop,--wrap=job_worke
 test_workers_LDADD = milter/libmilterd.a tests/libfixture.a $(POLICY_LIBS)
 check_PROGRAMS += test-start
 test_start_SOURCES = milter/test-start.c
+test_start_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setuid
 test_start_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 
 check_PROGRAMS += test-notify

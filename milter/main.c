@@ -109,7 +109,7 @@ static int check(const Daemon *daemon, const char *path)
 {
     unsigned problems = 0;
     g_autoptr(GError) error = NULL;
-    if (!start_drop_rights(&daemon->user, &error))
+    if (!start_drop_rights(&daemon->user, false, &error))
         return stop_at(daemon, EX_NOPERM, error);
     check_key(daemon, &problems);
     /* As a reload does. */
@@ -246,7 +246,7 @@ static int prepare(Daemon *daemon)
         !callbacks_listen(config->socket, &error) ||
         !start_socket_opened(config->socket, config->socket_group, &error))
         return stop_at(daemon, EX_UNAVAILABLE, error);
-    if (!start_drop_rights(&daemon->user, &error))
+    if (!start_drop_rights(&daemon->user, submit_runs_program(&config->submit), &error))
         return stop_at(daemon, EX_NOPERM, error);
     if (geteuid() == 0)
         log_line(LOG_LEVEL_WARNING, NULL, "running as root; set user in the configuration");
@@ -314,13 +314,17 @@ static int run(Daemon *daemon, const char *path)
     return status;
 }
 
-/* A log file that is made here is the user's, who opens it again at a reload. */
+/* A log file is the user's, who opens it again at a reload. */
 static bool open_log(const Daemon *daemon, GError **error)
 {
     const Config *config = daemon->config;
-    bool made = config->log == LOG_TO_FILE && !g_file_test(config->log_file, G_FILE_TEST_EXISTS);
-    return log_open(config->log, "batchload-milter", config->log_file, error) &&
-           (!made || start_give_file(config->log_file, &daemon->user, error));
+    if (config->log != LOG_TO_FILE)
+        return log_open(config->log, "batchload-milter", NULL, error);
+    if (!start_make_file(config->log_file, &daemon->user, error) ||
+        !start_rights_lend(&daemon->user, error))
+        return false;
+    bool opened = log_open(config->log, "batchload-milter", config->log_file, error);
+    return start_rights_return(&daemon->user, opened ? error : NULL) && opened;
 }
 
 static int start(const Options *options)

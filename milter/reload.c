@@ -60,6 +60,8 @@ static char *fixed_settings(const Config *old, const Config *new)
     note(names, differ(old->user, new->user), "user");
     note(names, old->log != new->log || differ(old->log_file, new->log_file), "log");
     note(names, old->workers != new->workers, "workers");
+    /* A program may need rights that were given up for good where none was to be run. */
+    note(names, !submit_runs_program(&old->submit) && submit_runs_program(&new->submit), "submit");
     note(names, differ(old->spool.directory, new->spool.directory), "directory in section spool");
     note(names, differ(old->spool.key_file, new->spool.key_file), "key_file in section spool");
     return g_string_free(names, FALSE);

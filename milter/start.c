@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/start.h"
+#include "lib/secret.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,11 +36,18 @@ static bool fail(GError **error, StartError code, const char *format, ...)
 bool start_user_find(const char *name, StartUser *user, GError **error)
 {
     *user = (StartUser){.uid = geteuid(), .gid = getegid()};
-    if (name == NULL || geteuid() != 0)
+    if (name == NULL)
         return true;
     const struct passwd *entry = getpwnam(name);
     if (entry == NULL)
         return fail(error, START_ERROR_USER, "There is no user \"%s\" to run as.", name);
+    if (geteuid() != 0 && entry->pw_uid != geteuid())
+        return fail(error, START_ERROR_USER,
+                    "This was started by the user with the number %u, but is to run as \"%s\" "
+                    "(user): start it by root or by that user.",
+                    (unsigned)geteuid(), name);
+    if (geteuid() != 0)
+        return true;
     *user = (StartUser){.name = g_strdup(name), .uid = entry->pw_uid, .gid = entry->pw_gid};
     return true;
 }
@@ -51,6 +63,35 @@ bool start_give_file(const char *path, const StartUser *user, GError **error)
         return true;
     return fail(error, START_ERROR_FOLDER, "%s can't be given to user %s: %s.", path, user->name,
                 g_strerror(errno));
+}
+
+bool start_make_file(const char *path, const StartUser *user, GError **error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (fd < 0 && errno == EEXIST)
+        return true;
+    bool done = fd >= 0 && (user->name == NULL || fchown(fd, user->uid, user->gid) == 0);
+    if (!done)
+        fail(error, START_ERROR_FOLDER, "%s can't be made: %s.", path, g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+bool start_rights_lend(const StartUser *user, GError **error)
+{
+    if (user->name == NULL || (initgroups(user->name, user->gid) == 0 && setegid(user->gid) == 0 &&
+                               seteuid(user->uid) == 0))
+        return true;
+    return fail(error, START_ERROR_RIGHTS, "Could not become user %s: %s.", user->name,
+                g_strerror(errno));
+}
+
+bool start_rights_return(const StartUser *user, GError **error)
+{
+    if (user->name == NULL || (seteuid(0) == 0 && setegid(getgid()) == 0))
+        return true;
+    return fail(error, START_ERROR_RIGHTS, "Could not become root again: %s.", g_strerror(errno));
 }
 
 bool start_make_folder(const char *path, const StartUser *user, GError **error)
@@ -174,14 +215,40 @@ bool start_socket_opened(const char *socket, const char *group, GError **error)
                 g_strerror(errno));
 }
 
-bool start_drop_rights(const StartUser *user, GError **error)
+/* The bounding set can be emptied by root alone, and not by each (a container's may lack the
+ * right); where it can't, no_new_privs keeps what is in it out of reach. The others end with root,
+ * but for those that were handed down to be inherited. */
+static bool drop_capabilities(void)
 {
-    if (user->name == NULL)
-        return true;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    return syscall(SYS_capset, &head, none) == 0;
+}
+
+static void empty_bounding_set(void)
+{
+    for (unsigned long each = 0; prctl(PR_CAPBSET_READ, each, 0, 0, 0) >= 0; each++)
+        (void)prctl(PR_CAPBSET_DROP, each, 0, 0, 0);
+}
+
+static bool become(const StartUser *user, GError **error)
+{
+    if (user->uid != 0)
+        empty_bounding_set();
     if (initgroups(user->name, user->gid) != 0 || setgid(user->gid) != 0 || setuid(user->uid) != 0)
         return fail(error, START_ERROR_RIGHTS, "Could not become user %s: %s.", user->name,
                     g_strerror(errno));
-    if (user->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
+    if (user->uid != 0 && (!drop_capabilities() || setuid(0) == 0 || seteuid(0) == 0))
         return fail(error, START_ERROR_RIGHTS, "Root's rights were not given up for good.");
     return true;
+}
+
+bool start_drop_rights(const StartUser *user, bool runs_program, GError **error)
+{
+    if (user->name != NULL && !become(user, error))
+        return false;
+    if ((runs_program || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) && secret_forbid_dump())
+        return true;
+    return fail(error, START_ERROR_RIGHTS, "New rights and core dumps can't be forbidden: %s.",
+                g_strerror(errno));
 }

@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/start.h"
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+int __real_setuid(uid_t uid); // NOLINT(bugprone-reserved-identifier)
+int __wrap_setuid(uid_t uid); // NOLINT(bugprone-reserved-identifier)
+
+/* As the kernel does where fs.suid_dumpable is not 0: with the user it forgets what was forbidden.
+ */
+int __wrap_setuid(uid_t uid)
+{
+    int result = __real_setuid(uid);
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    return result;
+}
 
 typedef struct {
     char *folder, *path, *socket;
@@ -148,8 +165,119 @@ static void test_folder(Fixture *f, gconstpointer data)
     g_assert_error(error, START_ERROR, START_ERROR_FOLDER);
 }
 
+/* What a log file or the like is made of. */
+static void test_make_file(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    g_auto(StartUser) user = {0};
+    g_assert_true(start_user_find(geteuid() == 0 ? "nobody" : NULL, &user, &error));
+    mode_t old = umask(022);
+    for (unsigned twice = 0; twice < 2; twice++) {
+        g_assert_true(start_make_file(f->path, &user, &error));
+        g_assert_no_error(error);
+    }
+    umask(old);
+    struct stat status;
+    g_assert_cmpint(g_lstat(f->path, &status), ==, 0);
+    g_assert_cmpuint(status.st_mode & 07777, ==, 0640);
+    g_assert_cmpuint(status.st_uid, ==, user.uid);
+    /* A planted link that leads to nothing: nothing comes to be there. */
+    g_autofree char *target = g_build_filename(f->folder, "target", NULL);
+    g_unlink(f->path);
+    g_assert_cmpint(symlink(target, f->path), ==, 0);
+    g_assert_true(start_make_file(f->path, &user, &error));
+    g_assert_false(g_file_test(target, G_FILE_TEST_EXISTS));
+    g_assert_cmpint(g_lstat(target, &status), !=, 0);
+    g_assert_false(start_make_file("/proc/nothing/log", &user, &error));
+    g_assert_error(error, START_ERROR, START_ERROR_FOLDER);
+}
+
+/* Root opens nothing for the user that the user could not open: a planted link leads nowhere. */
+static void test_lend(void)
+{
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    g_autoptr(GError) error = NULL;
+    g_auto(StartUser) user = {0};
+    g_assert_true(start_user_find("nobody", &user, &error));
+    pid_t child = fork();
+    if (child == 0) {
+        bool lent = start_rights_lend(&user, NULL);
+        bool theirs = open("/etc/shadow", O_WRONLY | O_APPEND | O_CLOEXEC) < 0;
+        bool back = start_rights_return(&user, NULL);
+        bool ours = geteuid() == 0 && getegid() == getgid() && access("/etc/shadow", W_OK) == 0;
+        _exit(lent && theirs && back && ours ? 0 : 1);
+    }
+    int status = -1;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+}
+
+static bool capabilities_are(guint32 effective, guint32 inheritable)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {0};
+    return syscall(SYS_capget, &head, now) == 0 && (now[0].effective != 0) == (effective != 0) &&
+           (now[0].permitted != 0) == (effective != 0) && now[0].inheritable == inheritable;
+}
+
+/* As if a careless supervisor had handed one down. */
+static void inherit_one(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &head, now) != 0)
+        _exit(2);
+    now[0].inheritable = 1U << CAP_CHOWN;
+    if (syscall(SYS_capset, &head, now) != 0 || !capabilities_are(1, 1U << CAP_CHOWN) ||
+        prctl(PR_CAPBSET_READ, CAP_CHOWN, 0, 0, 0) != 1)
+        _exit(3);
+}
+
+static bool nothing_is_left(const StartUser *user)
+{
+    gid_t groups[64];
+    struct rlimit core;
+    bool right = getuid() == user->uid && getegid() == user->gid && capabilities_are(0, 0) &&
+                 setuid(0) != 0 && setgid(0) != 0 && access("/etc/shadow", R_OK) != 0;
+    for (int i = 0, n = getgroups(64, groups); i < n; i++)
+        right = right && groups[i] != 0;
+    for (unsigned long each = 0; right && prctl(PR_CAPBSET_READ, each, 0, 0, 0) >= 0; each++)
+        right = prctl(PR_CAPBSET_READ, each, 0, 0, 0) == 0;
+    return right && getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0;
+}
+
 /* In a child, since there is no way back. */
-static void test_rights(void)
+static void test_rights(gconstpointer runs_program)
+{
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    g_autoptr(GError) error = NULL;
+    g_auto(StartUser) user = {0};
+    g_assert_true(start_user_find("nobody", &user, &error));
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        inherit_one();
+        bool dropped = start_drop_rights(&user, runs_program != NULL, NULL);
+        bool dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+        bool gains = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0;
+        _exit(dropped && !dumpable && gains == (runs_program != NULL) && nothing_is_left(&user)
+                  ? 0
+                  : 1);
+    }
+    int status = -1;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+}
+
+/* Started by somebody who is neither root nor the one to become. */
+static void test_users(void)
 {
     if (geteuid() != 0) {
         g_test_skip("needs root");
@@ -159,22 +287,25 @@ static void test_rights(void)
     g_auto(StartUser) user = {0};
     g_assert_false(start_user_find("no-such-user", &user, &error));
     g_assert_error(error, START_ERROR, START_ERROR_USER);
-    g_clear_error(&error);
-    g_assert_true(start_user_find("nobody", &user, &error));
     pid_t child = fork();
     g_assert_cmpint(child, >=, 0);
     if (child == 0) {
-        gid_t groups[64];
-        bool dropped = start_drop_rights(&user, NULL);
-        bool as_root = setuid(0) == 0 || setgid(0) == 0 || access("/etc/shadow", R_OK) == 0;
-        bool right = getuid() == user.uid && getegid() == user.gid;
-        for (int i = 0, n = getgroups(64, groups); i < n; i++)
-            right = right && groups[i] != 0;
-        _exit(dropped && right && !as_root ? 0 : 1);
+        g_autoptr(GError) refused = NULL;
+        if (!start_user_find("nobody", &user, NULL) || setgid(user.gid) != 0 ||
+            setuid(user.uid) != 0)
+            _exit(2);
+        StartUser other = {0}, same = {0}, none = {0};
+        bool right = !start_user_find("daemon", &other, &refused) &&
+                     strstr(refused->message, "\"daemon\"") != NULL &&
+                     start_user_find("nobody", &same, NULL) && same.name == NULL &&
+                     start_user_find(NULL, &none, NULL) && start_drop_rights(&same, false, NULL) &&
+                     prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
+                     prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
+        _exit(right ? 0 : 1);
     }
     int status = -1;
     g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    g_assert_cmpint(status, ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -185,6 +316,10 @@ int main(int argc, char **argv)
     g_test_add("/start/socket-folder", Fixture, NULL, set_up, test_socket_folder, tear_down);
     g_test_add("/start/mode-and-group", Fixture, NULL, set_up, test_mode_and_group, tear_down);
     g_test_add("/start/folder", Fixture, NULL, set_up, test_folder, tear_down);
-    g_test_add_func("/start/rights", test_rights);
+    g_test_add("/start/make-file", Fixture, NULL, set_up, test_make_file, tear_down);
+    g_test_add_func("/start/lend", test_lend);
+    g_test_add_data_func("/start/rights", NULL, test_rights);
+    g_test_add_data_func("/start/rights-with-a-program", GINT_TO_POINTER(1), test_rights);
+    g_test_add_func("/start/users", test_users);
     return g_test_run();
 }

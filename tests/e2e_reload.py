@@ -291,6 +291,8 @@ RESTART = {
     "socket": ("unix:/nowhere/socket", "socket"), "socket_mode": ("0600", "socket_mode"),
     "socket_group": ("mail", "socket_group"), "user": ("nobody", "user"),
     "log": ("stderr", "log"), "workers": (3, "workers"),
+    # New rights by a program were given up for good.
+    "submit": ("sendmail:/usr/sbin/sendmail", "submit"),
     "spool.directory": ("/nowhere/spool", "directory in section spool"),
     "spool.key_file": ("/nowhere/key", "key_file in section spool")}
 
