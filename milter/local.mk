@@ -10,7 +10,7 @@ milter_libmilterd_a_SOURCES = milter/session.c milter/session.h \
 	milter/callbacks.c milter/callbacks.h milter/start.c milter/start.h
 
 sbin_PROGRAMS += batchload-milter
-batchload_milter_SOURCES = milter/main.c
+batchload_milter_SOURCES = milter/main.c milter/wipe.c
 batchload_milter_LDADD = milter/libmilterd.a $(POLICY_LIBS) $(MILTER_LIBS) -lpthread
 
 check_PROGRAMS += test-session

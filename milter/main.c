@@ -299,6 +299,9 @@ static int run(Daemon *daemon, const char *path)
     if (status == EX_OK) {
         log_line(LOG_LEVEL_INFO, NULL, "started, version %s", PACKAGE_VERSION);
         daemon->reload = reload_new(path, daemon->world, daemon->workers);
+        /* Who works with them holds them: after a reload nobody does, and they are wiped. */
+        g_clear_pointer(&daemon->world, world_unref);
+        g_clear_pointer(&daemon->config, config_unref);
         status = serve_until_stopped(daemon);
     }
     /* No callback touches the spool any more; steps that run are finished. */
@@ -327,26 +330,32 @@ static bool open_log(const Daemon *daemon, GError **error)
     return start_rights_return(&daemon->user, opened ? error : NULL) && opened;
 }
 
+static int begin(Daemon *daemon, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    if (!open_log(daemon, &error))
+        return stop_at(daemon, EX_CANTCREAT, error);
+    daemon->log_elsewhere = daemon->config->log != LOG_TO_STDERR;
+    return run(daemon, path);
+}
+
 static int start(const Options *options)
 {
     g_auto(StartUser) user = {0};
     g_autoptr(GError) error = NULL;
     Daemon daemon = {0};
-    g_autoptr(Config) config = config_load(options->config, &error);
-    if (config == NULL)
-        return stop_at(&daemon, EX_CONFIG, error);
-    daemon.config = config;
-    if (!start_user_find(config->user, &user, &error))
-        return stop_at(&daemon, EX_CONFIG, error);
-    daemon.user = user;
-    if (options->make_key)
-        return make_key(&daemon);
-    if (options->check)
-        return check(&daemon, options->config);
-    if (!open_log(&daemon, &error))
-        return stop_at(&daemon, EX_CANTCREAT, error);
-    daemon.log_elsewhere = config->log != LOG_TO_STDERR;
-    return run(&daemon, options->config);
+    int status = EX_CONFIG;
+    daemon.config = config_load(options->config, &error);
+    if (daemon.config == NULL || !start_user_find(daemon.config->user, &user, &error)) {
+        (void)stop_at(&daemon, status, error);
+    } else {
+        daemon.user = user;
+        status = options->make_key ? make_key(&daemon)
+                 : options->check  ? check(&daemon, options->config)
+                                   : begin(&daemon, options->config);
+    }
+    config_unref(daemon.config);
+    return status;
 }
 
 int main(int argc, char **argv)

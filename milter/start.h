@@ -50,10 +50,10 @@ bool start_rights_return(const StartUser *user, GError **error);
 bool start_socket_prepare(const char *socket, unsigned mode, const char *group, GError **error);
 bool start_socket_opened(const char *socket, const char *group, GError **error);
 
-/* Becomes user for good, in no other group than its own ones, without any capability, and shows that
- * there is no way back. Then also where nobody is to become: no program that is run gives new rights
- * (no_new_privs), unless runs_program says that one must, a set-group-ID sendmail(1); and no dump is
- * written, which a change of user would allow again. */
+/* Becomes user for good, in no other group than its own ones, without any capability, and shows
+ * that there is no way back. Then also where nobody is to become: no program that is run gives new
+ * rights (no_new_privs), unless runs_program says that one must, a set-group-ID sendmail(1); and no
+ * dump is written, which a change of user would allow again. */
 bool start_drop_rights(const StartUser *user, bool runs_program, GError **error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StartUser, start_user_clear)

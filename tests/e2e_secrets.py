@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Canaries: passwords and hashes that are looked for wherever a request leaves a trace: logs, the
-spool at each of its stations, process lists, responses, cores, copies, the daemon's memory."""
+spool in each state of a job, process lists, responses, copies, what the commands tell. (Memory and
+cores: e2e_core.py.)"""
 
 import base64
 import contextlib
@@ -8,23 +9,28 @@ import grp
 import json
 import os
 import pwd
-import resource
 import secrets
 import shutil
-import signal
 import sqlite3
 import stat
 import threading
-import time
 
 import tap
-from harness import World, run, wait_for, write
+from harness import World, message_id_of, run, wait_for, write
+from harness.ldapgate import LdapGate
 from rows import DOMAIN, at, row
 
 CLEAR = "Kan;a\"ri-" + secrets.token_urlsafe(18)
 HASH = "{SSHA512}" + base64.b64encode(os.urandom(72)).decode()
 WRONG = "Falsch-" + secrets.token_urlsafe(18)
 ROWS = 100
+MODIFY_REQUEST, ADD_REQUEST, DELETE_REQUEST = 0x66, 0x68, 0x4A
+# What the spool is looked at in: the states of a job, and what makes one of them another.
+LOOKED = {
+    "received", "working", "sending", "done", "reporting", "refused", "cancelled", "cancelled in work",
+    "damaged", "broken off", "atomic, being applied", "atomic, being undone", "checked",
+    "answer failed"}
+STATES = {"received", "working", "reporting", "sending", "done", "answer failed"}
 
 
 def forms(secret):
@@ -87,51 +93,107 @@ class Watch:
 
 class SecretWorld(World):
     def __init__(self):
-        # Nothing outside keeps cores from being written.
-        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+        self.looked, self.states = set(), set()
         super().__init__(settings={"slice_rows": 10})
         self.wanted = {name: list(forms(secret)) for name, secret in (
             ("the clear password of the file", CLEAR), ("the hash of the file", HASH),
             ("the administrator's password", self.passwords[self.admin]),
             ("the wrong password", WRONG), ("the service's password", self.service_password))}
         self.wanted["the clear password of the file"] += forms(CLEAR[10:])
+        with open(self.milter.folder + "/spool.key", "rb") as file:
+            key = file.read()
+        self.wanted["the spool's key"] = [key, key.hex().encode(), base64.b64encode(key)[:-4]]
         self.watch = Watch(self)
-        self.sent = None
         self.raw = None
 
+    def make_milter(self, values, settings):
+        self.gate = LdapGate(self.nursery, self.slapd.port)
+        return super().make_milter({**values, "LDAP_URI": self.gate.uri}, settings)
+
+    def command(self, *words):
+        """What the command tells; that it can't is nothing to tell, either."""
+        return run([self.tree.command, "-c", self.milter.conf, *words], check=False).stdout
+
     def jobs(self):
-        return [json.loads(line) for line in run(
-            [self.tree.command, "-c", self.milter.conf, "queue", "-j"]).stdout.splitlines()]
+        return [json.loads(line) for line in self.command("queue", "-a", "-j").splitlines()]
 
     def wait_job(self, question, what):
         return wait_for(lambda: [job for job in self.jobs() if question(job)], what, 60)
 
-    def search_all(self, where):
-        """No secret in the spool's files, in any log, in what the command tells."""
+    def job_of(self, raw):
+        identifier = message_id_of(raw)
+        return next(job for job in self.jobs() if job["message_id"] == identifier)
+
+    def remember(self, address, name):
+        """The hash that an address has now is a secret, too."""
+        found = self.slapd.entry(address, ("userPassword",))["userpassword"][0]
+        self.wanted[name] = [found.encode(), found[7:].encode()]
+
+    def open_files(self):
+        """Files that the daemon and its helpers have open, (path, content); those without a name
+        any more are among them."""
+        for pid in self.milter.children():
+            with contextlib.suppress(OSError):
+                for number in os.listdir("/proc/%d/fd" % pid):
+                    link = "/proc/%d/fd/%s" % (pid, number)
+                    with contextlib.suppress(OSError):
+                        if stat.S_ISREG(os.stat(link).st_mode):
+                            with open(link, "rb") as file:
+                                yield os.readlink(link), file.read()
+
+    def search_spool_files(self, where):
+        """Its files, journals and WAL among them, and what is open; returns the names."""
         names = []
         for path, data in files_below(self.milter.spool):
             names.append(os.path.relpath(path, self.milter.spool))
             tap.equal(holds(data, self.wanted), None, "%s, %s" % (where, path))
+        for path, data in self.open_files():
+            tap.equal(holds(data, self.wanted), None, "%s, open: %s" % (where, path))
+            tap.equal(path.startswith((self.milter.spool + "/", self.log, self.milter.output())),
+                      True, "open: " + path)
+        # Something is there.
+        everything = b"".join(data for _, data in files_below(self.milter.spool))
+        tap.contains(everything, self.admin.encode(), "the spool")
+        return names
+
+    def search_logs(self, where):
         for server in (self.milter, self.postfix, self.dovecot):
             with contextlib.suppress(FileNotFoundError):
                 with open(server.output(), "rb") as file:
                     tap.equal(holds(file.read(), self.wanted), None, server.output())
         tap.equal(holds(self.log_text().encode(), self.wanted), None, where + ", log")
-        for job in self.jobs():
-            told = run([self.tree.command, "-c", self.milter.conf, "show", job["id"]]).stdout
-            tap.equal(holds(told, self.wanted), None, where + ", batchload show")
-            tap.equal(holds(json.dumps(job).encode(), self.wanted), None, where + ", queue -j")
-        # Something is there, and the search can find.
+
+    def search_all(self, where):
+        """No secret in the spool, in any log, in what the command tells."""
+        names = self.search_spool_files(where)
+        self.search_logs(where)
+        jobs = self.jobs()
+        words = [("queue", "-a"), ("log",), ("log", "-j"), ("lockout", "-j")]
+        for command in words + [("show", job["id"]) for job in jobs[-3:]]:
+            tap.equal(holds(self.command(*command), self.wanted), None, "%s, batchload %s" % (
+                where, " ".join(command)))
+        tap.equal(holds(json.dumps(jobs).encode(), self.wanted), None, where + ", queue -j")
+        # The search can find.
         tap.equal(holds(self.raw, self.wanted) is not None, True, "secrets in the request")
-        everything = b"".join(data for _, data in files_below(self.milter.spool))
-        tap.contains(everything, self.admin.encode(), "the spool")
+        self.looked.add(where)
+        self.states |= {job["state"] for job in jobs}
+        return names
+
+    def copy(self, where):
+        names = [os.path.relpath(path, self.milter.spool)
+                 for path, _ in files_below(self.milter.spool)]
         copy = self.nursery.path("milter", "copy-" + where)
         shutil.copytree(self.milter.spool, copy)
         for path in [copy] + [os.path.join(copy, name) for name in names]:
             shutil.chown(path, self.milter.user)
         for name in os.listdir(copy):
             shutil.chown(os.path.join(copy, name), self.milter.user)
-        return names
+
+    def held(self, tag, raw):
+        """Sends raw; the daemon waits with such an operation under way."""
+        self.gate.hold(tag)
+        tap.equal(self.send(raw).code, 250, "reply")
+        tap.equal(self.gate.held.wait(30), True, "held")
 
     @contextlib.contextmanager
     def store(self):
@@ -155,8 +217,9 @@ def rights(world):
     tap.equal(status["Gid"].split(), [str(user.pw_gid)] * 4, "Gid")
     own = {each.gr_gid for each in grp.getgrall() if user.pw_name in each.gr_mem} | {user.pw_gid}
     tap.equal({int(each) for each in status["Groups"].split()}, own, "Groups")
-    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"):
         tap.equal(int(status[name], 16), 0, name)
+    tap.equal((status["NoNewPrivs"], status["Umask"]), ("1", "0077"), "NoNewPrivs, Umask")
     for folder, _, names in os.walk(world.milter.spool):
         for name in [folder] + [os.path.join(folder, each) for each in names]:
             info = os.lstat(name)
@@ -168,99 +231,191 @@ def rights(world):
     tap.equal(os.stat(world.milter.conf).st_uid, 0, "owner of the configuration")
 
 
+def mailboxes(name, count, action="ADD", **cells):
+    return [row("%s FULL %s%d" % (action, name, n), PASSWORD=CLEAR, **cells) for n in range(count)]
+
+
 @tap.test("R2.26 the directory away: a request that waits unproven")
 def unproven(world):
     world.slapd.kill()
     world.raw = world.request(
-        [row("ADD FULL clear%d" % n, PASSWORD=CLEAR, GIVENNAME="A", SURNAME="B")
-         for n in range(ROWS)] + [row("ADD FULL hash%d" % n, PASSWORD=HASH) for n in range(5)] +
+        mailboxes("clear", ROWS, GIVENNAME="A", SURNAME="B") +
+        [row("ADD FULL hash%d" % n, PASSWORD=HASH) for n in range(5)] +
         [row("ADD FULL shifted", PASSWORD=CLEAR, TITLE="x", STATE=CLEAR[:1])])
     tap.equal(world.send(world.raw).code, 250, "reply")
     world.wait_job(lambda job: job["state"] == "received" and job.get("waiting"), "it to wait")
     names = world.search_all("received")
+    world.copy("received")
     tap.equal(any(name.startswith("mail/") for name in names), True, "files: %r" % names)
 
 
 @tap.test("a slice with its intent stored, and the directory gone")
 def intent(world):
+    world.gate.hold(ADD_REQUEST)
+    world.slapd.start()
+    tap.equal(world.gate.held.wait(30), True, "held")
     with world.store() as store:
-        for _ in range(20):
-            world.slapd.start()
-            end = time.monotonic() + 20
-            while not intents(store) and time.monotonic() < end:
-                pass  # it is there for milliseconds only
-            world.slapd.kill()
-            if intents(store):
-                break
-        else:
-            raise AssertionError("no intent was met")
-    tap.equal([job["state"] for job in world.jobs()], ["working"], "state")
+        tap.equal(intents(store), 1, "intents")
+    tap.equal(world.job_of(world.raw)["state"], "working", "state")
     names = world.search_all("working")
+    world.copy("working")
     tap.equal(any(name.startswith("rows/") for name in names), True, "files: %r" % names)
     tap.equal(any(name.startswith("mail/") for name in names), False, "the mail is deleted")
 
 
-@tap.test("a response that waits for the mail server; then the response itself")
+@tap.test("a response that waits for the mail server; then the response itself, and the job done")
 def response(world):
-    submit = world.milter.own["submit"]
-    world.milter.own["submit"] = "smtp://127.0.0.1:%d" % world.nursery.port()
-    world.milter.configure({"slice_rows": 10})
-    world.milter.restart()
-    world.slapd.start()
+    world.postfix.stop()
+    world.gate.release()
     world.wait_job(lambda job: job["state"] == "sending", "the response to wait")
     names = world.search_all("sending")
+    world.copy("sending")
     tap.equal(any(name.startswith("response/") for name in names), True, "files: %r" % names)
-    world.milter.own["submit"] = submit
-    world.milter.configure({"slice_rows": 10})
-    world.milter.restart()
+    world.postfix.start()
+    world.command("retry", world.job_of(world.raw)["id"])
     answer = world.response(world.raw)
     tap.equal(holds(answer.decoded, world.wanted), None, "response")
     tap.equal(answer.results.count("created"), ROWS + 6, answer.text)
-    stored = world.slapd.entry(at("clear0"), ("userPassword",))["userpassword"][0]
-    stored = base64.b64decode(stored).decode() if isinstance(stored, bytes) else stored
-    world.wanted["a hash that was made"] = [stored.encode(), stored[7:].encode()]
+    world.remember(at("clear0"), "a hash that was made")
     tap.equal(world.can_login(at("clear0"), CLEAR), True, "login")
     world.fence()
-    for path, data in files_below(world.milter.spool):
-        tap.equal(holds(data, world.wanted), None, path)
+    world.search_all("done")
     for where in ("working", "sending"):
         for path, data in files_below(world.nursery.path("milter", "copy-" + where)):
             tap.equal(holds(data, world.wanted), None, path)
 
 
-@tap.test("the daemon's memory after the job: none of the file's secrets")
-def memory(world):
-    answer = world.ask([row("MODIFY FULL clear%d" % n, PASSWORD=CLEAR) for n in range(25)] +
-                       [row("MODIFY FULL hash%d" % n, PASSWORD=HASH) for n in range(5)])
-    tap.equal(answer.results, ["changed"] * 30, answer.text)
-    world.fence()
-    found = {}
-    total = 0
-    with open("/proc/%d/maps" % world.milter.pid, encoding="utf-8") as file:
-        maps = [line.split() for line in file]
-    with open("/proc/%d/mem" % world.milter.pid, "rb", 0) as image:
-        for area, mode, *_ in maps:
-            begin, end = (int(each, 16) for each in area.split("-"))
-            # Shadows of a sanitizer are terabytes.
-            if not mode.startswith("rw") or end - begin > 1 << 30:
-                continue
-            with contextlib.suppress(OSError):
-                image.seek(begin)
-                data = image.read(end - begin)
-                total += len(data)
-                for name, needles in world.wanted.items():
-                    count = sum(data.count(each) for each in needles)
-                    if count:
-                        found[name] = found.get(name, 0) + count
-    tap.say("%d kB of memory: %r" % (total // 1024, found))
-    # The first is the configuration's, and needed for each connection. The second may linger once in
-    # a buffer of a library.
-    found.pop("the service's password", None)
-    found.pop("the administrator's password", None)
-    # A sanitizer keeps what is freed from being used again.
-    if any("asan" in word for line in maps for word in line[5:]):
-        found.pop("the hash of the file", None)
-    tap.equal(found, {}, "secrets in memory")
+@tap.test("a wrong password: while its answer is held back, and after it")
+def refused(world):
+    world.reconfigure({"slice_rows": 10, "refusal_pause": "1h"})
+    raw = world.request(mailboxes("wrong", 3), password=WRONG)
+    tap.equal(world.send(raw).code, 250, "reply")
+    job = world.wait_job(lambda job: job["state"] == "reporting", "the pause")[0]
+    names = world.search_all("reporting")
+    tap.equal(any(name.startswith("mail/") for name in names), False, "the mail is deleted")
+    world.command("retry", job["id"])
+    tap.equal(holds(world.response(raw).decoded, world.wanted), None, "response")
+    world.search_all("refused")
+    world.reconfigure({"slice_rows": 10})
+
+
+def cancel(world, raw):
+    """What its response says."""
+    identifier = world.job_of(raw)["id"]
+    run([world.tree.command, "-c", world.milter.conf, "cancel", identifier])
+    answer = world.response(raw)
+    tap.equal(holds(answer.decoded, world.wanted), None, "response")
+    return answer
+
+
+@tap.test("cancelled: before it was opened")
+def cancelled(world):
+    world.slapd.kill()
+    raw = world.request(mailboxes("c", 3))
+    tap.equal(world.send(raw).code, 250, "reply")
+    world.wait_job(lambda job: job["state"] == "received" and job.get("waiting"), "it to wait")
+    world.slapd.start()
+    world.gate.hold(ADD_REQUEST)  # should it be taken up before
+    tap.contains(cancel(world, raw).subject, "not processed")
+    world.search_all("cancelled")
+    world.gate.release()
+
+
+@tap.test("three requests: one in work, one cancelled behind it, one whose rows are damaged")
+def broken(world):
+    raws = [world.request(mailboxes(name, 15)) for name in ("wa", "wb", "wc")]
+    world.held(ADD_REQUEST, raws[0])
+    for raw in raws[1:]:
+        tap.equal(world.send(raw).code, 250, "reply")
+    for raw in raws:
+        wait_for(lambda: world.job_of(raw)["state"] == "working", "it to be begun")
+    tap.equal(cancel(world, raws[1]).results, ["failed"] * 15, "results")
+    world.search_all("cancelled in work")
+    with open(world.milter.spool + "/rows/" + world.job_of(raws[2])["id"], "r+b") as file:
+        file.seek(200)
+        file.write(b"damaged")
+    world.gate.release()
+    tap.equal(world.response(raws[0]).results, ["created"] * 15, "results")
+    wait_for(lambda: (world.job_of(raws[2])["waiting"] or "").startswith("damaged"), "the damage")
+    world.search_all("damaged")
+    tap.contains(cancel(world, raws[2]).subject, "not finished")
+    world.search_all("broken off")
+
+
+@tap.test("Mode: atomic, with passwords that were there before kept to be put back: held while it is "
+          "applied, and while it is undone")
+def atomic(world):
+    for number in range(5):
+        world.remember(at("wa%d" % number), "a hash of before, %d" % number)
+    failing = row("ADD FORWARD f", MAILFORWARD=world.admin, PHONE="\u00e4")
+    raw = world.request(mailboxes("at", 4) + mailboxes("wa", 12, "MODIFY") + [failing],
+                        mode="atomic")
+    world.held(MODIFY_REQUEST, raw)
+    world.search_all("atomic, being applied")
+    world.gate.hold(DELETE_REQUEST)
+    tap.equal(world.gate.held.wait(60), True, "held")
+    world.search_all("atomic, being undone")
+    world.gate.release()
+    tap.contains(world.response(raw).subject, "nothing was changed")
+
+
+@tap.test("Mode: check, whose effects and response wait; and a response that is never taken")
+def unanswered(world):
+    world.postfix.stop()
+    path = world.postfix.conf + "/master.cf"
+    with open(path, encoding="utf-8") as file:
+        shipped = file.read()
+    allowed = "smtpd_recipient_restrictions=permit_mynetworks,reject\n"
+    tap.contains(shipped, allowed, "master.cf")
+    write(path, shipped.replace(allowed, "smtpd_recipient_restrictions=defer\n"))
+    world.postfix.start()
+    raw = world.request(mailboxes("ck", 12), mode="check")
+    tap.equal(world.send(raw).code, 250, "reply")
+    wait_for(lambda: world.job_of(raw)["state"] == "sending", "the response to wait")
+    world.search_all("checked")
+    write(path, shipped.replace(allowed, "smtpd_recipient_restrictions=reject\n"))
+    world.postfix.restart()
+    world.command("retry", world.job_of(raw)["id"])
+    wait_for(lambda: world.job_of(raw)["state"] == "answer failed", "the response to be refused")
+    names = world.search_all("answer failed")
+    tap.equal(any(name.startswith("response/") for name in names), True, "files: %r" % names)
+    write(path, shipped)
+    world.postfix.restart()
+
+
+@tap.test("every state of a job, and what makes one of them another, was looked at")
+def complete(world):
+    tap.equal(world.looked, LOOKED, "looked at")
+    tap.equal(world.states, STATES, "states that were met")
+
+
+@tap.test("doctor and -t, also with faulty files of secrets: none of them is told")
+def commands(world):
+    password, key = world.milter.folder + "/directory.password", world.milter.folder + "/spool.key"
+    with open(password, "rb") as file:
+        good = file.read()
+    with open(key, "rb") as file:
+        good_key = file.read()
+    faults = {"good": (good, good_key), "two lines": (good + b"\n" + good, good_key),
+              "too long": (good * 100, good_key), "a NUL": (good + b"\0", good_key),
+              "another password": (good[::-1], good_key), "a short key": (good, good_key[:31]),
+              "a long key": (good, good_key + good_key)}
+    world.wanted["the service's password, reversed"] = [good[::-1]]
+    for name, (secret, sealing) in faults.items():
+        write(password, secret, 0o600)
+        os.chmod(key, 0o600)
+        write(key, sealing, 0o400)
+        shutil.chown(password, world.milter.user)
+        shutil.chown(key, world.milter.user)
+        code, told = world.milter.check()
+        tap.equal(holds(told.encode(), world.wanted), None, name + ", -t: " + told)
+        tap.equal(code == 0, name in ("good", "another password"), name + ", -t: " + told)
+        told = run([world.tree.command, "-c", world.milter.conf, "doctor", "-j"], check=False)
+        tap.equal(holds(told.stdout + told.stderr, world.wanted), None, name + ", doctor")
+    write(password, good, 0o600)
+    write(key, good_key, 0o400)
+    shutil.chown(password, world.milter.user)
+    shutil.chown(key, world.milter.user)
 
 
 @tap.test("a copied spool without its key: no secret, no start, and a word about it")
@@ -347,22 +502,6 @@ def processes(world):
     tap.contains(seen, b"batchload-parse\0", "what was seen")
     tap.contains(seen, b"batchload-milter\0", "what was seen")
     tap.equal(holds(seen, world.wanted), None, "what was seen")
-
-
-@tap.test("no core: the daemon falls, and none is written")
-def core(world):
-    pid = world.milter.pid
-    with open("/proc/%d/limits" % pid, encoding="ascii") as file:
-        limits = next(line for line in file if line.startswith("Max core file size"))
-    tap.equal(limits.split()[4:6], ["0", "0"], "limit of cores")
-    # Only of a process that can't be dumped is this root's.
-    tap.equal(os.stat("/proc/%d/mem" % pid).st_uid, 0, "owner of its memory")
-    os.kill(pid, signal.SIGSEGV)
-    how = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    tap.absent((os.CLD_DUMPED,), how.si_code, "how it ended")
-    world.milter.process.wait()
-    world.milter.start()
-    world.fence()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md
 
 # Rules of the sources.
 dist_check_SCRIPTS += tests/house.py tests/rules.py
+# The programs as they are built.
+dist_check_SCRIPTS += tests/hardened.py
 
 noinst_LIBRARIES += tests/libfixture.a
 tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
@@ -17,7 +19,7 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
 	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py tests/harness/faults.py \
-	tests/harness/disk.py
+	tests/harness/disk.py tests/harness/memory.py
 
 # Is loaded into a daemon, beside its sanitizers and without one.
 EXTRA_DIST += tests/faults.c
@@ -36,7 +38,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/soak scripts/run.s
 
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py tests/e2e_audit.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
-dist_check_SCRIPTS += tests/e2e_sendmail.py
+dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
 dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_attacker.py tests/e2e_sender.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py

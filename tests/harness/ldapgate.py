@@ -37,7 +37,7 @@ class LdapGate:
         self.uri = "ldap://127.0.0.1:%d" % self.port
         self.target = target
         self.held = threading.Event()  # something is held, or was cut
-        self._hold = None
+        self._hold = None  # (tag, what it waits for)
         self._cut = None
         self._open = threading.Event()
         listener = socket.socket()
@@ -47,12 +47,15 @@ class LdapGate:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def hold(self, tag):
-        """The next such operation waits, and never arrives."""
+        """The next such operation waits, and never arrives. What is held before is released."""
+        self.release()
         self.held.clear()
-        self._open.clear()
-        self._hold = tag
+        self._open = threading.Event()
+        self._hold = tag, self._open
 
     def release(self):
+        """What is held goes, and nothing will be."""
+        self._hold = None
         self._open.set()
 
     def cut(self, tag):
@@ -78,10 +81,11 @@ class LdapGate:
         try:
             while True:
                 message, tag = read_message(source)
-                if self._hold == tag:
+                hold = self._hold
+                if hold and hold[0] == tag:
                     self._hold = None
                     self.held.set()
-                    self._open.wait()
+                    hold[1].wait()
                     raise ConnectionAbortedError
                 if self._cut == tag:
                     self._cut = None

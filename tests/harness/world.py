@@ -215,6 +215,16 @@ class World:
             raise AssertionError("the fence was not processed: " + response.text)
         return response
 
+    def reconfigure(self, settings=None):
+        """The daemon takes up the configuration with these settings, and nobody waits for a start."""
+        before = len(self.log_lines("reload: "))
+        self.milter.configure(settings)
+        self.milter.reload()
+        wait_for(lambda: len(self.log_lines("reload: ")) > before, "the reload")
+        line = self.log_lines("reload: ")[-1]
+        if "were taken up" not in line:
+            raise AssertionError("the configuration was not taken up: " + line)
+
     # --- what is left behind ---
 
     def log_text(self):
