@@ -23,6 +23,7 @@ DATABASE = "/etc/ldap/slapd.d/cn=config/olcDatabase={1}mdb.ldif"
 ADMIN = "admin@somedomain.example"
 ERIKA = "erika.muster@somedomain.example"
 ADMIN_PASSWORD = "Nebel-Licht-99"
+BATCH = "batch_load@ibpmail.example"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
          "man5/batchload-csv.5", "man5/batchload-policy.5",
          "man8/batchload-milter.8")
@@ -177,6 +178,7 @@ def look_at_the_unit(facts):
     facts["reloaded"] = daemon() == pid
     run(["systemctl", "kill", "-s", "KILL", "batchload-milter"])
     facts["again"] = wait_for(lambda: daemon() not in (0, pid), "the daemon to be started again")
+    credentials(facts)
     facts["journal"] = run(["journalctl", "-q", "-o", "cat", "-t", "batchload-milter"]
                            ).stdout.decode()
     rotate(facts)
@@ -210,6 +212,48 @@ def probe():
         return json.load(file)
 
 
+def example_of_credentials():
+    """What batchload-milter(8) says, for this build's folders: the drop-in and the settings."""
+    with open(os.path.join(BUILD, "man/batchload-milter.8"), encoding="utf-8") as file:
+        text = file.read()
+    blocks = re.findall(r"(?s)\n\.Bd -literal -offset indent\n(.*?)\.Ed\n", text)
+    drop_in = next(each for each in blocks if "LoadCredential" in each)
+    settings = next(each for each in blocks if "/run/credentials" in each)
+    return drop_in.partition("\n")[2], settings
+
+
+def credentials(facts):
+    """The secrets are root's alone, and systemd hands them to the daemon."""
+    conf = folders()["sysconfdir"] + "/batchload/"
+    drop_in, settings = example_of_credentials()
+    with open(conf + "batchload.conf", encoding="utf-8") as file:
+        before = file.read()
+    text = before
+    for line in settings.splitlines():
+        name = line.split("=")[0].strip()
+        if "=" in line and name in before:
+            text = re.sub(r"(?m)^ *%s = .*$" % name, line, text)
+    text += re.search(r"(?s)spool \{.*?\n\}\n", settings).group()
+    write("/etc/systemd/system/batchload-milter.service.d/credentials.conf", drop_in)
+    write(conf + "batchload.conf", text)
+    for name in ("spool.key", "directory.password"):
+        run(["chown", "root:root", conf + name])
+        os.chmod(conf + name, 0o400)
+    run(["systemctl", "daemon-reload"])
+    facts["credentials"] = run(["systemctl", "restart", "batchload-milter"],
+                               check=False).returncode
+    words = ("From: %s\r\nTo: %s\r\nSubject: PROCESS\r\nPassword: %s\r\n"
+             "Batchload: second\r\nContent-Type: text/csv; name=batchload.csv\r\n\r\nDOMAIN;USER;TYPE;ACTION\r\n"
+             % (ADMIN, BATCH, ADMIN_PASSWORD)).encode()
+    facts["by credentials"] = send(25, words, ADMIN, [BATCH]).code
+    box = Mailbox(143, ADMIN, ADMIN_PASSWORD)
+    facts["subject by credentials"] = Response(box.wait("Subject", "Batchload second")).subject
+    box.close()
+    facts["kept"] = [run(["setpriv", "--reuid=batchload", "--regid=batchload", "--clear-groups",
+                          "cat", conf + name], check=False).returncode != 0
+                     for name in ("spool.key", "directory.password")]
+
+
 def rotate(facts):
     """The shipped logrotate file, with a log file of the daemon's own."""
     paths = folders()
@@ -220,10 +264,10 @@ def rotate(facts):
     run(["systemctl", "restart", "batchload-milter"])
 
     def ignored(name):
-        sender, batch = name + "@elsewhere.example", "batch_load@ibpmail.example"
-        words = plain_mail(batch, "<%s@x>" % name).replace(b"someone@elsewhere.example",
+        sender = name + "@elsewhere.example"
+        words = plain_mail(BATCH, "<%s@x>" % name).replace(b"someone@elsewhere.example",
                                                            sender.encode())
-        send(25, words, sender, [batch])
+        send(25, words, sender, [BATCH])
 
     def holds(path, word):
         try:
@@ -335,6 +379,14 @@ def served(world):
     tap.equal(world.facts.get("again"), True, "started again")
     tap.contains(world.facts["journal"], "action=done to=" + ADMIN)
     tap.equal(world.facts["stopped"], "success", "how it ended")
+
+
+@tap.test("the unit with credentials, as batchload-milter(8) has it: key and password are root's alone")
+def handed(world):
+    tap.equal((world.facts.get("credentials"), world.facts.get("by credentials")), (0, 250),
+              "restart, answer")
+    tap.equal(world.facts.get("subject by credentials"), "Batchload second: processed ok", "subject")
+    tap.equal(world.facts.get("kept"), [True, True], "not readable by the daemon's user")
 
 
 @tap.test("logrotate: the old file keeps its lines, the new one gets the next")

@@ -101,6 +101,8 @@ def take_shape(folder):
             if os.path.isdir(path):
                 mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", path)
     make_read_only()
+    # Among its own: systemd mounts credentials in one namespace for another.
+    mount("--make-rshared", "/")
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
