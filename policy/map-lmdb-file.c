@@ -52,7 +52,6 @@ typedef struct {
 typedef struct {
     const guint8 *bytes;
     gsize size, page_size, pages; /* pages: that there may be, written or not */
-    guint8 *seen;                 /* of each page, whether it was reached */
     const guint8 *last;           /* the key that the next one is greater than; NULL: none */
     gsize last_size;
     bool may_equal; /* it only parts two pages */
@@ -62,33 +61,27 @@ G_STATIC_ASSERT(sizeof(Page) == 8 + sizeof(gsize) && sizeof(Node) == 8);
 
 /* --- pages --- */
 
-/* Marks count pages as reached; false when they are none of the file, or were reached before. */
-static bool reach(File *file, gsize number, gsize count)
+/* Whether so many pages from this one on are some of the file, and no heads. */
+static bool lie_in_file(const File *file, gsize number, gsize count)
 {
-    if (number < HEADS || count == 0 || number >= file->pages || count > file->pages - number ||
-        (number + count) * file->page_size > file->size)
-        return false;
-    for (gsize i = number; i < number + count; i++) {
-        if (file->seen[i] != 0)
-            return false;
-        file->seen[i] = 1;
-    }
-    return true;
+    return number >= HEADS && count > 0 && number < file->pages && count <= file->pages - number &&
+           (number + count) * file->page_size <= file->size;
 }
 
 static bool read_page(const File *file, gsize number, Page *page)
 {
-    if (number >= file->pages || (number + 1) * file->page_size > file->size)
+    if (!lie_in_file(file, number, 1))
         return false;
     memcpy(page, file->bytes + number * file->page_size, sizeof *page);
     return page->number == number;
 }
 
-static bool overflow_is_sound(File *file, gsize number, gsize bytes)
+static bool overflow_is_sound(const File *file, gsize number, gsize bytes)
 {
     Page page;
     return read_page(file, number, &page) && page.flags == PAGE_OVERFLOW &&
-           reach(file, number, page.pages) && bytes <= page.pages * file->page_size - sizeof page;
+           lie_in_file(file, number, page.pages) &&
+           bytes <= page.pages * file->page_size - sizeof page;
 }
 
 /* The node at an index, and where it stands in its page; false when it does not lie there whole. */
@@ -104,8 +97,8 @@ static bool read_node(const File *file, const guint8 *start, const Page *page, u
     return place + sizeof *node + node->key_size <= file->page_size;
 }
 
-/* Keys ascend, or a search would miss them. Between pages stand keys that part them; the first one
- * of a page is of no use. */
+/* Keys ascend, or a search would miss them; so nothing is reached twice, either. Between pages
+ * stand keys that part them; the first one of a page is of no use. */
 static bool is_in_order(File *file, const guint8 *key, gsize size, bool parts)
 {
     int order = 1;
@@ -155,7 +148,7 @@ static bool branch_node_is_sound(File *file, const guint8 *start, const Node *no
 static bool tree_is_sound(File *file, gsize number, unsigned depth)
 {
     Page page;
-    if (depth > DEPTH_MAX || !read_page(file, number, &page) || !reach(file, number, 1))
+    if (depth > DEPTH_MAX || !read_page(file, number, &page))
         return false;
     bool branch = page.flags == PAGE_BRANCH;
     if ((!branch && page.flags != PAGE_LEAF) || page.lower > page.upper ||
@@ -214,11 +207,6 @@ bool map_lmdb_file_is_sound(const void *bytes, gsize size, gsize max, gsize *nee
     *needed = (head.last_page + 1) * page_size;
     if (head.main.root == NO_PAGE)
         return true;
-    g_autofree guint8 *seen = g_malloc0(head.last_page + 1);
-    File file = {.bytes = bytes,
-                 .size = size,
-                 .page_size = page_size,
-                 .pages = head.last_page + 1,
-                 .seen = seen};
+    File file = {.bytes = bytes, .size = size, .page_size = page_size, .pages = head.last_page + 1};
     return tree_is_sound(&file, head.main.root, 1);
 }

@@ -8,7 +8,7 @@
 /* liblmdb believes what it reads: a page number, a length or an offset that is wrong leads it
  * beyond the file, and the process ends. So its files are looked at before: every page that can be
  * reached from the newest of the two heads must lie within the file, hold what such a page may
- * hold, with its keys in order, and be reached once. Only what postmap(1) makes is taken: one
+ * hold, and have its keys in order. Only what postmap(1) makes is taken: one
  * unnamed database of plain keys. */
 
 /* Whether liblmdb can read the file, whose bytes are given. *needed is the size that the file must

@@ -464,6 +464,33 @@ static void test_damage(MapFixture *f, gconstpointer data)
     g_assert_cmpuint(taken, >, CHANGES / 10);
 }
 
+/* R2.34: keys out of their order, which a search would miss, in whatever page. */
+static void test_order(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    enum { PAGE = 4096, HEADER = 16, LEAF = 2 };
+    g_autofree char *path = binary(f), *bytes = NULL;
+    gsize size = 0;
+    unsigned leaves = 0;
+    write_many(f, 200);
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    for (gsize at = 2 * PAGE; at < size; at += PAGE) {
+        guint16 kind, places[2], swapped[2];
+        memcpy(&kind, bytes + at + 10, sizeof kind);
+        memcpy(places, bytes + at + HEADER, sizeof places);
+        if (kind != LEAF)
+            continue;
+        swapped[0] = places[1];
+        swapped[1] = places[0];
+        memcpy(bytes + at + HEADER, swapped, sizeof swapped);
+        g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+        assert_no_table(f, "it is damaged");
+        memcpy(bytes + at + HEADER, places, sizeof places);
+        leaves++;
+    }
+    g_assert_cmpuint(leaves, >=, 2);
+}
+
 /* R2.34 R2.32: what is in use stays as it was read: a shorter, an emptied, an overwritten file, and
  * one that is another. */
 static void test_snapshot(MapFixture *f, gconstpointer data)
@@ -504,23 +531,26 @@ static void test_locked(MapFixture *f, gconstpointer data)
     (void)data;
     static const Entry entry = {"k", 2, "v", 2};
     g_autofree char *path = binary(f);
-    int ready[2];
+    int ready[2], over[2];
     char byte;
     write_entries(f, NULL, 0, &entry, 1);
     g_assert_cmpint(pipe(ready), ==, 0);
+    g_assert_cmpint(pipe(over), ==, 0);
     pid_t child = fork();
     if (child == 0) {
         struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         int fd = open(path, O_RDWR);
         if (fcntl(fd, F_SETLK, &whole) != 0 || write(ready[1], "", 1) != 1)
             _exit(1);
-        pause();
-        _exit(0);
+        /* It ends with this test, however that does. */
+        close(over[1]);
+        _exit(read(over[0], &byte, 1) != 0);
     }
     g_assert_cmpint(child, >, 0);
     g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
     assert_no_table(f, "it is being written");
-    kill(child, SIGKILL);
+    close(over[1]);
+    close(over[0]);
     g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
     close(ready[0]);
     close(ready[1]);
@@ -569,6 +599,7 @@ int main(int argc, char **argv)
     ADD("/map/lmdb/other-databases", test_other_databases, NULL);
     ADD("/map/lmdb/many", test_many, NULL);
     ADD("/map/lmdb/damage", test_damage, NULL);
+    ADD("/map/lmdb/order", test_order, NULL);
     ADD("/map/lmdb/snapshot", test_snapshot, NULL);
     ADD("/map/lmdb/locked", test_locked, NULL);
     ADD("/map/lmdb/advice", test_advice, NULL);

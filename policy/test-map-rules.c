@@ -593,6 +593,8 @@ static void test_pcre_limits(MapFixture *f, gconstpointer data)
         const char *words;
     } rows[] = {
         {"/^(a+)+$/ x\n/./ y\n", 20, NULL},
+        {"/^(a|a){0,16}[bc]/ x\n/./ y\n", 40, NULL},
+        {"/^(a|a){0,20}[bc]/ x\n/./ y\n", 40, "its line 1 matches: match limit exceeded."},
         {"/^(a|a)+[bc]/ x\n/./ y\n", 4000, "its line 1 matches: match limit exceeded."},
         {"!/^(a|a)+[bc]/ x\n", 4000, "its line 1 matches: match limit exceeded."},
         {"/b/ x\nif /^(a|a)+[bc]/\n/./ y\nendif\n", 4000,
