@@ -491,6 +491,35 @@ static void test_order(MapFixture *f, gconstpointer data)
     g_assert_cmpuint(leaves, >=, 2);
 }
 
+/* R2.34: a value of its own pages that says to be longer than these. */
+static void test_lengths(MapFixture *f, gconstpointer data)
+{
+    (void)data;
+    enum { PAGE = 4096, HEADER = 16, LEAF = 2, LENGTH = 2, FLAGS = 4, BIG = 1 };
+    g_autofree char *path = binary(f), *bytes = NULL;
+    gsize size = 0;
+    unsigned tried = 0;
+    write_many(f, 60);
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    for (gsize at = 2 * PAGE; at < size; at += PAGE) {
+        guint16 kind, end, place, flags;
+        memcpy(&kind, bytes + at + 10, sizeof kind);
+        memcpy(&end, bytes + at + 12, sizeof end);
+        for (gsize i = HEADER; kind == LEAF && i < end; i += sizeof place) {
+            memcpy(&place, bytes + at + i, sizeof place);
+            memcpy(&flags, bytes + at + place + FLAGS, sizeof flags);
+            if (flags != BIG)
+                continue;
+            bytes[at + place + LENGTH] = 1;
+            g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+            assert_no_table(f, "it is damaged");
+            bytes[at + place + LENGTH] = 0;
+            tried++;
+        }
+    }
+    g_assert_cmpuint(tried, ==, 8);
+}
+
 /* R2.34 R2.32: what is in use stays as it was read: a shorter, an emptied, an overwritten file, and
  * one that is another. */
 static void test_snapshot(MapFixture *f, gconstpointer data)
@@ -600,6 +629,7 @@ int main(int argc, char **argv)
     ADD("/map/lmdb/many", test_many, NULL);
     ADD("/map/lmdb/damage", test_damage, NULL);
     ADD("/map/lmdb/order", test_order, NULL);
+    ADD("/map/lmdb/lengths", test_lengths, NULL);
     ADD("/map/lmdb/snapshot", test_snapshot, NULL);
     ADD("/map/lmdb/locked", test_locked, NULL);
     ADD("/map/lmdb/advice", test_advice, NULL);
