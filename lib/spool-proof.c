@@ -14,11 +14,14 @@ static void pause_pair(Spool *spool, const char *sender, const char *client, gin
     spool_changed(spool);
 }
 
-char *spool_refusal_key(const JobFacts *facts)
+GStrv spool_refusal_keys(const JobFacts *facts)
 {
     const char *requester = facts->requester ? facts->requester : "";
     const char *at = strrchr(requester, '@');
-    return g_strdup(facts->own_key || !at ? requester : at);
+    GStrv keys = g_new0(char *, 3);
+    keys[0] = g_strdup(facts->own_key || !at ? requester : at);
+    keys[1] = g_strconcat("*", at ? at : "", NULL);
+    return keys;
 }
 
 bool spool_trim_unproven(Spool *spool, GError **error)

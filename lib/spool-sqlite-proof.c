@@ -5,17 +5,16 @@
 
 /* --- refusals --- */
 
-/* Responses that went to the job's requester within the hour before now. */
-static bool count_refusals(SpoolStore *store, const SpoolRefused *refused, unsigned *count,
+/* Responses that went to those of a key within the hour before now. */
+static bool count_refusals(SpoolStore *store, const char *key, gint64 now, unsigned *count,
                            GError **error)
 {
     sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSALS, error);
     if (!statement)
         return false;
-    g_autofree char *key = spool_refusal_key(&refused->answered->facts);
     spool_sqlite_bind_text(statement, 1, key);
-    sqlite3_bind_int64(statement, 2, refused->now - G_TIME_SPAN_HOUR);
-    sqlite3_bind_int64(statement, 3, refused->now);
+    sqlite3_bind_int64(statement, 2, now - G_TIME_SPAN_HOUR);
+    sqlite3_bind_int64(statement, 3, now);
     Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES)
         *count = (unsigned)sqlite3_column_int64(statement, 0);
@@ -23,18 +22,34 @@ static bool count_refusals(SpoolStore *store, const SpoolRefused *refused, unsig
     return answer == ANSWER_YES;
 }
 
+/* Whether one more response may go. */
+static bool may_answer(SpoolStore *store, const SpoolRefused *refused, bool *answered,
+                       GError **error)
+{
+    g_auto(GStrv) keys = spool_refusal_keys(&refused->answered->facts);
+    guint64 max = refused->answers_max;
+    unsigned one = 0, all = 0;
+    if (!count_refusals(store, keys[0], refused->now, &one, error) ||
+        !count_refusals(store, keys[1], refused->now, &all, error))
+        return false;
+    *answered = one < max && all < max * SPOOL_REFUSALS_OF_DOMAIN;
+    return true;
+}
+
 static bool note_refusal(SpoolStore *store, const SpoolRefused *refused, GError **error)
 {
-    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSAL_STORE, error);
-    if (!statement)
-        return false;
-    g_autofree char *key = spool_refusal_key(&refused->answered->facts);
-    spool_sqlite_bind_text(statement, 1, key);
-    sqlite3_bind_int64(statement, 2, refused->now);
-    if (!spool_sqlite_run(store, statement, error))
-        return false;
+    g_auto(GStrv) keys = spool_refusal_keys(&refused->answered->facts);
+    for (char **key = keys; *key; key++) {
+        sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSAL_STORE, error);
+        if (!statement)
+            return false;
+        spool_sqlite_bind_text(statement, 1, *key);
+        sqlite3_bind_int64(statement, 2, refused->now);
+        if (!spool_sqlite_run(store, statement, error))
+            return false;
+    }
     /* What is too old, or was noted by a clock that has been set back since. */
-    statement = spool_sqlite_prepare(store, SQL_REFUSALS_EXPIRE, error);
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_REFUSALS_EXPIRE, error);
     if (!statement)
         return false;
     sqlite3_bind_int64(statement, 1, refused->now - G_TIME_SPAN_HOUR);
@@ -126,11 +141,11 @@ bool spool_sqlite_forget(SpoolStore *store, const Job *job, GError **error)
 
 Answer spool_sqlite_refuse(SpoolStore *store, const SpoolRefused *refused, GError **error)
 {
-    unsigned count = 0, max = refused->answers_max;
+    unsigned max = refused->answers_max;
+    bool answered = true;
     if (!spool_sqlite_begin(store, error))
         return ANSWER_UNKNOWN;
-    bool well = max == 0 || count_refusals(store, refused, &count, error);
-    bool answered = max == 0 || count < max;
+    bool well = max == 0 || may_answer(store, refused, &answered, error);
     well = well && spool_sqlite_save(store, answered ? refused->answered : refused->ended, error) &&
            (max == 0 || !answered || note_refusal(store, refused, error)) &&
            (!refused->lockout || put_lockout(store, refused, error)) &&

@@ -51,9 +51,12 @@ typedef struct {
     const LockoutRules *rules;
 } SpoolRefused;
 
-/* The text under which a refusal of an unproven job counts: who may ask by one key of the sender
- * table counts as one. Owned by the caller. */
-char *spool_refusal_key(const JobFacts *facts);
+/* Under what a refusal of an unproven job counts: first the address, or the domain ("@domain")
+ * where the grant is the domain's; then all of the domain ("*@domain"), for which the limit is
+ * SPOOL_REFUSALS_OF_DOMAIN times as high: a pattern may give many an address a grant of its own.
+ * Owned by the caller. */
+#define SPOOL_REFUSALS_OF_DOMAIN 10
+GStrv spool_refusal_keys(const JobFacts *facts);
 
 typedef void (*SpoolLockoutFunc)(gpointer data, const Lockout *lockout);
 

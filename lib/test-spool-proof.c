@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-fixture.h"
+#include "lib/spool-store.h"
 
 /* Refusals and wrong passwords, as the spool counts them. */
 
@@ -65,6 +66,20 @@ static void test_refusals_of_domain(void)
     g_assert_true(answered(fixture, "a@all.example", 3, true));
     g_assert_true(answered(fixture, "a@x.example", 3, false));
     g_assert_true(answered(fixture, "d@small.example", 3, false));
+}
+
+/* R7.6: many an address of a domain may have a grant of its own, by a pattern. */
+static void test_refusals_of_many(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    for (unsigned i = 0; i < 2 * SPOOL_REFUSALS_OF_DOMAIN + 5; i++) {
+        g_autofree char *requester = g_strdup_printf("a%u@x.example", i);
+        g_assert_cmpint(answered(fixture, requester, 2, false), ==,
+                        i < 2 * SPOOL_REFUSALS_OF_DOMAIN);
+    }
+    g_assert_true(answered(fixture, "a@y.example", 2, false));
+    g_assert_true(answered(fixture, "a@all.example", 2, false));
+    g_assert_true(answered(fixture, "new@x.example", 2, true));
 }
 
 /* The number of a spool's records that are of this requester. */
@@ -272,6 +287,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/spool-proof/R7.6/refusals", test_refusals);
     g_test_add_func("/spool-proof/R7.6/refusals of a domain", test_refusals_of_domain);
+    g_test_add_func("/spool-proof/R7.6/refusals of many", test_refusals_of_many);
     g_test_add_func("/spool-proof/records of what proved nothing", test_records);
     g_test_add_func("/spool-proof/R7.7/pairs", test_pairs);
     g_test_add_func("/spool-proof/limit", test_limit);

@@ -261,5 +261,28 @@ def poisoned(world):
     tap.equal(world.entry(at(name)) is not None, True, "the victim's request")
 
 
+# --- time ---
+
+@tap.test("R5.2 atomic requests of the attacker, which keep their domains to their end: the victim's "
+          "request is answered before them, and so is one of a third")
+@untouched
+def atomic(world):
+    large = [world.request([other("ADD FORWARD %s%d" % (name, number),
+                                  MAILFORWARD="x@elsewhere.example") for number in range(800)],
+                           sender=sender, mode="atomic")
+             for name, sender in (("atom", world.other_admin), ("mate", "mate@" + OTHER))]
+    for raw, sender in zip(large, (world.other_admin, "mate@" + OTHER)):
+        tap.equal(world.send(raw, sender).code, 250, "reply")
+    third = world.request([{**row("ADD LIST third"), "DOMAIN": STAFF}], sender="admin@" + STAFF)
+    tap.equal(world.send(third, "admin@" + STAFF).code, 250, "reply")
+    world.fence()
+    world.response(third)
+    ended = [line for line in world.log_lines("action=done", "@" + OTHER, "rows=800")]
+    tap.say("%d of 2 atomic requests were over" % len(ended))
+    tap.equal(len(ended) < 2, True, "atomic requests that ended before")
+    for raw in large:
+        tap.equal(set(world.response(raw).results), {"created"}, "results")
+
+
 if __name__ == "__main__":
     tap.main(AttackWorld)
