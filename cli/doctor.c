@@ -140,6 +140,9 @@ static void look_at_senders(Doctor *doctor, const Config *config)
         doctor_say(doctor, FINDING_WRONG, "senders", "%s", error->message);
     else if (advice != NULL)
         doctor_say(doctor, FINDING_WRONG, "senders", "%s", advice);
+    else if (sender_table_reaches(senders, &error) == ANSWER_UNKNOWN)
+        doctor_say(doctor, FINDING_WRONG, "senders", "%s; until it can, requests are put off.",
+                   error->message);
     else
         doctor_say(doctor, FINDING_GOOD, "senders", "The sender table can be read.");
 }

@@ -121,6 +121,9 @@ int cli_policy(const CliPlace *place, int argc, char **argv)
     if (key == NULL || argc > 2)
         return cli_fault(EX_USAGE, "policy takes -q, a key and at most one table; usage: %s",
                          usage);
+    /* A table may have a password in it, and ask the directory. */
+    secret_init();
+    directory_init();
     if (!open_table(&asked, place, argc == 2 ? argv[1] : NULL, &code))
         return code;
     return strcmp(key, "-") == 0 ? ask_all(&asked) : ask_one(&asked, key);

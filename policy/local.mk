@@ -6,6 +6,7 @@ policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c pol
 	policy/map-file.c policy/map-file.h policy/map-rules.c policy/map-rules.h \
 	policy/map-cidr.c policy/map-pcre.c \
 	policy/map-lmdb.c policy/map-lmdb-file.c policy/map-lmdb-file.h \
+	policy/map-pool.c policy/map-pool.h policy/map-socketmap.c policy/socketmap.c policy/socketmap.h \
 	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS) $(PCRE_LIBS) $(LMDB_LIBS)
@@ -19,6 +20,13 @@ test_map_rules_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-map-lmdb
 test_map_lmdb_SOURCES = policy/test-map-lmdb.c policy/map-fixture.c policy/map-fixture.h
 test_map_lmdb_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-map-pool
+test_map_pool_SOURCES = policy/test-map-pool.c
+test_map_pool_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-map-socketmap
+test_map_socketmap_SOURCES = policy/test-map-socketmap.c policy/map-fixture.c policy/map-fixture.h
+test_map_socketmap_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += tests/socketmap-server.py
 check_PROGRAMS += test-sender
 test_sender_SOURCES = policy/test-sender.c
 test_sender_LDADD = $(POLICY_LIBS)
@@ -44,7 +52,16 @@ noinst_PROGRAMS += fuzz-lmdb
 fuzz_lmdb_SOURCES = policy/fuzz-lmdb.c
 fuzz_lmdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_lmdb_LDADD = $(POLICY_LIBS)
+noinst_PROGRAMS += fuzz-socketmap
+fuzz_socketmap_SOURCES = policy/fuzz-socketmap.c
+fuzz_socketmap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_socketmap_LDADD = $(POLICY_LIBS)
 endif
+check_PROGRAMS += seeds-socketmap
+seeds_socketmap_SOURCES = policy/fuzz-socketmap.c tests/fuzz-seeds.c
+seeds_socketmap_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/socketmap\"
+seeds_socketmap_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/socketmap
 check_PROGRAMS += seeds-authres
 seeds_authres_SOURCES = policy/fuzz-authres.c tests/fuzz-seeds.c
 seeds_authres_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/authres\"

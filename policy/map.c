@@ -31,6 +31,7 @@ static const struct {
     {"cidr", &map_cidr},
     {"pcre", &map_pcre},
     {"lmdb", &map_lmdb},
+    {"socketmap", &map_socketmap},
     {"hash", NULL},
     {"btree", NULL},
     {"cdb", NULL},
@@ -40,7 +41,6 @@ static const struct {
     {"pgsql", NULL},
     {"sqlite", NULL},
     {"tcp", NULL},
-    {"socketmap", NULL},
     {"memcache", NULL},
     {"proxy", NULL},
     {"unionmap", NULL},
@@ -183,6 +183,11 @@ bool map_has_every_key(const Map *map)
 bool map_has_patterns(const Map *map)
 {
     return map->type != NULL && map->type->patterns;
+}
+
+bool map_is_remote(const Map *map)
+{
+    return map->type != NULL && map->type->remote;
 }
 
 char *map_advice(const Map *map)

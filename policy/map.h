@@ -53,15 +53,17 @@ typedef struct {
     void (*fingerprint)(gpointer handle, bool now, GString *text);
     bool every_key; /* whatever is asked for is found */
     bool patterns;  /* made to be asked for whole keys, never for a part such as a domain */
+    bool remote;    /* somebody else is asked at each look-up, who may be away */
 } MapType;
 
-extern const MapType map_texthash; /* texthash(5): file of "key value" lines, first match wins */
-extern const MapType map_inline;   /* "{ key=value, { key = text with blanks } }", last one wins */
-extern const MapType map_static;   /* "value" or "{ text }", for every key */
-extern const MapType map_cidr;     /* cidr_table(5): networks, for addresses of clients */
-extern const MapType map_pcre;     /* pcre_table(5): Perl's regular expressions */
-extern const MapType map_lmdb;     /* lmdb_table(5): what postmap(1) made of such a file */
-extern const MapType map_fail;     /* "text" or "{ text }", which each look-up fails with */
+extern const MapType map_texthash;  /* texthash(5): file of "key value" lines, first match wins */
+extern const MapType map_inline;    /* "{ key=value, { key = text with blanks } }", last one wins */
+extern const MapType map_static;    /* "value" or "{ text }", for every key */
+extern const MapType map_cidr;      /* cidr_table(5): networks, for addresses of clients */
+extern const MapType map_pcre;      /* pcre_table(5): Perl's regular expressions */
+extern const MapType map_lmdb;      /* lmdb_table(5): what postmap(1) made of such a file */
+extern const MapType map_socketmap; /* "inet:host:port:name" or "unix:/path:name": a server */
+extern const MapType map_fail;      /* "text" or "{ text }", which each look-up fails with */
 
 /* NULL with MAP_ERROR. */
 Map *map_open(const char *spec, GError **error);
@@ -77,6 +79,8 @@ const char *map_spec(const Map *map);
 bool map_has_every_key(const Map *map);
 /* Whether keys are patterns. Of a list: ask its parts. */
 bool map_has_patterns(const Map *map);
+/* Whether look-ups ask somebody else. Of a list: ask its parts. */
+bool map_is_remote(const Map *map);
 /* What should be done about a table, which works, or about the first such one of a list; NULL:
  * nothing. A sentence that names the table. Caller owns it. */
 char *map_advice(const Map *map);

@@ -268,6 +268,32 @@ char *sender_table_advice(const SenderTable *table)
     return advice == NULL && table->logins != NULL ? map_advice(table->logins) : advice;
 }
 
+/* Nobody has it (RFC 2606), whatever it is a key of. */
+#define NOBODY "nobody@batchload.invalid"
+
+static Answer reaches(Map *map, GError **error)
+{
+    Answer all = ANSWER_NO;
+    for (unsigned i = 0; i < map_count(map); i++) {
+        g_autofree char *value = NULL;
+        if (!map_is_remote(map_part(map, i)))
+            continue;
+        if (map_lookup(map_part(map, i), NOBODY, &value, error) == ANSWER_UNKNOWN)
+            return ANSWER_UNKNOWN;
+        all = ANSWER_YES;
+    }
+    return all;
+}
+
+Answer sender_table_reaches(SenderTable *table, GError **error)
+{
+    Answer senders = reaches(table->map, error);
+    if (senders == ANSWER_UNKNOWN || table->logins == NULL)
+        return senders;
+    Answer logins = reaches(table->logins, error);
+    return logins == ANSWER_NO ? senders : logins;
+}
+
 static Answer look_up_part(const Part *part, const char *key, char **value, GError **error)
 {
     if (part->index == NULL)

@@ -31,6 +31,10 @@ Answer sender_table_owns(SenderTable *table, const char *login, const Address *a
  * it is now. Caller owns it. */
 char *sender_table_fingerprint(const SenderTable *table, bool now);
 
+/* Whether those who are asked at each look-up answer now; ANSWER_UNKNOWN: MAP_ERROR_FAILED of the
+ * first one that does not. ANSWER_NO: nobody is asked. */
+Answer sender_table_reaches(SenderTable *table, GError **error);
+
 /* What should be done about a table or the login map, which work; NULL: nothing. Caller owns it. */
 char *sender_table_advice(const SenderTable *table);
 

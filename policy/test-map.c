@@ -390,7 +390,7 @@ static void test_types(void)
         {"cidr:{ 10.0.0.0/8 }", MAP_ERROR_SYNTAX, "braces"},
         {"fail:", MAP_ERROR_SYNTAX, "fail:{ text }"},
         {"pcre:etc/x", MAP_ERROR_SYNTAX, "full path, such as pcre:/"},
-        {"socketmap:unix:/x:y", MAP_ERROR_TYPE, "not available yet"},
+        {"socketmap:unix:/x", MAP_ERROR_SYNTAX, "written as socketmap:"},
         {"inline:{a\xe9=b}", MAP_ERROR_SYNTAX, "is not UTF-8"},
         {"static:\xe9", MAP_ERROR_SYNTAX, "is not UTF-8"},
         {"texthash:senders", MAP_ERROR_SYNTAX, "full path"},
