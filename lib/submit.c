@@ -14,6 +14,8 @@
 #define WORDS_MAX 300
 /* Most bytes of one reply that are kept. */
 #define REPLY_MAX 1000
+/* How long the server may take to say good-bye. What becomes of the message stands by then. */
+#define QUIT_SECONDS 2
 
 #define SENDMAIL "sendmail:"
 
@@ -76,6 +78,7 @@ typedef struct {
     bool in_mail;   /* MAIL or a later command was the last one sent */
     bool quits;     /* QUIT was sent: what is answered now says nothing of the message */
     GString *reply; /* to the last command */
+    bool whole;     /* its last line has come */
 } Dialogue;
 
 static size_t on_read(char *buffer, size_t size, size_t count, void *data)
@@ -107,9 +110,19 @@ static void take_size(Dialogue *dialogue, const char *line, size_t size)
         dialogue->announced = number;
 }
 
+/* Of a reply of several lines all but the last one have a hyphen behind the code. */
+static bool ends_reply(const char *data, size_t size)
+{
+    const char *line;
+    while (size > 0 && strchr("\r\n", data[size - 1]) != NULL)
+        size--;
+    line = g_strrstr_len(data, (gssize)size, "\n");
+    line = line != NULL ? line + 1 : data;
+    return line + 3 >= data + size || line[3] != '-';
+}
+
 /* The library's result says that something failed; what and when is told by the dialogue itself. */
-static int on_debug(CURL *curl G_GNUC_UNUSED, curl_infotype type, char *data, size_t size,
-                    void *user)
+static int on_debug(CURL *curl, curl_infotype type, char *data, size_t size, void *user)
 {
     Dialogue *dialogue = user;
 
@@ -117,15 +130,19 @@ static int on_debug(CURL *curl G_GNUC_UNUSED, curl_infotype type, char *data, si
         return 0;
     if (type == CURLINFO_HEADER_OUT) {
         dialogue->quits = is_command(data, size, "QUIT");
-        if (dialogue->quits)
+        if (dialogue->quits) {
+            curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)QUIT_SECONDS);
             return 0;
+        }
         dialogue->in_ehlo = is_command(data, size, "EHLO");
         dialogue->in_mail = is_command(data, size, "MAIL") || is_command(data, size, "RCPT") ||
                             is_command(data, size, "DATA");
         g_string_truncate(dialogue->reply, 0);
+        dialogue->whole = false;
     } else if (type == CURLINFO_HEADER_IN) {
         if (dialogue->in_ehlo)
             take_size(dialogue, data, size);
+        dialogue->whole = ends_reply(data, size);
         /* of DATA's two answers the second counts */
         if (g_str_has_prefix(dialogue->reply->str, "354"))
             g_string_truncate(dialogue->reply, 0);
@@ -144,6 +161,10 @@ static void set_options(CURL *curl, const SubmitSettings *settings, const char *
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)settings->seconds);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)settings->seconds);
+    /* The last reply has no other bound; and QUIT is said by this handle, not by the library's own
+     * one, which would wait for minutes. */
+    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)settings->seconds);
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
     /* CURLOPT_MAIL_FROM stays unset: that is the null sender */
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
     curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
@@ -183,7 +204,8 @@ static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
 
     if (code == CURLE_OK)
         return ANSWER_YES;
-    if (dialogue->in_mail && words[0] == '5') {
+    /* Half a refusal is none: the connection broke. */
+    if (dialogue->in_mail && dialogue->whole && words[0] == '5') {
         /* 552: by the server's own count, which has what it adds */
         bool large = dialogue->announced > 0 &&
                      (dialogue->sent > dialogue->announced || g_str_has_prefix(words, "552"));

@@ -353,6 +353,8 @@ typedef struct {
     const char *after; /* the answer to the message */
     SubmitError error;
     guint64 announced;
+    bool cut;    /* the connection, behind that answer */
+    bool silent; /* to QUIT */
 } Server;
 
 static gpointer serve(gpointer data)
@@ -380,41 +382,84 @@ static gpointer serve(gpointer data)
             reply = "354 go on\r\n";
         else if (in_data)
             reply = g_str_equal(line, ".") ? row->after : "";
+        else if (g_str_equal(line, "QUIT") && row->silent)
+            reply = "";
         in_data = (in_data || g_str_equal(line, "DATA")) && !g_str_equal(line, ".");
         g_output_stream_write_all(out, reply, strlen(reply), NULL, NULL, NULL);
+        if (reply == row->after && row->cut)
+            break;
         g_clear_pointer(&line, g_free);
     }
     return NULL;
+}
+
+static Answer submit_to(const Server *row, GError **error)
+{
+    g_autoptr(GSocket) listener = NULL;
+    g_autofree char *target = g_strdup_printf("smtp://127.0.0.1:%u", free_port(&listener));
+    gpointer both[] = {listener, (gpointer)row};
+    g_assert_true(g_socket_listen(listener, NULL));
+    GThread *server = g_thread_new("server", serve, both);
+    g_test_message("%s, %s", row->ehlo, row->after);
+    Answer answer = submit(target, SECONDS, "anna@example.com", HEAD "some text\r\n", error);
+    g_thread_join(server);
+    return answer;
 }
 
 /* SIZE in the answer to EHLO, in all its forms. */
 static void test_announced(void)
 {
     static const Server rows[] = {
-        {"250-SIZE 10|250 HELP", "554 no\r\n", SUBMIT_ERROR_TOO_LARGE, 10},
-        {"250 size 100000", "552 no\r\n", SUBMIT_ERROR_TOO_LARGE, 100000},
-        {"250-SIZE 100000|250 HELP", "554 no\r\n", SUBMIT_ERROR_REFUSED, 100000},
-        {"250-SIZE 10|250 HELP", "451 no\r\n", SUBMIT_ERROR_AWAY, 10},
-        {"250 SIZE", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
-        {"250 SIZE 0", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
-        {"250 SIZE 1x", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
-        {"250 SIZE 99999999999999999999999", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
-        {"250 SIZES 10", "552 no\r\n", SUBMIT_ERROR_REFUSED, 0},
+        {"250-SIZE 10|250 HELP", "554 no\r\n", SUBMIT_ERROR_TOO_LARGE, .announced = 10},
+        {"250 size 100000", "552 no\r\n", SUBMIT_ERROR_TOO_LARGE, .announced = 100000},
+        {"250-SIZE 100000|250 HELP", "554 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 100000},
+        {"250-SIZE 10|250 HELP", "451 no\r\n", SUBMIT_ERROR_AWAY, .announced = 10},
+        {"250 SIZE", "552 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 0},
+        {"250 SIZE 0", "552 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 0},
+        {"250 SIZE 1x", "552 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 0},
+        {"250 SIZE 99999999999999999999999", "552 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 0},
+        {"250 SIZES 10", "552 no\r\n", SUBMIT_ERROR_REFUSED, .announced = 0},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autoptr(GSocket) listener = NULL;
-        g_autofree char *target = g_strdup_printf("smtp://127.0.0.1:%u", free_port(&listener));
         g_autoptr(GError) error = NULL;
-        gpointer both[] = {NULL, (gpointer)&rows[i]};
-        g_assert_true(g_socket_listen(listener, NULL));
-        both[0] = listener;
-        GThread *server = g_thread_new("server", serve, both);
-        g_test_message("%s", rows[i].ehlo);
-        submit(target, SECONDS, "anna@example.com", HEAD "some text\r\n", &error);
-        g_thread_join(server);
+        submit_to(&rows[i], &error);
         g_assert_error(error, SUBMIT_ERROR, (int)rows[i].error);
         g_assert_cmpuint(announced, ==, rows[i].announced);
     }
+}
+
+/* What is said in half is not said. */
+static void test_half(void)
+{
+    static const Server rows[] = {
+        {"250 HELP", "550-no\r\n", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 HELP", "550-no\r\n550-never\r\n", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 HELP", "550-no\r\n55", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 SIZE 10", "552-no\r\n", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 HELP", "250-taken\r\n", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 HELP", "", SUBMIT_ERROR_AWAY, .cut = true},
+        {"250 HELP", "550-no\r\n550 never\r\n", SUBMIT_ERROR_REFUSED, .cut = true},
+        {"250 HELP", "550 no\r\n", SUBMIT_ERROR_REFUSED, .cut = true},
+        {"250 HELP", "550\r\n", SUBMIT_ERROR_REFUSED, .cut = true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        Answer answer = submit_to(&rows[i], &error);
+        g_assert_error(error, SUBMIT_ERROR, (int)rows[i].error);
+        g_assert_cmpint(answer, ==,
+                        rows[i].error == SUBMIT_ERROR_AWAY ? ANSWER_UNKNOWN : ANSWER_NO);
+    }
+}
+
+/* What was taken is taken, and nobody waits long for the good-bye. */
+static void test_no_goodbye(void)
+{
+    static const Server row = {"250 HELP", "250 taken\r\n", .silent = true};
+    g_autoptr(GError) error = NULL;
+    gint64 start = g_get_monotonic_time();
+    g_assert_cmpint(submit_to(&row, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, SECONDS * G_USEC_PER_SEC);
 }
 
 /* A message that can't be read to its end is not delivered in part. */
@@ -544,6 +589,8 @@ int main(int argc, char **argv)
     g_test_add_func("/submit/nobody-there", test_nobody_there);
     g_test_add_func("/submit/exit-codes", test_exit_codes);
     g_test_add_func("/submit/R4.9/announced", test_announced);
+    g_test_add_func("/submit/R4.10/half", test_half);
+    g_test_add_func("/submit/no-goodbye", test_no_goodbye);
     ADD("smtp", test_smtp);
     ADD("sendmail", test_sendmail);
     ADD("refused", test_refused);
