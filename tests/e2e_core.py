@@ -17,10 +17,10 @@ import subprocess
 
 import tap
 from harness import World, mail, run, salted, wait_for, which, write
-from harness.ldapgate import LdapGate
+from harness.gate import HOLD, Trap
+from harness.ldapgate import ADD, LdapGate
 from harness.memory import Canaries, Image, hash_pieces
 
-ADD_REQUEST = 0x68
 SLICE, ROWS = 10, 25
 NOISE = b"Content-Type: text/plain; name=other.txt\r\n\r\n" + (b"x" * 72 + b"\r\n") * 100000
 FILL = "max_free_fill_size=1000000000:quarantine_size_mb=1:handle_segv=0:handle_abort=0"
@@ -142,9 +142,9 @@ def unproven(world):
 @tap.test("a slice in work: its own rows; nothing of other slices, of proven requests that wait, nor "
           "of any administrator's password")
 def working(world):
-    world.gate.hold(ADD_REQUEST)
+    held = world.gate.set(Trap(HOLD, kinds=(ADD,)))
     world.slapd.start()
-    wait_for(lambda: world.gate.held.is_set() and
+    wait_for(lambda: held.hit.is_set() and
              len(world.log_lines("action=begin")) == len(world.raws), "all to be begun", 25)
     found = world.look(allowed=lambda kind, number: kind == "1" and number < SLICE)
     tap.equal({number for kind, number in found if kind == "1"}, set(range(SLICE)), "rows in work")

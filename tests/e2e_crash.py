@@ -13,7 +13,9 @@ import time
 
 import tap
 from harness import World, mail, message_id_of, wait_for
-from harness.big import BLOCK, Big, Copies, Gate, difference, jobs, snapshot
+from harness.big import BLOCK, Big, Copies, difference, jobs, snapshot
+from harness.gate import HOLD, HOLD_ANSWER, Trap
+from harness.smtpgate import SmtpGate
 
 ALL = os.environ.get("BATCHLOAD_ALL") == "1"
 FULL_ROWS = int(os.environ.get("BATCHLOAD_ROWS", "20000"))
@@ -130,7 +132,7 @@ class Size:
 
 
 def prepare(world):
-    world.gate = Gate(world.nursery, world.postfix.response_port)
+    world.gate = SmtpGate(world.nursery, world.postfix.response_port)
     world.milter.configure({"submit": "smtp://127.0.0.1:%d" % world.gate.port})
     world.milter.restart()
     world.mailbox(world.admin)
@@ -218,8 +220,8 @@ def reporting(run_):
 
 def sending(what):
     def wait(run_):
-        run_.world.gate.hold(what)
-        assert run_.world.gate.held.wait(SECONDS), "nothing was handed over"
+        trap = run_.world.gate.set(Trap(what, kinds=("end",)))
+        assert trap.hit.wait(SECONDS), "nothing was handed over"
         tap.equal(state(run_.world), "sending", "state")
     return wait
 
@@ -243,10 +245,10 @@ POINTS = [
      ("working", "reporting"), 1),
     ("while the response is built", reporting,
      ("reporting", "sending"), 1),
-    ("while the response is handed over", sending("data"),
+    ("while the response is handed over", sending(HOLD),
      ("sending",), 1),
     # The one case in which a second copy may come, with the same Message-ID.
-    ("between the hand-over and its mark", sending("answer"),
+    ("between the hand-over and its mark", sending(HOLD_ANSWER),
      ("sending",), 2),
 ]
 

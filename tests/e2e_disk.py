@@ -7,10 +7,12 @@ import os
 
 import tap
 from harness import HarnessError, World, mail, message_id_of, wait_for
-from harness.big import Big, Copies, Gate, difference, jobs, snapshot
+from harness.big import Big, Copies, difference, jobs, snapshot
 from harness.disk import Disk
+from harness.gate import DELAY_ANSWER, HOLD, Trap
 from harness.ldapgate import ADD, LdapGate
 from harness.process import Nursery, run
+from harness.smtpgate import SmtpGate
 
 SIZE = 24 << 20
 LARGE = 4 << 20  # a mail
@@ -30,7 +32,7 @@ class DiskWorld(World):
             nursery.close()
             raise
         super().__init__(nursery=nursery)
-        self.gate = Gate(nursery, self.postfix.response_port)
+        self.gate = SmtpGate(nursery, self.postfix.response_port)
         self.ldap_gate = LdapGate(nursery, self.slapd.port)
         self.requests = {}
 
@@ -190,9 +192,9 @@ def fill_within(world, rows):
     first addition on the way to the directory is lost."""
     case = Case(world, rows, {"directory.uri": world.ldap_gate.uri})
     world.milter.start()
-    world.ldap_gate.hold(ADD)
+    held = world.ldap_gate.set(Trap(HOLD, kinds=(ADD,)))
     case.send()
-    assert world.ldap_gate.held.wait(SECONDS), "nothing was added"
+    assert held.hit.wait(SECONDS), "nothing was added"
     case.disk.fill()
     world.ldap_gate.release()
     return case
@@ -221,10 +223,10 @@ def reporting(world):
 @tap.test("R7.13 full while the response is handed over: that is marked all the same", SECONDS)
 def sending(world):
     case = Case(world, settings={"submit": "smtp://127.0.0.1:%d" % world.gate.port})
-    world.gate.hold("answer")
+    held = world.gate.set(Trap(DELAY_ANSWER, kinds=("end",)))
     world.milter.start()
     case.send()
-    assert world.gate.held.wait(SECONDS), "nothing was handed over"
+    assert held.hit.wait(SECONDS), "nothing was handed over"
     case.disk.fill()
     world.gate.release()
     case.end()

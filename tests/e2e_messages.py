@@ -11,6 +11,7 @@ import subprocess
 
 import tap
 from harness import World, mail
+from harness.gate import HOLD, Trap
 from harness.ldapgate import ADD, LdapGate
 from harness.process import wait_for
 from rows import DOMAIN, SECRET, alike, at, check_words, failures, row
@@ -281,11 +282,11 @@ def failed_atomic_not_all_undone(world):
     gate = LdapGate(world.nursery, world.slapd.port)
     world.milter.configure(dict(SETTINGS, **{"directory.uri": gate.uri}))
     world.milter.restart()
-    gate.hold(ADD)
+    held = gate.set(Trap(HOLD, kinds=(ADD,)))
     raw = world.request([row("MODIFY FULL ben", PASSWORD=SECRET, TITLE="Dr."), person("paul"), REFUSED],
                         mode="atomic", reference="staff of july")
     tap.equal(world.send(raw).code, 250, "reply")
-    tap.equal(gate.held.wait(60), True, "the second row on its way")
+    tap.equal(held.hit.wait(60), True, "the second row on its way")
     wait_for(lambda: world.entry(at("ben")).get("title") == ["Dr."], "the first row", 60)
     world.slapd.modify("dn: %s\nchangetype: modify\nreplace: title\ntitle: Prof.\n" %
                        world.slapd.dn(at("ben")))

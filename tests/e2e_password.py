@@ -5,7 +5,8 @@ password."""
 
 import tap
 from harness import World, wait_for
-from harness.ldapgate import REQUEST, RESPONSE, LdapGate
+from harness.gate import HOLD, LOSE, LOSE_ANSWER, Trap
+from harness.ldapgate import EXTENDED, LdapGate
 
 SCHEMES = (
     ("sha512", "{CRYPT}$6$", "{CRYPT}$6$"),
@@ -128,10 +129,10 @@ def between(world, action, victim):
     address = "%s@%s" % (user, world.domain)
     if action == "MODIFY":
         world.ask([row(world, "ADD", user, CLEAR + "-old")])
-    world.gate.hold(REQUEST)
+    held = world.gate.set(Trap(HOLD, kinds=(EXTENDED,)))
     raw = world.request([row(world, action, user, CLEAR, TITLE="Dr")])
     tap.equal(world.send(raw).code, 250, "reply")
-    tap.equal(world.gate.held.wait(60), True, "a password on its way")
+    tap.equal(held.hit.wait(60), True, "a password on its way")
     entry = world.slapd.entry(address)
     tap.equal(entry["title"], ["Dr"], "the entry is written")
     tap.equal(world.slapd.login(address, CLEAR), False, "login before the password is set")
@@ -152,10 +153,10 @@ def between(world, action, victim):
 @tap.test("R3.50 server: the daemon killed -9 before a password that is refused: nothing stays")
 def between_refused(world):
     with_rules(world)
-    world.gate.hold(REQUEST)
+    held = world.gate.set(Trap(HOLD, kinds=(EXTENDED,)))
     raw = world.request([row(world, "ADD", "killed", "shorty9")])
     tap.equal(world.send(raw).code, 250, "reply")
-    tap.equal(world.gate.held.wait(60), True, "a password on its way")
+    tap.equal(held.hit.wait(60), True, "a password on its way")
     tap.equal("userpassword" in world.slapd.entry("killed@" + world.domain), False, "password")
     world.milter.kill()
     world.gate.release()
@@ -169,14 +170,14 @@ def between_refused(world):
 @tap.test("R3.50 server: the answer to a password that was set is lost; one is lost on its way")
 def lost(world):
     with_rules(world)
-    for user, tag in (("lost-answer", RESPONSE), ("lost-request", REQUEST)):
+    for user, what in (("lost-answer", LOSE_ANSWER), ("lost-request", LOSE)):
         address = "%s@%s" % (user, world.domain)
-        world.gate.cut(tag)
+        lost_one = world.gate.set(Trap(what, kinds=(EXTENDED,)))
         raw = world.request([row(world, "ADD", user, CLEAR),
                              row(world, "MODIFY", user, CLEAR + "-2")])
         tap.equal(world.send(raw).code, 250, "reply")
         response = world.response(raw, 90)
-        tap.equal(world.gate.held.is_set(), True, "cut")
+        tap.equal(lost_one.hit.is_set(), True, "cut")
         tap.equal(response.results, ["created", "changed"], "results")
         tap.equal(world.slapd.login(address, CLEAR + "-2"), True, "the last password")
         tap.equal(world.slapd.login(address, CLEAR), False, "the first password")

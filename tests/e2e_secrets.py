@@ -17,14 +17,14 @@ import threading
 
 import tap
 from harness import World, message_id_of, run, wait_for, write
-from harness.ldapgate import LdapGate
+from harness.gate import HOLD, Trap
+from harness.ldapgate import ADD, DELETE, MODIFY, LdapGate
 from rows import DOMAIN, at, row
 
 CLEAR = "Kan;a\"ri-" + secrets.token_urlsafe(18)
 HASH = "{SSHA512}" + base64.b64encode(os.urandom(72)).decode()
 WRONG = "Falsch-" + secrets.token_urlsafe(18)
 ROWS = 100
-MODIFY_REQUEST, ADD_REQUEST, DELETE_REQUEST = 0x66, 0x68, 0x4A
 # What the spool is looked at in: the states of a job, and what makes one of them another.
 LOOKED = {
     "received", "working", "sending", "done", "reporting", "refused", "cancelled", "cancelled in work",
@@ -189,11 +189,15 @@ class SecretWorld(World):
         for name in os.listdir(copy):
             shutil.chown(os.path.join(copy, name), self.milter.user)
 
+    def hold(self, tag):
+        """The next such operation waits, and never arrives."""
+        return self.gate.set(Trap(HOLD, kinds=(tag,)))
+
     def held(self, tag, raw):
         """Sends raw; the daemon waits with such an operation under way."""
-        self.gate.hold(tag)
+        held = self.hold(tag)
         tap.equal(self.send(raw).code, 250, "reply")
-        tap.equal(self.gate.held.wait(30), True, "held")
+        tap.equal(held.hit.wait(30), True, "held")
 
     @contextlib.contextmanager
     def store(self):
@@ -251,9 +255,9 @@ def unproven(world):
 
 @tap.test("a slice with its intent stored, and the directory gone")
 def intent(world):
-    world.gate.hold(ADD_REQUEST)
+    held = world.hold(ADD)
     world.slapd.start()
-    tap.equal(world.gate.held.wait(30), True, "held")
+    tap.equal(held.hit.wait(30), True, "held")
     with world.store() as store:
         tap.equal(intents(store), 1, "intents")
     tap.equal(world.job_of(world.raw)["state"], "working", "state")
@@ -315,7 +319,7 @@ def cancelled(world):
     tap.equal(world.send(raw).code, 250, "reply")
     world.wait_job(lambda job: job["state"] == "received" and job.get("waiting"), "it to wait")
     world.slapd.start()
-    world.gate.hold(ADD_REQUEST)  # should it be taken up before
+    world.hold(ADD)  # should it be taken up before
     tap.contains(cancel(world, raw).subject, "not processed")
     world.search_all("cancelled")
     world.gate.release()
@@ -324,7 +328,7 @@ def cancelled(world):
 @tap.test("three requests: one in work, one cancelled behind it, one whose rows are damaged")
 def broken(world):
     raws = [world.request(mailboxes(name, 15)) for name in ("wa", "wb", "wc")]
-    world.held(ADD_REQUEST, raws[0])
+    world.held(ADD, raws[0])
     for raw in raws[1:]:
         tap.equal(world.send(raw).code, 250, "reply")
     for raw in raws:
@@ -350,10 +354,10 @@ def atomic(world):
     failing = row("ADD FORWARD f", MAILFORWARD=world.admin, PHONE="\u00e4")
     raw = world.request(mailboxes("at", 4) + mailboxes("wa", 12, "MODIFY") + [failing],
                         mode="atomic")
-    world.held(MODIFY_REQUEST, raw)
+    world.held(MODIFY, raw)
     world.search_all("atomic, being applied")
-    world.gate.hold(DELETE_REQUEST)
-    tap.equal(world.gate.held.wait(60), True, "held")
+    held = world.hold(DELETE)
+    tap.equal(held.hit.wait(60), True, "held")
     world.search_all("atomic, being undone")
     world.gate.release()
     tap.contains(world.response(raw).subject, "nothing was changed")

@@ -18,8 +18,10 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
-	tests/harness/big.py tests/harness/flood.py tests/harness/ldapgate.py tests/harness/faults.py \
-	tests/harness/disk.py tests/harness/memory.py
+	tests/harness/big.py tests/harness/flood.py tests/harness/faults.py tests/harness/disk.py \
+	tests/harness/memory.py \
+	tests/harness/gate.py tests/harness/ldapgate.py tests/harness/smtpgate.py \
+	tests/harness/miltergate.py
 
 # Is loaded into a daemon, beside its sanitizers and without one.
 EXTRA_DIST += tests/faults.c
@@ -44,6 +46,7 @@ dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.p
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
+dist_check_SCRIPTS += tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py
 dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sweep.py tests/e2e_disk.py
 
 # For scripts/check: which tests there are.

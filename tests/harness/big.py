@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A large request of all kinds of rows, with what must become of each; the directory set back and
-compared; a gate before Postfix's response port."""
+compared."""
 
 import base64
 import hashlib
 import json
 import os
 import shutil
-import socket
-import threading
 
 from .process import run
-from .servers import connects
 
 BLOCK = 20  # rows that belong together
 
@@ -216,100 +213,6 @@ def difference(got, wanted):
         if got.get(name) != wanted.get(name):
             out.append("%s: got %r, wanted %r" % (name, got.get(name), wanted.get(name)))
     return out
-
-
-# --- between the daemon and Postfix ---
-
-class Gate:
-    """Passes SMTP on to Postfix, holds it back where it is told to."""
-
-    def __init__(self, nursery, target):
-        self.port = nursery.port()
-        self.target = target
-        self.messages = 0  # taken by Postfix
-        self.held = threading.Event()  # something waits now
-        self._hold = None
-        self._open = threading.Event()
-        self._open.set()
-        self._listener = None
-        self.listen()
-
-    def listen(self):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        listener.listen(20)
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-
-    def away(self):
-        """Connecting is refused from now on, until listen()."""
-        # close() alone would leave the other thread's accept() listening.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        assert not connects(self.port)
-
-    def hold(self, what):
-        """what: "data" holds in the middle of the message, "answer" the 250 at its end."""
-        self.held.clear()
-        self._open.clear()
-        self._hold = what
-
-    def release(self):
-        """What is held in the middle of a message is not passed on: the connection is cut, as if
-        the sender had sent no more."""
-        self._hold = None
-        self._open.set()
-
-    def _accept(self, listener):
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client):
-        try:
-            server = socket.create_connection(("127.0.0.1", self.target))
-        except OSError:
-            client.close()
-            return
-        back = threading.Thread(target=self._pump, args=(server, client, "answer"), daemon=True)
-        back.start()
-        self._pump(client, server, "data")
-        back.join()
-        client.close()
-        server.close()
-
-    def _wait(self, name):
-        if self._hold == name:
-            self.held.set()
-            self._open.wait()
-            if name == "data":
-                raise ConnectionAbortedError
-
-    def _pump(self, source, sink, name):
-        passed = 0
-        try:
-            while True:
-                data = source.recv(65536)
-                if not data:
-                    break
-                if name == "answer" and b"queued as" in data:
-                    self.messages += 1
-                    self._wait(name)
-                passed += len(data)
-                if name == "data" and passed > 2000:
-                    self._wait(name)
-                sink.sendall(data)
-        except OSError:
-            pass
-        for each in (source, sink):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 # --- many simple rows ---

@@ -1,100 +1,89 @@
 # SPDX-License-Identifier: MIT
-"""A way to the directory that can be held, or cut, when an operation of a kind comes by."""
+"""A gate before the directory. Kinds of operations are the tags that LDAP writes them with."""
 
-import socket
 import threading
 
-# Tags of the operations of RFC 3062, as LDAP writes them.
-REQUEST, RESPONSE = 0x77, 0x78
-# And of an entry that is added (RFC 4511).
-ADD = 0x68
+from .gate import (DELAY_ANSWER, HOLD, HOLD_ANSWER, LOSE, LOSE_ANSWER, REFUSE, SILENCE, PortGate, both_ways,
+                   read_exactly)
 
-
-def read_exactly(stream, count):
-    data = b""
-    while len(data) < count:
-        more = stream.recv(count - len(data))
-        if not more:
-            raise ConnectionAbortedError
-        data += more
-    return data
+BIND, SEARCH, MODIFY, ADD, DELETE, EXTENDED = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x77
+WRITES = (MODIFY, ADD, DELETE, EXTENDED)
+# The answer that ends each.
+ANSWERS = {BIND: 0x61, SEARCH: 0x65, MODIFY: 0x67, ADD: 0x69, DELETE: 0x6B, EXTENDED: 0x78}
+FOUND = 0x64
+# A REFUSE with it says, as a server does that is being shut down, that all of the connection ends.
+UNAVAILABLE = 52
+GOODBYE = b"\x8a\x161.3.6.1.4.1.1466.20036"
 
 
 def read_message(stream):
-    """One LDAP message as it is, and the tag of its operation."""
+    """One LDAP message as it is, its number, and the tag of its operation."""
     head = read_exactly(stream, 2)
     length, more = head[1], b""
     if length & 0x80:
         more = read_exactly(stream, length & 0x7F)
         length = int.from_bytes(more, "big")
     body = read_exactly(stream, length)
-    return head + more + body, body[2 + body[1]]
+    end = 2 + body[1]
+    return head + more + body, int.from_bytes(body[2:end], "big"), body[end]
 
 
-class LdapGate:
-    def __init__(self, nursery, target):
-        self.port = nursery.port()
-        self.uri = "ldap://127.0.0.1:%d" % self.port
-        self.target = target
-        self.held = threading.Event()  # something is held, or was cut
-        self._hold = None  # (tag, what it waits for)
-        self._cut = None
-        self._open = threading.Event()
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        listener.listen(20)
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+def result(number, tag, code, more=b""):
+    """An answer with nothing but a code in it."""
+    text = b"made up by a test"
+    inner = b"\x0a\x01" + bytes([code]) + b"\x04\x00\x04" + bytes([len(text)]) + text + more
+    number = number.to_bytes(4, "big")
+    body = b"\x02\x04" + number + bytes([tag, len(inner)]) + inner
+    return b"\x30" + bytes([len(body)]) + body
 
-    def hold(self, tag):
-        """The next such operation waits, and never arrives. What is held before is released."""
-        self.release()
-        self.held.clear()
-        self._open = threading.Event()
-        self._hold = tag, self._open
 
-    def release(self):
-        """What is held goes, and nothing will be."""
-        self._hold = None
-        self._open.set()
+class LdapGate(PortGate):
+    """A search that is to REFUSE finds nothing before its code comes, with SAY all of it."""
 
-    def cut(self, tag):
-        """The connection ends when the next such operation comes; the ones after it pass."""
-        self.held.clear()
-        self._cut = tag
+    @property
+    def uri(self):
+        return "ldap://127.0.0.1:%d" % self.port
 
-    def _accept(self, listener):
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+    def speak(self, client, server):
+        taken = {}  # number of an operation whose answer is taken: trap
+        lock = threading.Lock()  # both halves answer
 
-    def _serve(self, client):
-        try:
-            server = socket.create_connection(("127.0.0.1", self.target))
-        except OSError:
-            client.close()
-            return
-        for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+        def answer(trap, number, tag):
+            with lock:
+                client.sendall(result(number, tag, trap.code))
+                if trap.what == REFUSE and trap.code == UNAVAILABLE:
+                    client.sendall(result(0, ANSWERS[EXTENDED], trap.code, GOODBYE))
+                    raise ConnectionAbortedError
 
-    def _pump(self, source, sink):
-        try:
+        def up():
             while True:
-                message, tag = read_message(source)
-                hold = self._hold
-                if hold and hold[0] == tag:
-                    self._hold = None
-                    self.held.set()
-                    hold[1].wait()
-                    raise ConnectionAbortedError
-                if self._cut == tag:
-                    self._cut = None
-                    self.held.set()
-                    raise ConnectionAbortedError
-                sink.sendall(message)
-        except OSError:
-            for end in (source, sink):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+                message, number, tag = read_message(client)
+                trap = self.meet(tag, message) if tag in ANSWERS else None
+                if trap and trap.what in (HOLD, LOSE):
+                    self.lose(trap)
+                if trap and trap.what == REFUSE and tag in WRITES:
+                    trap.hit.set()
+                    answer(trap, number, ANSWERS[tag])
+                    continue
+                if trap:
+                    taken[number] = trap
+                server.sendall(message)
+
+        def down():
+            while True:
+                message, number, tag = read_message(server)
+                if tag == FOUND and number in taken and taken[number].what == REFUSE:
+                    continue
+                trap = taken.pop(number, None) if tag in ANSWERS.values() else None
+                if trap and trap.what == DELAY_ANSWER:
+                    self.delay(trap)
+                if trap is None or trap.what == DELAY_ANSWER:
+                    with lock:
+                        client.sendall(message)
+                    continue
+                if trap.what in (HOLD_ANSWER, LOSE_ANSWER):
+                    self.lose(trap)
+                trap.hit.set()
+                if trap.what != SILENCE:
+                    answer(trap, number, tag)
+        both_ways(up, down, (client, server))

@@ -115,7 +115,8 @@ def show_failed(folder, told):
 
 
 # Those that take longest, which begin first; each has next to no work for a processor at times.
-LONG = ["tests/e2e_sweep.py", "tests/e2e_crash.py", "tests/e2e_turns.py", "tests/e2e_threads.py"]
+LONG = ["tests/e2e_sweep.py", "tests/e2e_crash.py", "tests/e2e_lost.py", "tests/e2e_turns.py",
+        "tests/e2e_threads.py", "tests/e2e_handover.py", "tests/e2e_again.py"]
 
 
 def run_tests(stage, build, tests, seconds=1800, **variables):

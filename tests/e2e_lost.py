@@ -1,0 +1,530 @@
+# SPDX-License-Identifier: MIT
+"""The directory does not answer as it should: the Nth operation of a request is lost, or its answer
+is, or it is told that the directory is ill, for N = 1, 2, 3, … until nothing is hit any more. Each
+time row by row what came out of the uninterrupted run must come out, and in the directory the same.
+
+Each N has a domain of its own, with an administrator of its own, so many run at once. By default a
+part of the points of each sweep is tried, with BATCHLOAD_ALL=1 most or all of them."""
+
+import base64
+import hashlib
+import json
+import os
+
+import tap
+from harness import World, mail, message_id_of, wait_for
+from harness.big import hashed, jobs
+from harness.gate import (HOLD, HOLD_ANSWER, LOSE, LOSE_ANSWER, REFUSE, SAY, SILENCE, Trap)
+from harness.ldapgate import ADD, BIND, DELETE, LdapGate
+from harness.process import run as run_program
+from harness.servers import salted
+from rows import row
+
+ALL = os.environ.get("BATCHLOAD_ALL") == "1"
+SECONDS = 280
+DOMAINS = 3000
+ANSWER_SECONDS = 3  # what the daemon waits for an answer
+ADMIN = "admin"
+
+# What makes no row fail, since it says nothing of the row: RFC 4511, appendix A.2.
+# timeLimitExceeded, sizeLimitExceeded, adminLimitExceeded, busy, unavailable, other.
+ILL = (3, 4, 11, 51, 52, 80)
+# operationsError, protocolError, strongerAuthRequired, referral, unavailableCriticalExtension,
+# confidentialityRequired, unwillingToPerform, loopDetect, affectsMultipleDSAs, canceled.
+ODD = (1, 2, 8, 10, 12, 13, 53, 54, 71, 118)
+
+
+def here(name, domain):
+    return "%s@%s" % (name, domain)
+
+
+def before(domain):
+    """{address: (type, its targets or members)} of what is there."""
+    return {
+        here(ADMIN, domain): ("Account", ()),
+        here("old1", domain): ("Account", ()), here("old2", domain): ("Account", ()),
+        here("old3", domain): ("Account", ()),
+        here("oldforward", domain): ("Forward", (here("old1", domain),)),
+        here("oldlist", domain): ("List", (here("old2", domain), "far@elsewhere.example")),
+        here("oldlist2", domain): ("List", (here("old1", domain), here("old2", domain)))}
+
+
+def password(word):
+    return {"PASSWORD": hashed(word)}
+
+
+def good_rows():
+    """Every action on every type, in slices of six: rows that rely on others of their slice and of
+    earlier ones, and what is made and gone again within one."""
+    return [
+        row("ADD FULL n1", **password("n1")),
+        row("ADD FULL n2", GIVENNAME="Jane", **password("n2")),
+        row("ADD FORWARD f1", MAILFORWARD="n1@DOMAIN out@elsewhere.example"),
+        row("ADD LIST l1", LIST_MEMBER="n1 n2 out@elsewhere.example"),
+        row("MODIFY FULL old1", TITLE="Dr", **password("old1 anew")),
+        row("ADD LIST oldlist", LIST_MEMBER="n1"),
+
+        row("MODIFY FULL n1", DESCRIPTION="changed", **password("n1 anew")),
+        row("ADD LIST l1", LIST_MEMBER="old1 n1"),
+        row("DELETE FULL n2"),
+        row("ADD FULL n2", **password("n2 again")),
+        row("MODIFY FORWARD f1", MAILFORWARD="n2@DOMAIN"),
+        row("MODIFY LIST oldlist", DESCRIPTION="a list"),
+
+        row("DELETE LIST oldlist", LIST_MEMBER="n1"),
+        row("DELETE LIST oldlist", LIST_MEMBER="n1"),
+        row("DELETE FULL old2"),
+        row("ADD FORWARD old2", MAILFORWARD="n1@DOMAIN"),
+        row("DELETE FORWARD oldforward"),
+        row("ADD LIST l1"),
+
+        row("ADD FULL t1", **password("t1")),
+        row("ADD LIST tl", LIST_MEMBER="t1 n1"),
+        row("ADD LIST l1", LIST_MEMBER="t1"),
+        row("DELETE FULL t1"),
+        row("DELETE LIST tl"),
+        row("DELETE FORWARD old2"),
+    ]
+
+
+def bad_rows():
+    """What the plan finds out, and what only the directory does."""
+    return [
+        row("ADD FULL old1", **password("x")), row("MODIFY FULL nobody", **password("x")),
+        row("DELETE LIST l1", LIST_MEMBER="nobody"), row("ADD LIST l1", LIST_MEMBER="nobody"),
+        row("ADD FULL p1", PHONE="\u00a7", **password("p1")),
+        row("ADD LIST oldlist2", LIST_MEMBER="p1"),
+    ]
+
+
+REFUSED = row("MODIFY FULL old3", PHONE="\u00a7", **password("old3 anew"))
+
+
+def clear_rows():
+    """Passwords that the directory hashes."""
+    return [
+        row("ADD FULL n1", PASSWORD="first words"), row("MODIFY FULL n1", PASSWORD="second words"),
+        row("MODIFY FULL old1", TITLE="Dr", PASSWORD="third words"),
+        row("ADD LIST oldlist", LIST_MEMBER="n1"),
+        row("ADD FULL n2", PASSWORD="fourth words"), row("DELETE FULL n2"),
+        row("MODIFY FULL old1", PASSWORD="fifth words"),
+    ]
+
+
+CLEAR = [each["PASSWORD"] for each in clear_rows() if "PASSWORD" in each]
+
+
+def slices():
+    """Four slices of six rows; the first, the fourth and the last write on entries of their own."""
+    out = []
+    for k in range(1, 5):
+        out += [row("ADD FULL first%d" % k, **password("first")),
+                row("ADD LIST grows", LIST_MEMBER="first%d" % k),
+                row("MODIFY FULL old1", DESCRIPTION="slice %d" % k, **password("slice %d" % k)),
+                row("ADD FULL middle%d" % k, **password("middle")),
+                row("DELETE FULL first%d" % (k - 1)) if k > 1 else row("DELETE FULL old2"),
+                row("ADD FORWARD last%d" % k, MAILFORWARD="middle%d@DOMAIN" % k)]
+    return out
+
+
+# name: (rows, mode)
+REQUESTS = {
+    "apply": (good_rows() + bad_rows(), None),
+    "atomic": (good_rows(), "atomic"),
+    "undone": (good_rows() + [REFUSED], "atomic"),
+    "server": (clear_rows(), None),
+    "server undone": (clear_rows() + [REFUSED], "atomic"),
+    "slices": (slices(), None),
+    "slices atomic": (slices(), "atomic"),
+    "slices undone": (slices() + [REFUSED], "atomic"),
+}
+
+
+class LostWorld(World):
+    def __init__(self):
+        super().__init__(senders="".join(
+            "%s allow\n" % here(ADMIN, self._name(n)) for n in range(DOMAINS)))
+        self.gate = LdapGate(self.nursery, self.slapd.port)
+        self.scheme = None
+        self._used = 0
+        self.secret = "the administrator's"
+        self.stored = salted(self.secret)
+        self.references = {}
+
+    def use(self, scheme):
+        """The daemon with this password_scheme, and the gate before the directory."""
+        if self.scheme != scheme:
+            self.milter.kill()
+            self.milter.configure({"slice_rows": 6, "workers": 8, "password_scheme": scheme,
+                                   "directory.uri": self.gate.uri,
+                                   "directory.answer_seconds": ANSWER_SECONDS})
+            self.milter.start()
+            self.scheme = scheme
+
+    @staticmethod
+    def _name(number):
+        return "d%04d.example" % number
+
+    def domains(self, count):
+        """So many domains that no request has seen."""
+        names = [self._name(self._used + n) for n in range(count)]
+        self._used += count
+        self.slapd.add("\n".join(self._ldif(name) for name in names))
+        for name in names:
+            self.passwords[here(ADMIN, name)] = self.secret
+        return names
+
+    def _ldif(self, domain):
+        out = [self.slapd.domain_ldif(domain)]
+        for address, (kind, values) in before(domain).items():
+            name = address.partition("@")[0]
+            lines = ["dn: " + self.slapd.dn(address), "objectClass: inetOrgPerson",
+                     "objectClass: batchload" + kind, "mail: " + address, "cn: " + name,
+                     "sn: " + name]
+            if kind == "Account":
+                lines += ["userPassword: " + (self.stored if name == ADMIN else hashed(name)),
+                          "batchloadMailboxId: old-" + name]
+            lines += ["batchload%s: %s" % ("Target" if kind == "Forward" else "Member", value)
+                      for value in values]
+            out.append("\n".join(lines) + "\n")
+        return "\n".join(out)
+
+
+# --- one request, and what became of it ---
+
+class Run:
+    def __init__(self, world, domain, name, trap=None):
+        self.world = world
+        self.domain = domain
+        self.admin = here(ADMIN, domain)
+        self.trap = trap
+        rows, self.mode = REQUESTS[name]
+        self.rows = [{key: value.replace("DOMAIN", domain) if key != "DOMAIN" else domain
+                      for key, value in each.items()} for each in rows]
+
+    def send(self):
+        self.raw = self.world.request(self.rows, sender=self.admin, mode=self.mode)
+        tap.equal(self.world.send(self.raw, self.admin).code, 250, "reply")
+
+    def finish(self, entries, trail):
+        """Takes what became of it from the directory, the trail of all and its mailbox."""
+        box = mail.Mailbox(self.world.dovecot.port, self.admin, self.world.secret)
+        found = [mail.Response(raw) for raw in box.find("In-Reply-To", message_id_of(self.raw))]
+        box.close()
+        tap.equal(len(found), 1, "responses")
+        self.response = found[0]
+        self.told = [self._neutral(list(each.values())) for each in found[0].rows()]
+        self.subject = found[0].subject
+        self.entries = self.snapshot(entries)
+        self.trail = [self._neutral([each["line"], each["address"], each["action"], each["result"],
+                                     each["fields"]])
+                      for each in trail if each["requester"] == self.admin]
+
+    def snapshot(self, entries):
+        """Those of its domain, comparable."""
+        return {self._neutral(dn): kept(self._neutral(entry))
+                for dn, entry in entries.items() if self.domain in dn}
+
+    def _neutral(self, value):
+        """Without its domain."""
+        if isinstance(value, dict):
+            return {name: self._neutral(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._neutral(each) for each in value]
+        return value.replace(self.domain, "DOMAIN") if isinstance(value, str) else value
+
+    def compare(self, wanted):
+        """What differs, as lines."""
+        out = []
+        if self.subject != wanted.subject:
+            out.append("subject %s" % self.subject)
+        for number, (got, want) in enumerate(zip(self.told, wanted.told), 2):
+            if got != want:
+                out.append("line %d: %r, not %r" % (number, got, want))
+        if len(self.told) != len(wanted.told):
+            out.append("%d rows: %s" % (len(self.told), self.response.text))
+        for name in sorted(set(self.entries) | set(wanted.entries)):
+            got, want = self.entries.get(name), wanted.entries.get(name)
+            if got != want:
+                out.append("%s: %r, not %r" % (name, got, want))
+        if sorted(map(repr, self.trail)) != sorted(map(repr, wanted.trail)):
+            out.append("trail:\n%r,\nnot\n%r" % (self.trail, wanted.trail))
+        where = "%s at %d, code %d" % (self.trap.what, self.trap.number,
+                                       self.trap.code) if self.trap else ""
+        return ["%s: %s" % (where, line) for line in out]
+
+
+def kept(entry):
+    """Without what differs from run to run: the job in the mark, new mailbox identifiers."""
+    out = {name: sorted(values) for name, values in entry.items()}
+    for name, function in (("batchloadchange", lambda value: value.partition("/")[2]),
+                           ("batchloadmailboxid",
+                            lambda value: value if value.startswith("old-") else "new"),
+                           ("userpassword", named)):
+        if name in out:
+            out[name] = [function(value) for value in out[name]]
+    return out
+
+
+def named(value):
+    """Which of our passwords a hash of the directory's own is of."""
+    if not value.startswith("{SSHA}"):
+        return value
+    data = base64.b64decode(value[6:])
+    return next((word for word in CLEAR
+                 if hashlib.sha1(word.encode() + data[20:]).digest() == data[:20]), value)
+
+
+def run_all(world, runs, traps=None):
+    """Sends all, waits until all are done, reads what became of them."""
+    world.gate.set(*(traps or [each.trap for each in runs if each.trap]))
+    for each in runs:
+        each.send()
+    finish_all(world, runs)
+
+
+def finish_all(world, runs, seconds=SECONDS):
+    senders = {each.admin for each in runs}
+
+    def done():
+        mine = [job for job in jobs(world) if job["requester"] in senders]
+        return len(mine) == len(runs) and all(job["state"] == "done" for job in mine)
+    try:
+        wait_for(done, "all jobs to be done", seconds, 0.1)
+    except TimeoutError as error:
+        raise AssertionError("%s: %r" % (error, [
+            (job["requester"], job["state"], job["waiting"]) for job in jobs(world)
+            if job["requester"] in senders and job["state"] != "done"])) from error
+    world.gate.release()
+    world.wait_queue(lambda queue: not queue, "Postfix's queue to be empty")
+    entries = world.slapd.search(base="ou=domains," + world.base)
+    trail = [json.loads(line) for line in run_command(world, "log", "-j").splitlines()]
+    for each in runs:
+        each.finish(entries, trail)
+
+
+# --- the uninterrupted run ---
+
+EXPECTED = {
+    "apply": "created created created created changed changed "
+             "changed changed deleted created changed changed "
+             "changed unchanged deleted created deleted unchanged "
+             "created created changed deleted deleted deleted "
+             "failed failed unchanged failed failed failed",
+    "atomic": "created created created created changed changed "
+              "changed changed deleted created changed changed "
+              "changed unchanged deleted created deleted unchanged "
+              "created created changed deleted deleted deleted",
+    "undone": " ".join(["unchanged"] * 24 + ["failed"]),
+    "server": "created changed changed changed created deleted changed",
+    "server undone": " ".join(["unchanged"] * 7 + ["failed"]),
+    "slices": " ".join(["created created changed created deleted created"] +
+                       ["created changed changed created deleted created"] * 3),
+    "slices undone": " ".join(["unchanged"] * 24 + ["failed"]),
+}
+EXPECTED["slices atomic"] = EXPECTED["slices"]
+
+
+def reference(world, name):
+    """The run that all others must equal, made when it is first asked for; its trap has seen all
+    operations that name its domain."""
+    world.use("server" if name.startswith("server") else "{CRYPT}$6$")
+    if name not in world.references:
+        domain, = world.domains(1)
+        run = Run(world, domain, name, Trap(LOSE, 0, words=domain.encode(), times=0))
+        run.before = run.snapshot(world.slapd.search(base=world.slapd.domain_dn(domain)))
+        run_all(world, [run])
+        world.references[name] = run
+    return world.references[name]
+
+
+@tap.table([("uninterrupted: " + name, name) for name in REQUESTS])
+def uninterrupted(world, name):
+    run = reference(world, name)
+    tap.equal(" ".join(run.response.results), EXPECTED[name], "results " + run.response.text)
+    if name.endswith("undone"):
+        tap.equal(run.entries, run.before, "entries after all was taken back")
+    tap.say("%d operations, %d rows" % (run.trap.seen, len(run.told)))
+
+
+# --- sweeps ---
+
+class Sweep:
+    """The Nth operation of a request is befallen: of all points every some-th is tried by default,
+    with BATCHLOAD_ALL=1 every most-th. Of several codes each point has another one."""
+
+    def __init__(self, name, what, some, most=1, codes=(0,)):
+        self.name = name
+        self.what = what
+        self.codes = codes
+        self.part = most if ALL else some
+
+    def runs(self, world):
+        """The last one has one point more than there are."""
+        last = reference(world, self.name).trap.seen
+        offset = sum(map(ord, self.what)) + sum(self.codes)
+        numbers = [n for n in range(1, last + 1) if n == 1 or (n + offset) % self.part == 0]
+        numbers.append(last + 1)
+        return [Run(world, domain, self.name, Trap(
+            self.what, number, words=domain.encode(), code=self.codes[i % len(self.codes)]))
+                for i, (number, domain) in enumerate(zip(numbers, world.domains(len(numbers))))]
+
+
+SWEEPS = [
+    ("the answer to the Nth operation is lost",
+     Sweep("apply", LOSE_ANSWER, 2), Sweep("atomic", LOSE_ANSWER, 4),
+     Sweep("undone", LOSE_ANSWER, 8)),
+    ("the Nth operation is lost on its way",
+     Sweep("apply", LOSE, 4), Sweep("atomic", LOSE, 8, 3), Sweep("undone", LOSE, 20, 8)),
+    ("R3.41 the Nth operation is refused by a directory that is ill",
+     *[Sweep("apply", REFUSE, 8, 2, (code,)) for code in ILL],
+     Sweep("apply", REFUSE, 4, 1, ODD), Sweep("undone", REFUSE, 12, 4, ILL)),
+    ("R3.41 the Nth operation is done, and answered as by a directory that is ill",
+     Sweep("apply", SAY, 4, 1, ILL), Sweep("undone", SAY, 20, 8, ILL)),
+    ("the Nth operation is not answered at all", Sweep("apply", SILENCE, 20, 6)),
+    ("R3.50 all of that with passwords that the directory hashes",
+     Sweep("server", LOSE_ANSWER, 2), Sweep("server", LOSE, 5), Sweep("server", REFUSE, 4, 1, ILL),
+     Sweep("server", SAY, 4, 1, ILL), Sweep("server undone", LOSE_ANSWER, 5),
+     Sweep("server undone", LOSE, 12, 4), Sweep("server undone", REFUSE, 12, 4, ILL)),
+]
+
+
+@tap.table(SWEEPS, SECONDS)
+def lost(world, *sweeps):
+    runs = [each.runs(world) for each in sweeps]
+    run_all(world, sum(runs, []))
+    wrong = []
+    for sweep, swept in zip(sweeps, runs):
+        wanted = reference(world, sweep.name)
+        wrong += [line for run in swept for line in run.compare(wanted)]
+        hit = [run.trap.hit.is_set() for run in swept]
+        if hit != [True] * (len(hit) - 1) + [False]:
+            wrong.append("%s: %r of the traps were hit" % (sweep.name, hit))
+        tap.say("%s: %d of %d points, %d hit, code %s" % (
+            sweep.name, len(hit) - 1, wanted.trap.seen, sum(hit), sweep.codes))
+    if wrong:
+        raise AssertionError("\n".join(wrong[:20]))
+
+
+@tap.test("what a slice made, put on a list and deleted again is not made a second time")
+def not_twice(world):
+    wanted = reference(world, "apply")
+    domain, = world.domains(1)
+    words = b"mail=t1@%s," % domain.encode()
+    made = Trap(LOSE, 0, (ADD,), words, times=0)
+    run = Run(world, domain, "apply", Trap(LOSE_ANSWER, 1, (DELETE,), words))
+    run_all(world, [run], [run.trap, made])
+    tap.equal(run.trap.hit.is_set(), True, "hit")
+    compare([run], wanted)
+    tap.equal(made.seen, 1, "times that it was made")
+
+
+def compare(runs, wanted):
+    wrong = [line for run in runs for line in run.compare(wanted)]
+    if wrong:
+        raise AssertionError("\n".join(wrong[:20]))
+
+
+# --- logins ---
+
+FAULTS = [(LOSE, 0), (LOSE_ANSWER, 0), *[(REFUSE, code) for code in ILL]]
+# What a directory says to the service's own login while its accounts are being repaired.
+NOT_US = [(REFUSE, 49), (REFUSE, 32), (REFUSE, 50), (REFUSE, 53)]
+
+
+@tap.test("R3.41 R7.1 the administrator's login is lost, or not answered, or not as it should be: "
+          "nobody is refused")
+def proof(world):
+    wanted = reference(world, "slices")
+    runs = [Run(world, domain, "slices", Trap(what, 1, (BIND,), domain.encode(), code=code))
+            for (what, code), domain in zip(FAULTS, world.domains(len(FAULTS)))]
+    run_all(world, runs)
+    tap.equal([run.trap.hit.is_set() for run in runs], [True] * len(runs), "hit")
+    compare(runs, wanted)
+
+
+@tap.test("R3.41 the same of the service's own login, and where it is refused: no row is")
+def service_login(world):
+    wanted = reference(world, "slices")
+    left = FAULTS + NOT_US
+    count = len(left)
+    for _ in range(6):
+        traps = [Trap(what, number, (BIND,), b"cn=batchload,", code=code)
+                 for number, (what, code) in enumerate(left, 1)]
+        runs = [Run(world, domain, "slices") for domain in world.domains(4)]
+        world.gate.cut()
+        run_all(world, runs, traps)
+        compare(runs, wanted)
+        left = [fault for fault, trap in zip(left, traps) if not trap.hit.is_set()]
+        if not left:
+            break
+    tap.equal(left, [], "what nobody met")
+    tap.say("%d logins" % count)
+
+
+# --- the directory killed at exact points ---
+
+# name: (what befalls, which write of a slice, forwards)
+MOMENTS = {
+    "before the first write": (HOLD, "first"),
+    "in the middle": (HOLD, "middle"),
+    "after the last write, before its outcomes are stored": (HOLD_ANSWER, "last"),
+}
+KILLED = [("apply", "slices", ADD, 1),
+          ("atomic that is being taken back", "slices undone", DELETE, -1)]
+if ALL:
+    KILLED += [("atomic", "slices atomic", ADD, 1),
+               ("atomic that will be taken back", "slices undone", ADD, 1)]
+
+
+def stops(what, which, kind, step, domain):
+    """A trap for each slice, in the order in which they are met. Taking back goes backwards."""
+    if step < 0:
+        which = {"first": "last", "last": "first"}.get(which, which)
+    # Only the last slice's first account is not deleted by a row.
+    number = 2 if kind == DELETE and which == "first" else 1
+    return [Trap(what, 1 if k == 4 else number, (kind,),
+                 b"mail=%s%d@%s," % (which.encode(), k, domain.encode()))
+            for k in (1, 2, 3, 4)[::step]]
+
+
+@tap.table([("R3.41 slapd killed -9 in each slice, %s: %s" % (moment, title), moment, *more)
+            for title, *more in KILLED for moment in MOMENTS], SECONDS)
+def killed(world, moment, name, kind, step):
+    wanted = reference(world, name)
+    domain, = world.domains(1)
+    run = Run(world, domain, name)
+    traps = stops(*MOMENTS[moment], kind, step, domain)
+    world.gate.set(*traps)
+    run.send()
+    found = []
+    for trap in traps:
+        tap.equal(trap.hit.wait(60), True, "an operation on %r" % trap.words)
+        found.append(job_of(world, run)["slices_done"])
+        world.slapd.kill()
+        world.slapd.start()
+        trap.let_go()
+        job = wait_for(lambda: waiting(world, run), "the job to wait")
+        run_command(world, "retry", job["id"])
+    # The row that the directory refuses is a slice of its own.
+    tap.equal(found, [0, 1, 2, 3][::step], "slices done when it was killed")
+    finish_all(world, [run])
+    compare([run], wanted)
+    tap.say("%d kills" % len(traps))
+
+
+def job_of(world, run):
+    return next(job for job in jobs(world) if job["requester"] == run.admin)
+
+
+def waiting(world, run):
+    job = job_of(world, run)
+    return job if job["waiting"] else None
+
+
+def run_command(world, *words):
+    return run_program([world.tree.command, "-c", world.milter.conf, *words]).stdout
+
+
+if __name__ == "__main__":
+    tap.main(LostWorld)
