@@ -277,6 +277,30 @@ static void test_expire(void)
     g_assert_cmpstr(left, ==, "2:x@one.example:created ");
 }
 
+/* So many that one commit does not take them all; what is young stays. */
+static void test_expire_many(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    const AuditFilter any = {0};
+    fixture->settings.audit_days = 2;
+    spool_fixture_reopen(fixture);
+    run_sql(fixture,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12345)"
+            " INSERT INTO audit(time, job, line, requester, proof, origin, address, type, action,"
+            " result, fields) SELECT i, 'j', i, 'a@example.org', 'password', '192.0.2.1', 'old', "
+            "'FULL',"
+            " 'ADD', 'created', x'' FROM n",
+            SQLITE_OK);
+    g_free(with_changes(fixture));
+    g_assert_true(spool_expire(fixture->spool, &error));
+    g_assert_no_error(error);
+    g_autofree char *left = audit(fixture->spool, &any, 10);
+    /* Not all of it is told where it is too much. */
+    g_assert_true(g_str_equal(
+        left, "2:x@one.example:created 3:l@one.example:deleted 3:y@one.example:deleted "));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -286,5 +310,6 @@ int main(int argc, char **argv)
     g_test_add_func("/audit/record", test_record);
     g_test_add_func("/audit/R5.5/kept", test_kept);
     g_test_add_func("/audit/expire", test_expire);
+    g_test_add_func("/audit/expire-many", test_expire_many);
     return g_test_run();
 }
