@@ -183,13 +183,14 @@ static bool open_folders(SpoolFiles *files, GError **error)
             !each_name(files->folder[i], path, check_file_name, NULL, error))
             return false;
     }
-    return fsync(files->root) == 0 || disk_error(error, "%s can't be synced", files->path);
+    return true;
 }
 
-/* The spool's own name must last, too. A folder above that we may not read is somebody else's to
- * sync. */
-static bool sync_name(const SpoolFiles *files, GError **error)
+/* A folder above that we may not read is somebody else's to sync. */
+bool spool_files_sync_names(const SpoolFiles *files, GError **error)
 {
+    if (fsync(files->root) != 0)
+        return disk_error(error, "%s can't be synced", files->path);
     int fd = openat(files->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == EACCES ||
@@ -218,8 +219,7 @@ SpoolFiles *spool_files_open(const char *directory, GError **error)
     files->path = g_strdup(real);
     free(real);
     if (!each_name(files->root, files->path, check_root_name, NULL, error) ||
-        !take_lock(files, error) || !make_database(files, error) || !open_folders(files, error) ||
-        !sync_name(files, error))
+        !take_lock(files, error) || !make_database(files, error) || !open_folders(files, error))
         return NULL;
     return g_steal_pointer(&files);
 }

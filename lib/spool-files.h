@@ -36,6 +36,10 @@ int spool_files_read(const SpoolFiles *files, SpoolFolder folder, const char *na
 /* Bytes that may still be written to the disk; G_MAXUINT64 where that can't be told. */
 guint64 spool_files_room(const SpoolFiles *files);
 
+/* Syncs the names in the folder, and its own: once all is there that is to last, the database's log
+ * included, for the library does not heed whether its own sync of the folder went well. */
+bool spool_files_sync_names(const SpoolFiles *files, GError **error);
+
 /* Syncs the file and its folder. *fatal: what the disk holds is not known. */
 bool spool_files_sync(const SpoolFiles *files, SpoolFolder folder, int fd, bool *fatal,
                       GError **error);

@@ -299,7 +299,8 @@ Spool *spool_open(const SpoolSettings *settings, GError **error)
     if (!spool->key)
         return NULL;
     spool->store = spool->type->open(spool->files->path, false, error);
-    if (!spool->store || !check_key(spool, settings->key_file, error) || !load(spool, error) ||
+    if (!spool->store || !spool_files_sync_names(spool->files, error) ||
+        !check_key(spool, settings->key_file, error) || !load(spool, error) ||
         !spool_pauses_load(spool, error))
         return NULL;
     return g_steal_pointer(&spool);
