@@ -20,33 +20,34 @@
 #if defined(HAVE___LIBC_FREE) && !defined(WIPE_SANITIZER)
 
 /* The C library's, under the names that it keeps for those who replace them. */
-extern void __libc_free(void *memory); // NOLINT(bugprone-reserved-identifier)
+extern void
+__libc_free(void *memory); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
-void free(void *memory)
+void free(void *ptr)
 {
-    if (memory == NULL)
+    if (ptr == NULL)
         return;
-    explicit_bzero(memory, malloc_usable_size(memory));
-    __libc_free(memory);
+    explicit_bzero(ptr, malloc_usable_size(ptr));
+    __libc_free(ptr);
 }
 
 /* What grows moves, since the library would leave its old place as it was. */
-void *realloc(void *memory, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-    if (memory == NULL)
+    if (ptr == NULL)
         return malloc(size);
     if (size == 0) {
-        free(memory);
+        free(ptr);
         return NULL;
     }
-    size_t had = malloc_usable_size(memory);
+    size_t had = malloc_usable_size(ptr);
     if (size <= had && size >= had / 2)
-        return memory;
+        return ptr;
     void *moved = malloc(size);
     if (moved == NULL)
-        return size <= had ? memory : NULL;
-    memcpy(moved, memory, size < had ? size : had);
-    free(memory);
+        return size <= had ? ptr : NULL;
+    memcpy(moved, ptr, size < had ? size : had);
+    free(ptr);
     return moved;
 }
 

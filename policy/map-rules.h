@@ -46,7 +46,7 @@ typedef struct MapRules MapRules;
 /* NULL with MAP_ERROR_SYNTAX for a name that can never work; a file that can't be read, or is over
  * a limit, fails each look-up. */
 MapRules *map_rules_open(const MapRulesType *type, const char *name, GError **error);
-void map_rules_close(gpointer rules);
+void map_rules_close(gpointer data);
 
 /* Whether a rule's pattern, with its "!", holds for what is looked up. */
 typedef Answer (*MapRuleMatch)(gpointer data, const MapRule *rule, GError **error);
@@ -55,8 +55,8 @@ Answer map_rules_find(const MapRules *rules, MapRuleMatch match, gpointer data,
                       const MapRule **rule, GError **error);
 
 /* The members values and fingerprint of a MapType. */
-Answer map_rules_values(gpointer rules, MapValueFunc each, gpointer data, GError **error);
-void map_rules_fingerprint(gpointer rules, bool now, GString *text);
+Answer map_rules_values(gpointer handle, MapValueFunc each, gpointer data, GError **error);
+void map_rules_fingerprint(gpointer handle, bool now, GString *text);
 
 /* For messages: the table's name. */
 const char *map_rules_name(const MapRules *rules);
