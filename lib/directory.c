@@ -34,16 +34,27 @@ static const struct {
     {LDAP_OTHER, "The directory has an internal problem, it may be full"},
 };
 
+/* What a server said besides: its code, its words, or both. The library's own codes say nothing to
+ * anybody. NULL: nothing. */
+static char *details(int code, const char *text)
+{
+    g_autofree char *clean = directory_clean_text(text);
+    if (code < 0)
+        return clean != NULL ? g_strdup_printf(" (%s)", clean) : NULL;
+    return g_strdup_printf(" (code %d%s%s)", code, clean != NULL ? ": " : "",
+                           clean != NULL ? clean : "");
+}
+
 void directory_set_away(GError **error, int code, const char *text)
 {
     const char *words = "The directory gave an answer that settles nothing";
-    g_autofree char *clean = directory_clean_text(text);
+    g_autofree char *more = details(code, text);
     for (guint i = 0; i < G_N_ELEMENTS(away_words); i++) {
         if (away_words[i].code == code)
             words = away_words[i].words;
     }
-    g_set_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY, "%s (code %d%s%s)", words, code,
-                clean != NULL ? ": " : "", clean != NULL ? clean : "");
+    g_set_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY, "%s%s", words,
+                more != NULL ? more : "");
 }
 
 char *directory_clean_text(const char *text)
