@@ -163,16 +163,31 @@ static void watch_interrupt(char *words)
 
 /* --- following --- */
 
+/* Says what the job waits for, once as long as it is the same; told is what was said last. */
+static void tell_wait(const char *id, const Progress *progress, bool terminal, char **told)
+{
+    const char *words = progress->refused == 0 ? progress->words : "";
+
+    if (*words != '\0' && g_strcmp0(words, *told) != 0) {
+        g_autofree char *shown = text_printable(words, -1, COMMAND_LINE_MAX);
+        fprintf(stderr, "%sbatchload: job %s waits: %s\n", terminal ? "\n" : "", id, shown);
+    }
+    g_free(*told);
+    *told = g_strdup(words);
+}
+
 /* Until the job is in the state or past it. */
 static int follow(const CliPlace *place, const char *id, JobState until, Progress *progress)
 {
     const bool terminal = isatty(STDERR_FILENO) == 1;
+    g_autofree char *told = NULL;
     int code;
 
     for (;;) {
         code = look(place, id, progress);
         if (code != 0 || progress->state >= (unsigned)until)
             break;
+        tell_wait(id, progress, terminal, &told);
         if (terminal)
             draw(progress);
         g_usleep(LOOK_USEC);

@@ -49,6 +49,8 @@ char *cli_job_json(const Job *job);
 char *cli_lockout_json(const Lockout *lockout);
 /* A time for people (local) or "-" for 0. Caller owns the result. */
 char *cli_time(gint64 microseconds);
+/* A job's number as the spool has it, from one as people type it. Caller owns the result. */
+char *cli_job_id(const char *typed);
 /* Rows that have an outcome. */
 unsigned cli_rows_done(const Job *job);
 

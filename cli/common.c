@@ -134,6 +134,11 @@ static void add_time(JsonBuilder *builder, const char *name, gint64 microseconds
     add_text(builder, name, text);
 }
 
+char *cli_job_id(const char *typed)
+{
+    return g_ascii_strup(typed, -1);
+}
+
 char *cli_job_json(const Job *job)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();

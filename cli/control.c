@@ -176,38 +176,86 @@ GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
 
 /* --- retry and cancel --- */
 
-static int tell(const CliPlace *place, int argc, char **argv, const char *usage,
-                const char *summary)
+static int tell_of(const CliPlace *place, const char *word, const char *job)
 {
-    g_autofree char *request = NULL, *text = NULL;
-    int code = 0;
+    g_autofree char *id = cli_job_id(job);
+    g_autofree char *request = g_strdup_printf("%s %s", word, id), *text = NULL;
+    int code = cli_control_ask(place, request, &text);
 
-    if (!cli_options(&argc, &argv, usage, summary, NULL, &code))
-        return code;
-    if (argc != 2 || strpbrk(argv[1], "\r\n") != NULL || strlen(argv[1]) > COMMAND_LINE_MAX / 2)
-        return cli_fault(EX_USAGE, "%s takes the number of one job; usage: %s", argv[0], usage);
-    request = g_strdup_printf("%s %s", argv[0], argv[1]);
-    code = cli_control_ask(place, request, &text);
     if (code == 0)
         puts(text);
     return code;
 }
 
+static int tell(const CliPlace *place, int argc, char **argv, const char *usage)
+{
+    if (argc != 2 || strpbrk(argv[1], "\r\n") != NULL || strlen(argv[1]) > COMMAND_LINE_MAX / 2)
+        return cli_fault(EX_USAGE, "%s takes the number of one job; usage: %s", argv[0], usage);
+    return tell_of(place, argv[0], argv[1]);
+}
+
+/* A GPtrArray's: the numbers of jobs that wait until a time. */
+static void add_waiting(gpointer data, const Job *job)
+{
+    if (job->waiting != NULL && job->not_before != 0)
+        g_ptr_array_add(data, g_strdup(job->id));
+}
+
+/* One that ended meanwhile is none of those that wait. */
+static int retry_all(const CliPlace *place)
+{
+    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) error = NULL;
+    int code = 0;
+    g_autoptr(Spool) spool = cli_spool(place, &code);
+
+    if (spool == NULL)
+        return code;
+    if (!spool_list(spool, true, add_waiting, ids, &error))
+        return cli_fault(EX_TEMPFAIL, "%s", error->message);
+    for (guint i = 0; i < ids->len && (code == 0 || code == CLI_NO); i++)
+        code = tell_of(place, "retry", g_ptr_array_index(ids, i));
+    if (ids->len == 0)
+        puts("No job waits.");
+    return code == CLI_NO ? 0 : code;
+}
+
 int cli_retry(const CliPlace *place, int argc, char **argv)
 {
-    return tell(place, argc, argv, "batchload [-c FILE | --spool DIR] retry JOB",
-                "Lets a job that waits go on now. Where the mail server refused the response\n"
-                "of a job, hands it over once more.\n\n"
-                "  -h, --help  print this\n\n"
-                "Ends with 1 where there is no such job, or nothing to be tried again.\n");
+    gboolean all = FALSE;
+    const GOptionEntry entries[] = {
+        {"all", 'a', 0, G_OPTION_ARG_NONE, &all, NULL, NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    static const char usage[] = "batchload [-c FILE | --spool DIR] retry JOB | --all";
+    int code = 0;
+
+    if (!cli_options(&argc, &argv, usage,
+                     "Lets a job that waits go on now. Where the mail server refused the response\n"
+                     "of a job, hands it over once more.\n\n"
+                     "  -a, --all   every job that waits, such as after the directory was away\n"
+                     "  -h, --help  print this\n\n"
+                     "Ends with 1 where there is no such job, or nothing to be tried again.\n",
+                     entries, &code))
+        return code;
+    if (all && argc == 1)
+        return retry_all(place);
+    return all ? cli_fault(EX_USAGE, "with --all no job is named; usage: %s", usage)
+               : tell(place, argc, argv, usage);
 }
 
 int cli_cancel(const CliPlace *place, int argc, char **argv)
 {
-    return tell(place, argc, argv, "batchload [-c FILE | --spool DIR] cancel JOB",
-                "Ends a job: rows that are not done yet are reported to its requester as\n"
-                "cancelled. What is done stays done; rows that are half done are finished\n"
-                "first.\n\n"
-                "  -h, --help  print this\n\n"
-                "Ends with 1 where there is no such job, or it can't be ended any more.\n");
+    static const char usage[] = "batchload [-c FILE | --spool DIR] cancel JOB";
+    int code = 0;
+
+    if (!cli_options(&argc, &argv, usage,
+                     "Ends a job: rows that are not done yet are reported to its requester as\n"
+                     "cancelled. What is done stays done; rows that are half done are finished\n"
+                     "first.\n\n"
+                     "  -h, --help  print this\n\n"
+                     "Ends with 1 where there is no such job, or it can't be ended any more.\n",
+                     NULL, &code))
+        return code;
+    return tell(place, argc, argv, usage);
 }

@@ -206,7 +206,8 @@ static int list(const CliPlace *place, const AuditFilter *filter, bool json)
 
 int cli_log(const CliPlace *place, int argc, char **argv)
 {
-    g_autofree char *job = NULL, *address = NULL, *by = NULL, *since = NULL, *until = NULL;
+    g_autofree char *job = NULL, *id = NULL, *address = NULL, *by = NULL, *since = NULL,
+                    *until = NULL;
     g_autofree char *full = NULL, *requester = NULL;
     gboolean json = FALSE;
     const GOptionEntry entries[] = {
@@ -245,7 +246,8 @@ int cli_log(const CliPlace *place, int argc, char **argv)
         !parse_time("since", since, &filter.since, &code) ||
         !parse_time("until", until, &filter.until, &code))
         return code;
-    filter.job = job;
+    id = job != NULL ? cli_job_id(job) : NULL;
+    filter.job = id;
     filter.address = full;
     filter.requester = requester;
     return list(place, &filter, json);

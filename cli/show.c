@@ -73,6 +73,7 @@ int cli_show(const CliPlace *place, int argc, char **argv)
     g_autoptr(Spool) spool = NULL;
     g_autoptr(Job) job = NULL;
     g_autoptr(GError) error = NULL;
+    g_autofree char *id = NULL;
     int code = 0;
 
     if (!cli_options(&argc, &argv, usage,
@@ -87,7 +88,8 @@ int cli_show(const CliPlace *place, int argc, char **argv)
     spool = cli_spool(place, &code);
     if (spool == NULL)
         return code;
-    switch (spool_find(spool, argv[1], &job, &error)) {
+    id = cli_job_id(argv[1]);
+    switch (spool_find(spool, id, &job, &error)) {
     case ANSWER_YES:
         break;
     case ANSWER_NO:

@@ -145,9 +145,16 @@ static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm for
     }
 }
 
+/* Only the text is read of what batchload check fetches. */
+static bool is_for_command(SpoolClaim *claim)
+{
+    return g_strcmp0(spool_claim_job(claim)->facts.client, SPOOL_CLIENT_CHECK) == 0;
+}
+
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    return make_response(worker, claim, RESPONSE_PLAIN, worker->config->response_bytes_max, error);
+    return make_response(worker, claim, is_for_command(claim) ? RESPONSE_TEXT : RESPONSE_PLAIN,
+                         worker->config->response_bytes_max, error);
 }
 
 static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
@@ -231,7 +238,7 @@ bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     g_autoptr(GError) problem = NULL;
-    if (g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0)
+    if (is_for_command(claim))
         return keep_for_command(claim, error);
     switch (hand_over_smaller(worker, claim, &problem)) {
     case ANSWER_NO:

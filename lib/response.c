@@ -206,10 +206,18 @@ static char *text_of_refusal(const Report *report)
     return g_string_free(out, FALSE);
 }
 
+/* batchload check shows the text alone, to who wrote no mail. */
+static bool is_for_command(const Job *job)
+{
+    return g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0;
+}
+
 /* What must be known before the rows are read: that nothing was changed. */
 static void add_mode(GString *out, const Job *job)
 {
-    if (job->mode == MODE_CHECK)
+    if (is_for_command(job))
+        add_paragraph(out, "Checked only: nothing was changed. Below stands what would happen.");
+    else if (job->mode == MODE_CHECK)
         add_paragraph(out, "Checked only (Mode: check): nothing was changed. Below stands what "
                            "would happen without that line.");
     else if (job->phase == PHASE_UNDONE)
@@ -288,7 +296,9 @@ static void add_failures(GString *out, const Report *report)
     const char *rows = more == 1 ? "row is" : "rows are";
     add_paragraph(out, "%u of %u %s failed:", failed, report->rows, rows_noun(report));
     g_string_append(out, report->failures->str);
-    if (more && report->form == RESPONSE_TEXT)
+    if (more && is_for_command(report->job))
+        add_paragraph(out, "%u more failed %s not told here.", more, rows);
+    else if (more && report->form == RESPONSE_TEXT)
         add_paragraph(
             out,
             "%u more failed %s not told here, to keep this mail small. To see why, send "
@@ -313,7 +323,7 @@ static char *text_of_rows(const Report *report)
                                                    : "processed ok");
     if (report->form != RESPONSE_TEXT)
         add_how_on(out, report);
-    if (report->form >= RESPONSE_FAILED)
+    if (report->form >= RESPONSE_FAILED && !is_for_command(job))
         add_left_out(out, report);
     if (!report->rows)
         add_paragraph(out, "Please note: batchload.csv has no rows below its first line, so there "
