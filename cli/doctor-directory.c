@@ -171,7 +171,8 @@ void doctor_directory(Doctor *doctor, const Config *config)
                         : ANSWER_UNKNOWN;
 
     if (answer == ANSWER_UNKNOWN) {
-        doctor_say(doctor, FINDING_WRONG, "directory", "%s; requests wait.", error->message);
+        doctor_say(doctor, FINDING_WRONG, "directory", "%s; requests wait. It is looked for at %s.",
+                   error->message, config->directory.uri);
         return;
     }
     if (answer == ANSWER_NO) {

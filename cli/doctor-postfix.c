@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/doctor.h"
 
+#include "lib/answer.h"
+
 #include <string.h>
 
 /* Postfix is asked by its own tools, postconf(1) and postmap(1). */
@@ -13,12 +15,13 @@ typedef struct {
     const char *folder; /* NULL: Postfix's own */
 } Postfix;
 
-/* Standard output of a tool; NULL: it could not be run, or ended with an error. */
-static char *run(const Postfix *postfix, const char *tool, const char *const *words)
+/* ANSWER_YES: *out, owned by the caller, is a tool's standard output. ANSWER_NO: it ended with an
+ * error and no words, as postmap(1) does where a key is not there. */
+static Answer run(const Postfix *postfix, const char *tool, const char *const *words, char **out)
 {
     g_autofree char *path = g_find_program_in_path(tool);
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *out = NULL;
+    g_autofree char *text = NULL, *errors = NULL;
     int status = 0;
 
     if (path == NULL)
@@ -31,20 +34,22 @@ static char *run(const Postfix *postfix, const char *tool, const char *const *wo
     for (; *words != NULL; words++)
         g_ptr_array_add(argv, (char *)*words);
     g_ptr_array_add(argv, NULL);
-    if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                      &out, NULL, &status, NULL) ||
-        !g_spawn_check_wait_status(status, NULL))
-        return NULL;
-    return g_strstrip(g_steal_pointer(&out));
+    if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &text, &errors,
+                      &status, NULL))
+        return ANSWER_UNKNOWN;
+    if (!g_spawn_check_wait_status(status, NULL))
+        return *errors == '\0' ? ANSWER_NO : ANSWER_UNKNOWN;
+    *out = g_strstrip(g_steal_pointer(&text));
+    return ANSWER_YES;
 }
 
 /* A setting's value, "" where this Postfix has none of the name. */
 static char *setting(const Postfix *postfix, const char *name, bool expand)
 {
     const char *const words[] = {expand ? "-hx" : "-h", name, NULL};
-    char *value = run(postfix, "postconf", words);
+    char *value = NULL;
 
-    return value != NULL ? value : g_strdup("");
+    return run(postfix, "postconf", words, &value) == ANSWER_YES ? value : g_strdup("");
 }
 
 /* --- the filter --- */
@@ -96,15 +101,24 @@ static void look_at_filter(const Postfix *postfix)
 
 /* --- the batch addresses --- */
 
-static bool is_held(const Postfix *postfix, char **tables, const char *address)
+/* ANSWER_UNKNOWN: the table *failed can't be asked. */
+static Answer is_held(const Postfix *postfix, char **tables, const char *address,
+                      const char **failed)
 {
     for (char **table = tables; *table != NULL; table++) {
         const char *const words[] = {"-q", address, *table, NULL};
-        g_autofree char *value = **table != '\0' ? run(postfix, "postmap", words) : NULL;
-        if (value != NULL && *value != '\0')
-            return g_str_has_prefix(value, "retry:") || g_str_has_prefix(value, "error:");
+        g_autofree char *value = NULL;
+        Answer found = **table != '\0' ? run(postfix, "postmap", words, &value) : ANSWER_NO;
+        if (found == ANSWER_UNKNOWN) {
+            *failed = *table;
+            return found;
+        }
+        if (found == ANSWER_YES && *value != '\0')
+            return g_str_has_prefix(value, "retry:") || g_str_has_prefix(value, "error:")
+                       ? ANSWER_YES
+                       : ANSWER_NO;
     }
-    return false;
+    return ANSWER_NO;
 }
 
 static void look_at_transport(const Postfix *postfix)
@@ -114,12 +128,18 @@ static void look_at_transport(const Postfix *postfix)
     char *const *addresses = postfix->config->batch_addresses;
 
     for (char *const *address = addresses; address != NULL && *address != NULL; address++) {
-        if (is_held(postfix, tables, *address))
+        const char *failed = NULL;
+        Answer held = is_held(postfix, tables, *address, &failed);
+        if (held == ANSWER_YES)
             continue;
-        doctor_say(postfix->doctor, FINDING_WRONG, "transport",
-                   "transport_maps has no entry \"%s retry:4.3.0 …\": a request that slips past "
-                   "the filter would be delivered with its password.",
-                   *address);
+        if (held == ANSWER_UNKNOWN)
+            doctor_say(postfix->doctor, FINDING_UNKNOWN, "transport",
+                       "The table %s of transport_maps can't be asked: postmap(1) fails.", failed);
+        else
+            doctor_say(postfix->doctor, FINDING_WRONG, "transport",
+                       "transport_maps has no entry \"%s retry:4.3.0 …\": a request that slips "
+                       "past the filter would be delivered with its password.",
+                       *address);
         return;
     }
     doctor_say(postfix->doctor, FINDING_GOOD, "transport",

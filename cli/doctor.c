@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/doctor.h"
 
+#include "policy/map.h"
 #include "policy/sender.h"
 
 #include <errno.h>
@@ -66,6 +67,14 @@ void doctor_say(Doctor *doctor, FindingKind kind, const char *what, const char *
         print_json(kind, what, words);
     else
         printf("%-8s %-12s %s\n", kind_name(kind), what, words);
+}
+
+/* What a fault of a file is: only root can tell whether the daemon could read it. */
+static FindingKind fault_kind(const GError *error)
+{
+    const bool unread = g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_FILE) ||
+                        g_error_matches(error, MAP_ERROR, MAP_ERROR_FAILED);
+    return unread && geteuid() != 0 ? FINDING_UNKNOWN : FINDING_WRONG;
 }
 
 /* --- files --- */
@@ -137,7 +146,7 @@ static void look_at_senders(Doctor *doctor, const Config *config)
     g_autofree char *advice = senders != NULL ? sender_table_advice(senders) : NULL;
 
     if (senders == NULL)
-        doctor_say(doctor, FINDING_WRONG, "senders", "%s", error->message);
+        doctor_say(doctor, fault_kind(error), "senders", "%s", error->message);
     else if (advice != NULL)
         doctor_say(doctor, FINDING_WRONG, "senders", "%s", advice);
     else if (sender_table_reaches(senders, &error) == ANSWER_UNKNOWN)
@@ -190,6 +199,9 @@ static void look_at_socket(Doctor *doctor, const Config *config)
         doctor_say(doctor, FINDING_NOTE, "socket",
                    "The daemon listens at %s: whoever reaches that port can hand it mail.",
                    config->socket);
+    else if (stat(path, &found) != 0 && errno == EACCES)
+        doctor_say(doctor, FINDING_UNKNOWN, "socket",
+                   "You may not look at the socket %s; try as root.", path);
     else if (stat(path, &found) != 0)
         doctor_say(doctor, FINDING_WRONG, "socket",
                    "The daemon's socket %s is not there (%s): is it running?", path,
@@ -293,7 +305,7 @@ static Config *look_at_configuration(Doctor *doctor, const CliPlace *place, bool
     if (*whole)
         doctor_say(doctor, FINDING_GOOD, "settings", "The configuration %s can be used.", path);
     else
-        doctor_say(doctor, FINDING_WRONG, "settings", "%s", error->message);
+        doctor_say(doctor, fault_kind(error), "settings", "%s", error->message);
     return *whole ? config : config_load_file(path, NULL);
 }
 

@@ -139,9 +139,26 @@ def tables(world):
 @tap.test("not as root: what can't be looked at is unknown, not wrong")
 def stranger(world):
     nobody = pwd.getpwnam("nobody")
-    found = doctor(world, 1, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
-    tap.equal(found["socket"][0], "unknown", found["socket"][1])
+    private = [world.postfix.conf + "/batchload-transport", os.path.dirname(world.milter.socket)]
+    modes = [os.stat(path).st_mode & 0o7777 for path in private]
+
+    def look():
+        return doctor(world, 75, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+    found = look()
     tap.contains(found["socket"][1], "try as root")
+    try:
+        for path in private:
+            os.chmod(path, 0o700)
+        closed = look()
+    finally:
+        for path, mode in zip(private, modes):
+            os.chmod(path, mode)
+    for what in ("settings", "socket", "jobs"):
+        tap.equal(found[what][0], "unknown", "%s: %s" % (what, found[what][1]))
+    for what in ("socket", "transport"):
+        tap.equal(closed[what][0], "unknown", "%s: %s" % (what, closed[what][1]))
+    for each in (found, closed):
+        tap.equal([what for what, (state, _) in each.items() if state == "wrong"], [], "wrong")
 
 
 @tap.test("servers away: the daemon, the directory; a wrong password of the service")
