@@ -271,6 +271,16 @@ static bool take_uri(const ConfigSetting *setting, ConfigDraft *draft, const cha
     return wrong(error, "ldapi://, ldap:// or ldaps:// was expected");
 }
 
+static bool take_name(const ConfigSetting *setting, ConfigDraft *draft, const char *const *values,
+                      GError **error)
+{
+    g_autofree char *shown = text_printable(values[0], -1, SHOWN_MAX);
+
+    if (!directory_is_name(values[0]))
+        return wrong(error, "\"%s\" is no name of an entry, such as dc=hoster,dc=example", shown);
+    return take_text(setting, draft, values, error);
+}
+
 /* --- lists --- */
 
 static bool take_batch_addresses(const ConfigSetting *setting, ConfigDraft *draft,
@@ -451,8 +461,8 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     SPOOL("audit_days", take_count, audit_days, 1, 36500, "365"),
 
     DIRECTORY("uri", take_uri, uri, 0, 0, "ldapi:///"),
-    DIRECTORY("base", take_text, base, 0, 0, NULL),
-    DIRECTORY("bind_dn", take_text, bind_dn, 0, 0, NULL),
+    DIRECTORY("base", take_name, base, 0, 0, NULL),
+    DIRECTORY("bind_dn", take_name, bind_dn, 0, 0, NULL),
     {"directory", "bind_password_file", take_password_file, 0, 0, 0, NULL, false},
     DIRECTORY("starttls", take_bool, starttls, 0, 0, "no"),
     DIRECTORY("ca_file", take_path, ca_file, 0, 0, NULL),

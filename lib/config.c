@@ -3,6 +3,7 @@
 #include "lib/conf-file.h"
 
 #include "lib/config-set.h"
+#include "lib/nearest.h"
 #include "lib/text.h"
 
 #include <confuse.h>
@@ -31,20 +32,79 @@ typedef struct {
     const char *path;
     ConfigDraft draft;
     bool said[CONFIG_SETTINGS];
+    int lines[CONFIG_SETTINGS];   /* where each was said; 0: nowhere */
     bool listed[CONFIG_SETTINGS]; /* a list, which libconfuse tells at each value and at its end */
     GError *error;                /* the first */
 } Reading;
 static _Thread_local Reading *reading;
 
+/* --- names that are none --- */
+
+static const char *const sections[] = {"limits", "spool", "directory"};
+
+/* "" for the top. */
+static const char *section_of(const cfg_t *cfg)
+{
+    return strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+}
+
+/* The name of this section that was meant, in small letters; NULL: none. Owned by the caller. */
+static char *nearest_name(const char *section, const char *name)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    const char *found;
+
+    for (int i = 0; i < CONFIG_SETTINGS; i++)
+        if (strcmp(config_settings[i].section, section) == 0)
+            g_ptr_array_add(names, g_ascii_strup(config_settings[i].name, -1));
+    for (gsize i = 0; *section == '\0' && i < G_N_ELEMENTS(sections); i++)
+        g_ptr_array_add(names, g_ascii_strup(sections[i], -1));
+    found = nearest_word(name, (const char *const *)names->pdata, names->len);
+    return found != NULL ? g_ascii_strdown(found, -1) : NULL;
+}
+
+static char *explain_name(const char *section, const char *name)
+{
+    g_autofree char *meant = nearest_name(section, name);
+    g_autofree char *here =
+        *section != '\0' ? g_strdup_printf(" in section %s", section) : g_strdup("");
+
+    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+        const char *other = config_settings[i].section;
+        if (strcmp(config_settings[i].name, name) == 0 && strcmp(other, section) != 0)
+            return *other != '\0' ? g_strdup_printf("%s belongs into section %s", name, other)
+                                  : g_strdup_printf("%s belongs outside of any section", name);
+    }
+    if (meant != NULL)
+        return g_strdup_printf("there is no setting %s%s; did you mean %s?", name, here, meant);
+    return g_strdup_printf("there is no setting %s%s", name, here);
+}
+
+/* libconfuse's words, or better ones. */
+static char *explain(const cfg_t *cfg, const char *words)
+{
+    static const char unknown[] = "no such option '";
+    const gsize start = strlen(unknown), length = strlen(words);
+    g_autofree char *name = NULL;
+
+    if (!g_str_has_prefix(words, unknown) || words[length - 1] != '\'')
+        return g_strdup(words);
+    name = g_strndup(words + start, length - start - 1);
+    return explain_name(section_of(cfg), name);
+}
+
+/* --- libconfuse's callbacks --- */
+
 G_GNUC_PRINTF(2, 0)
 static void on_error(cfg_t *cfg, const char *format, va_list arguments)
 {
-    g_autofree char *words = NULL, *shown = NULL;
+    g_autofree char *words = NULL, *explained = NULL, *shown = NULL;
 
     if (reading->error != NULL)
         return;
     words = g_strdup_vprintf(format, arguments);
-    shown = text_printable(words, -1, MESSAGE_MAX);
+    explained = explain(cfg, words);
+    shown = text_printable(explained, -1, MESSAGE_MAX);
     g_set_error(&reading->error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s:%d: %s", reading->path,
                 cfg->line, shown);
 }
@@ -52,8 +112,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list arguments)
 /* Takes over a value as soon as it is read, so that its line is known. */
 static int on_value(cfg_t *cfg, cfg_opt_t *option)
 {
-    const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
-    const int index = config_setting_find(section, option->name);
+    const int index = config_setting_find(section_of(cfg), option->name);
     const unsigned size = cfg_opt_size(option);
     g_autoptr(GPtrArray) values = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
@@ -65,6 +124,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *option)
     }
     reading->listed[index] = reading->listed[index] || reading->said[index];
     reading->said[index] = true;
+    reading->lines[index] = cfg->line;
     for (unsigned i = 0; i < size; i++)
         g_ptr_array_add(values, cfg_opt_getnstr(option, i));
     g_ptr_array_add(values, NULL);
@@ -113,7 +173,6 @@ static GArray *section_options(const char *section)
 
 static cfg_t *grammar(void)
 {
-    static const char *const sections[] = {"limits", "spool", "directory"};
     g_autoptr(GArray) options = section_options("");
     g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     const cfg_opt_t end = CFG_END();
@@ -155,33 +214,50 @@ static bool read_file(Reading *read, const char *path, GError **error)
     return done == CFG_SUCCESS && (error == NULL || *error == NULL);
 }
 
-static bool missing(GError **error, const char *path, const char *words)
+/* What can be said only when more is known than one setting: at the line of the first of those
+ * named ("section/name") that the file has. */
+static bool refuse(const Reading *read, const char *const *names, GError **error, const char *words)
 {
-    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path, words);
+    int line = 0;
+
+    for (; *names != NULL && line == 0; names++) {
+        const char *slash = strchr(*names, '/');
+        g_autofree char *section = g_strndup(*names, (gsize)(slash - *names));
+        line = read->lines[config_setting_find(section, slash + 1)];
+    }
+    if (line > 0)
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s:%d: %s", read->path, line, words);
+    else
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", read->path, words);
     return false;
 }
+#define REFUSE(words, ...) refuse(read, (const char *const[]){__VA_ARGS__, NULL}, error, words)
 
-/* What can be said only when all of it is known. */
-static bool check_whole(const Config *config, const char *password_file, const char *path,
-                        GError **error)
+static bool check_whole(const Reading *read, GError **error)
 {
+    const Config *config = read->draft.config;
+    const bool bound = config->directory.bind_dn != NULL;
+
     if (config->batch_addresses == NULL || config->batch_addresses[0] == NULL)
-        return missing(error, path, "batch_addresses is not set; it needs at least one address");
+        return REFUSE("batch_addresses is not set; it needs at least one address",
+                      "/batch_addresses");
     if (config->directory.base == NULL)
-        return missing(error, path, "base in section directory is not set");
-    if ((config->directory.bind_dn == NULL) != (password_file == NULL))
-        return missing(error, path,
-                       "bind_dn and bind_password_file in section directory belong together");
-    if (config->directory.bind_dn == NULL && !g_str_has_prefix(config->directory.uri, "ldapi://"))
-        return missing(error, path,
-                       "without bind_dn the directory's uri must be an ldapi:// one, where the "
-                       "daemon's user is the proof");
+        return REFUSE("base in section directory is not set", "directory/base");
+    if (bound != (read->draft.password_file != NULL))
+        return REFUSE("bind_dn and bind_password_file in section directory belong together",
+                      "directory/bind_dn", "directory/bind_password_file");
+    if (!bound && !g_str_has_prefix(config->directory.uri, "ldapi://"))
+        return REFUSE("without bind_dn the directory's uri must be an ldapi:// one, where the "
+                      "daemon's user is the proof",
+                      "directory/uri");
     if (config->request.attachment_bytes_max > config->request.message_bytes_max)
-        return missing(error, path, "attachment_bytes_max is more than message_bytes_max");
+        return REFUSE("attachment_bytes_max is more than message_bytes_max",
+                      "limits/attachment_bytes_max", "limits/message_bytes_max");
     if (config->authserv_trusted && config->authserv_id == NULL)
-        return missing(error, path, "authserv_trusted says yes, but authserv_id is not set");
+        return REFUSE("authserv_trusted says yes, but authserv_id is not set", "/authserv_trusted");
     if (config->spool.keep_days < config->spool.duplicate_days)
-        return missing(error, path, "keep_days is less than duplicate_days");
+        return REFUSE("keep_days is less than duplicate_days", "spool/keep_days",
+                      "spool/duplicate_days");
     return true;
 }
 
@@ -236,12 +312,12 @@ static Secret *load_password(const char *path, GError **error)
 }
 
 /* The room knows by itself where a password must not go; nothing is connected. */
-static bool check_directory(const DirectorySettings *settings, const char *path, GError **error)
+static bool check_directory(const Reading *read, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    g_autoptr(Directory) directory = directory_new(settings, &cause);
+    g_autoptr(Directory) directory = directory_new(&read->draft.config->directory, &cause);
 
-    return directory != NULL || missing(error, path, cause->message);
+    return directory != NULL || REFUSE(cause->message, "directory/uri");
 }
 
 static void config_free(Config *config)
@@ -269,19 +345,23 @@ static void config_free(Config *config)
     g_free(config);
 }
 
+static void reading_clear(Reading *read)
+{
+    g_free(read->draft.profile);
+    g_free(read->draft.password_file);
+    g_clear_error(&read->error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
+
 /* The file alone: no other file is opened. */
-static Config *load_values(const char *path, char **profile, char **password_file, GError **error)
+static Config *load_values(Reading *read, GError **error)
 {
     SharedConfig *shared = g_new0(SharedConfig, 1);
-    Reading read = {.path = path, .draft = {.config = &shared->config}};
-    bool good;
 
+    read->draft.config = &shared->config;
     atomic_init(&shared->references, 1);
-    config_settings_default(&read.draft);
-    good = read_file(&read, path, error);
-    *profile = g_steal_pointer(&read.draft.profile);
-    *password_file = g_steal_pointer(&read.draft.password_file);
-    if (good)
+    config_settings_default(&read->draft);
+    if (read_file(read, read->path, error))
         return &shared->config;
     config_free(&shared->config);
     return NULL;
@@ -289,21 +369,21 @@ static Config *load_values(const char *path, char **profile, char **password_fil
 
 Config *config_load(const char *path, GError **error)
 {
-    g_autofree char *profile = NULL, *password_file = NULL;
-    g_autoptr(Config) config = load_values(path, &profile, &password_file, error);
+    g_auto(Reading) read = {.path = path};
+    g_autoptr(Config) config = load_values(&read, error);
     g_autoptr(GError) cause = NULL;
 
-    if (config == NULL || !check_whole(config, password_file, path, error))
+    if (config == NULL || !check_whole(&read, error))
         return NULL;
     config->table.bytes_max = config->request.attachment_bytes_max;
-    if (password_file != NULL) {
-        config->directory.bind_password = load_password(password_file, error);
+    if (read.draft.password_file != NULL) {
+        config->directory.bind_password = load_password(read.draft.password_file, error);
         if (config->directory.bind_password == NULL)
             return NULL;
     }
-    if (!check_directory(&config->directory, path, error))
+    if (!check_directory(&read, error))
         return NULL;
-    config->profile = profile_load(profile, config->directory.base, &cause);
+    config->profile = profile_load(read.draft.profile, config->directory.base, &cause);
     if (config->profile == NULL) {
         g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "the profile can't be used: %s",
                     cause->message);
@@ -315,9 +395,9 @@ Config *config_load(const char *path, GError **error)
 
 Config *config_load_file(const char *path, GError **error)
 {
-    g_autofree char *profile = NULL, *password_file = NULL;
+    g_auto(Reading) read = {.path = path};
 
-    return load_values(path, &profile, &password_file, error);
+    return load_values(&read, error);
 }
 
 Config *config_ref(Config *config)

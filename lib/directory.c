@@ -128,6 +128,15 @@ void directory_init(void)
     }
 }
 
+bool directory_is_name(const char *text)
+{
+    LDAPDN dn = NULL;
+    if (*text == '\0' || ldap_str2dn(text, &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+        return false;
+    ldap_dnfree(dn);
+    return true;
+}
+
 Directory *directory_new(const DirectorySettings *settings, GError **error)
 {
     const char *fault = directory_settings_fault(settings);

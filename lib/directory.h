@@ -44,6 +44,10 @@ typedef struct Directory Directory;
 /* First call of libldap in the process: once, in main(), before threads. */
 void directory_init(void);
 
+/* Whether text has the form of an entry's name (a DN), such as base and bind_dn must have. Any
+ * thread; asks nobody. */
+bool directory_is_name(const char *text);
+
 /* Refuses settings that would send a password in clear, or to a server that is not looked at, to
  * another host: only ldapi, ldaps, StartTLS, or ldap to a loopback address are taken. Does not
  * connect yet. NULL with DIRECTORY_ERROR_SETTINGS. settings must outlive the result. */

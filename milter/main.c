@@ -10,6 +10,7 @@
 #include <gmime/gmime.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -34,12 +35,24 @@ typedef struct {
     bool log_elsewhere; /* lines do not go to stderr */
 } Daemon;
 
+/* On standard error, as it is: g_printerr() would drop what the C locale does not know. */
+G_GNUC_PRINTF(1, 2)
+static void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("batchload-milter: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
 /* What keeps the daemon from starting is said where it was started, too. */
 static int stop_at(const Daemon *daemon, int status, const GError *error)
 {
     if (daemon->log_elsewhere)
         log_line(LOG_LEVEL_ERROR, NULL, "not started: %s", error->message);
-    g_printerr("batchload-milter: %s\n", error->message);
+    say("%s", error->message);
     return status;
 }
 
@@ -62,11 +75,11 @@ static bool parse_options(int *argc, char ***argv, Options *options)
                                           "and works on them.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
-        g_printerr("batchload-milter: %s\n", error->message);
+        say("%s", error->message);
         return false;
     }
     if (*argc > 1) {
-        g_printerr("batchload-milter: \"%s\" is not understood; see --help.\n", (*argv)[1]);
+        say("\"%s\" is not understood; see --help.", (*argv)[1]);
         return false;
     }
     if (options->config == NULL)
@@ -89,7 +102,7 @@ static int make_key(const Daemon *daemon)
 
 static void problem(unsigned *count, const char *text)
 {
-    g_printerr("batchload-milter: %s\n", text);
+    say("%s", text);
     (*count)++;
 }
 
@@ -101,7 +114,18 @@ static void check_key(const Daemon *daemon, unsigned *problems)
         return;
     problem(problems, error->message);
     if (access(daemon->config->spool.key_file, F_OK) != 0)
-        g_printerr("batchload-milter: \"batchload-milter -K\" makes the key file.\n");
+        say("\"batchload-milter -K\" makes the key file.");
+}
+
+static void check_log(const Config *config, unsigned *problems)
+{
+    g_autofree char *folder =
+        config->log == LOG_TO_FILE ? g_path_get_dirname(config->log_file) : NULL;
+    if (folder == NULL || g_file_test(folder, G_FILE_TEST_IS_DIR))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("The folder %s of the log file (log) is not there.", folder);
+    problem(problems, text);
 }
 
 /* As the user that the daemon runs as: what only root can read is of no use to it. */
@@ -125,11 +149,14 @@ static int check(const Daemon *daemon, const char *path)
     if (directory == NULL)
         problem(&problems, error->message);
     g_clear_error(&error);
+    if (!start_socket_check(daemon->config->socket, daemon->config->socket_group, &error))
+        problem(&problems, error->message);
     if (access(daemon->config->parser, X_OK) != 0) {
         g_autofree char *text = g_strdup_printf("The program %s (parser) can't be run: %s.",
                                                 daemon->config->parser, g_strerror(errno));
         problem(&problems, text);
     }
+    check_log(daemon->config, &problems);
     return problems == 0 ? EX_OK : EX_CONFIG;
 }
 
@@ -257,7 +284,7 @@ static int spool_status(const Config *config, const GError *error)
 {
     if (g_error_matches(error, SEAL_ERROR, SEAL_ERROR_KEY)) {
         if (access(config->spool.key_file, F_OK) != 0)
-            g_printerr("batchload-milter: \"batchload-milter -K\" makes the key file.\n");
+            say("\"batchload-milter -K\" makes the key file.");
         return EX_CONFIG;
     }
     return g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_UNSAFE) ||

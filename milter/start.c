@@ -40,7 +40,7 @@ bool start_user_find(const char *name, StartUser *user, GError **error)
         return true;
     const struct passwd *entry = getpwnam(name);
     if (entry == NULL)
-        return fail(error, START_ERROR_USER, "There is no user \"%s\" to run as.", name);
+        return fail(error, START_ERROR_USER, "There is no user \"%s\" to run as (user).", name);
     if (geteuid() != 0 && entry->pw_uid != geteuid())
         return fail(error, START_ERROR_USER,
                     "This was started by the user with the number %u, but is to run as \"%s\" "
@@ -168,9 +168,16 @@ static bool find_group(const char *name, gid_t *gid, GError **error)
 {
     const struct group *entry = getgrnam(name);
     if (entry == NULL)
-        return fail(error, START_ERROR_USER, "There is no group \"%s\" for the socket.", name);
+        return fail(error, START_ERROR_USER,
+                    "There is no group \"%s\" for the socket (socket_group).", name);
     *gid = entry->gr_gid;
     return true;
+}
+
+bool start_socket_check(const char *socket, const char *group, GError **error)
+{
+    gid_t gid;
+    return unix_path(socket) == NULL || group == NULL || find_group(group, &gid, error);
 }
 
 bool start_socket_prepare(const char *socket, unsigned mode, const char *group, GError **error)

@@ -43,6 +43,9 @@ bool start_make_file(const char *path, const StartUser *user, GError **error);
 bool start_rights_lend(const StartUser *user, GError **error);
 bool start_rights_return(const StartUser *user, GError **error);
 
+/* Whether the group of a unix socket is there; nothing is changed. false with START_ERROR_USER. */
+bool start_socket_check(const char *socket, const char *group, GError **error);
+
 /* Before and after a socket is opened, which gets the mode and group that were configured; a stale
  * unix socket (one where connecting is refused) is removed, a missing folder is made (0755).
  * Afterwards the umask is 077. Other sockets than unix ones need nothing. false with

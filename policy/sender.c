@@ -134,8 +134,10 @@ SenderTable *sender_table_open(const char *spec, GError **error)
     g_autoptr(SenderTable) table = g_new0(SenderTable, 1);
     table->parts = g_ptr_array_new_with_free_func(part_free);
     table->map = map_open(spec, error);
-    if (table->map == NULL)
+    if (table->map == NULL) {
+        g_prefix_error(error, "Sender table %s: ", spec);
         return NULL;
+    }
     for (unsigned i = 0; i < map_count(table->map); i++) {
         Map *map = map_part(table->map, i);
         if (add_part(table, map, error))

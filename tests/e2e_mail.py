@@ -81,6 +81,17 @@ def configuration(world):
             code, words = world.milter.check()
             tap.equal(code != 0, True, "%r: %s" % (value, words))
             tap.contains(words, "batch_addresses")
+        for setting, value, wanted in (
+                ("socket_group", "nogroop", "no group \"nogroop\" for the socket (socket_group)"),
+                ("user", "nobbody", "no user \"nobbody\" to run as (user)"),
+                ("log", "file:/nowhere/at/all", "The folder /nowhere/at of the log file (log)"),
+                ("socket", "unix:milter", "socket: a path from the root is needed (/\u2026)"),
+                ("sender_table", "hash:/etc/senders", "Sender table hash:/etc/senders: "),
+                ("directory.base", "hoster", "base: \"hoster\" is no name")):
+            world.milter.configure({**SETTINGS, setting: value})
+            code, words = world.milter.check()
+            tap.equal(code, 78, "%s: %s" % (setting, words))
+            tap.contains(words, wanted)
         world.milter.configure(SETTINGS)
         with open(world.milter.senders, encoding="utf-8") as file:
             shipped = file.read()
