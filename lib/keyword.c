@@ -100,12 +100,24 @@ static bool add_line(Keywords *keywords, const char *line, gsize length)
     return true;
 }
 
+/* A line below those that count. */
+static void note_line(Keywords *keywords, const char *line, gsize length)
+{
+    Keyword keyword;
+    const char *value;
+    line = trim(line, &length);
+    if (split(line, length, &keyword, &value))
+        keywords->late[keyword] = true;
+}
+
 void keywords_add_text(Keywords *keywords, const char *text)
 {
+    bool counts = true;
     while (*text != '\0') {
         gsize length = strcspn(text, "\r\n");
-        if (!add_line(keywords, text, length))
-            return;
+        counts = counts && add_line(keywords, text, length);
+        if (!counts)
+            note_line(keywords, text, length);
         text += length;
         text += strspn(text, "\r\n");
     }

@@ -12,6 +12,7 @@ typedef enum { KEYWORD_PASSWORD, KEYWORD_BATCHLOAD, KEYWORD_MODE, KEYWORD_COUNT 
 typedef struct {
     Secret *value[KEYWORD_COUNT]; /* UTF-8 without blanks around; NULL where it never stood */
     bool twice[KEYWORD_COUNT];    /* stood with different values; value is the first */
+    bool late[KEYWORD_COUNT];     /* stood below other text, where it does not count */
 } Keywords;
 
 /* Whether name, of a header field or in a line, is a keyword's. */
@@ -21,7 +22,7 @@ bool keyword_is(const char *name);
 bool keywords_add(Keywords *keywords, const char *name, const char *value);
 
 /* Takes the keyword lines at the beginning of a text (UTF-8), up to the first line that is
- * neither blank nor a keyword line. */
+ * neither blank nor a keyword line; of those below it is only noted that they stand there. */
 void keywords_add_text(Keywords *keywords, const char *text);
 
 /* A text of the format "flowed" (RFC 3676) with its long lines whole again: one that ends in a

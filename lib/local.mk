@@ -23,7 +23,8 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-connect.c lib/directory-guard.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
-	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-view.c lib/plan-view.h \
+	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h \
+	lib/plan-view.c lib/plan-view.h \
 	lib/settle.c lib/settle.h \
 	lib/undo.c lib/undo.h \
 	lib/response.c lib/response-text.c lib/response-stream.c lib/response-stream.h lib/response.h \

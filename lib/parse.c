@@ -23,6 +23,7 @@ struct Parse {
     GMimePart *table;
     bool table_uuencoded; /* it stands so in its part, which may be a text */
     bool winmail;         /* a part in Outlook's own format, which may hold any file */
+    bool workbook;        /* a file that a spreadsheet program keeps for itself */
     GPtrArray *plains;    /* of GMimePart: the texts, in their order */
     GMimePart *html;
     bool found[PARSE_REASON_COUNT];
@@ -223,6 +224,17 @@ static bool is_winmail(GMimePart *part)
            (name != NULL && g_ascii_strcasecmp(name, "winmail.dat") == 0);
 }
 
+static bool is_workbook(GMimePart *part)
+{
+    static const char *const ends[] = {".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers"};
+    const char *name = g_mime_part_get_filename(part);
+    const char *dot = name != NULL ? strrchr(name, '.') : NULL;
+    for (gsize i = 0; dot != NULL && i < G_N_ELEMENTS(ends); i++)
+        if (g_ascii_strcasecmp(dot, ends[i]) == 0)
+            return true;
+    return false;
+}
+
 /* A text is what has no file name and is not said to be a file. */
 static bool is_text(GMimePart *part, const char *subtype)
 {
@@ -240,6 +252,7 @@ static void look_at_leaf(Parse *parse, GMimePart *part)
 {
     look_at_names(parse, part);
     parse->winmail = parse->winmail || is_winmail(part);
+    parse->workbook = parse->workbook || is_workbook(part);
     if (is_text(part, "plain"))
         g_ptr_array_add(parse->plains, part);
     if (parse->html == NULL && is_text(part, "html"))
@@ -467,7 +480,8 @@ static void judge_keywords(Parse *parse, const Keywords *keywords)
         find(parse, PARSE_PASSWORD_TWICE);
     const bool missing = password == NULL || *password == '\0';
     if (missing && !parse->limits.password_optional)
-        find(parse, PARSE_NO_PASSWORD);
+        find(parse, password == NULL && keywords->late[KEYWORD_PASSWORD] ? PARSE_PASSWORD_LATE
+                                                                         : PARSE_NO_PASSWORD);
     else if (!missing && strlen(password) > REQUEST_PASSWORD_MAX)
         find(parse, PARSE_PASSWORD_LONG);
     judge_mode(parse, keywords);
@@ -602,7 +616,9 @@ const ParseRecord *parse_record(Parse *parse)
         look_for_keywords(parse, &keywords);
         judge_keywords(parse, &keywords);
         if (parse->tables == 0)
-            find(parse, parse->winmail ? PARSE_WINMAIL : PARSE_NO_TABLE);
+            find(parse, parse->winmail    ? PARSE_WINMAIL
+                        : parse->workbook ? PARSE_WORKBOOK
+                                          : PARSE_NO_TABLE);
         else if (parse->tables > 1)
             find(parse, PARSE_SEVERAL_TABLES);
         else

@@ -35,7 +35,8 @@ typedef enum {
     PARSE_PARTIAL,  /* message/partial */
     PARSE_UUENCODE, /* batchload.csv is uuencoded, and damaged or without its end */
     PARSE_NO_TABLE,
-    PARSE_WINMAIL, /* no table, but a winmail.dat that may hold it */
+    PARSE_WORKBOOK, /* no table, but a file of a spreadsheet program */
+    PARSE_WINMAIL,  /* no table, but a winmail.dat that may hold it */
     PARSE_SEVERAL_TABLES,
     PARSE_PASSWORD_TWICE,
     PARSE_PASSWORD_LONG,
@@ -44,6 +45,7 @@ typedef enum {
     PARSE_MODE_TWICE,
     PARSE_MODE_UNKNOWN,
     PARSE_NO_PASSWORD,
+    PARSE_PASSWORD_LATE, /* none where it counts, but one further down in the text */
     PARSE_REASON_COUNT,
 } ParseReason;
 

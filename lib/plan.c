@@ -2,6 +2,7 @@
 #include "lib/plan.h"
 #include "lib/password.h"
 #include "lib/plan-view.h"
+#include "lib/plan-words.h"
 
 struct Plan {
     const PlanContext *context;
@@ -55,21 +56,6 @@ static Answer step_unchanged(Step *step, const char *reason)
     Outcome *outcome = outcome_new(RESULT_UNCHANGED);
     outcome->reason = g_strdup(reason);
     return step_end(step, outcome);
-}
-
-static const char *type_noun(ObjectType type)
-{
-    switch (type) {
-    case TYPE_FULL:
-        return "mailbox";
-    case TYPE_FORWARD:
-        return "forward";
-    case TYPE_LIST:
-        return "list";
-    case TYPE_COUNT:
-        break;
-    }
-    return "object";
 }
 
 static bool any_white(const Operation *operation)
@@ -268,47 +254,38 @@ static bool is_free(const Step *step)
 /* The address must be free. */
 static Answer check_free(Step *step)
 {
-    const Address *address = step->operation->address;
     ObjectType type;
     if (is_free(step))
         return ANSWER_YES;
     if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
         return not_available(step);
-    const char *advice = type == step->operation->type
-                             ? "Choose another address, or use MODIFY to change what is there."
-                             : "Choose another address, or delete what has this one first.";
-    return step_end(step, outcome_failed("USER", address->full, advice,
-                                         "The address %s is taken: there is a %s with it already.",
-                                         address->full, type_noun(type)));
+    const char *mark = step->own->mark
+                           ? step->own->mark
+                           : profile_entry_mark(step->context->profile, step->own->entry);
+    unsigned line = plan_mark_line(step->context->job, mark);
+    return step_end(
+        step, plan_words_taken(step->operation, type, step->own->line ? step->own->line : line));
 }
 
 /* The address must be there, and of the row's type. */
 static Answer check_there(Step *step)
 {
     const Operation *operation = step->operation;
-    const char *address = operation->address->full;
-    const char *noun = type_noun(operation->type);
     ObjectType type;
     if (is_free(step))
-        return step_end(step, outcome_failed("USER", address,
-                                             "Correct the address, or use ADD to create it.",
-                                             "There is no %s with the address %s.", noun, address));
+        return step_end(step, plan_words_absent(operation));
     if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
         return not_available(step);
     if (type == operation->type)
         return ANSWER_YES;
-    g_autofree char *advice =
-        g_strdup_printf("Correct the address, or write %s as its TYPE.", type_name(type));
-    return step_end(step, outcome_failed("TYPE", type_name(operation->type), advice,
-                                         "The address %s is a %s, not a %s.", address,
-                                         type_noun(type), noun));
+    return step_end(step, plan_words_other_type(operation, type));
 }
 
 /* Addresses inside the grant must be there, where mail gets to them. */
 static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 {
     const Grant *grant = step->context->grant;
-    g_autoptr(GPtrArray) inside = g_ptr_array_new();
+    g_autoptr(GPtrArray) inside = g_ptr_array_new(), missing = g_ptr_array_new();
     for (guint i = 0; i < addresses->len; i++)
         if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
             g_ptr_array_add(inside, addresses->pdata[i]);
@@ -320,12 +297,10 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
         if (step_look(step, address, &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         if (!seen->entry && !seen->elsewhere)
-            return step_end(step, outcome_failed(named_field(step->operation), address->full,
-                                                 "Correct the address, or add it in an earlier "
-                                                 "row.",
-                                                 "There is no address %s.", address->full));
+            g_ptr_array_add(missing, (gpointer)address);
     }
-    return ANSWER_YES;
+    return missing->len ? step_end(step, plan_words_missing(named_field(step->operation), missing))
+                        : ANSWER_YES;
 }
 
 /* --- loops --- */

@@ -75,7 +75,7 @@ static RequestError reason_code(ParseReason reason)
         return REQUEST_ERROR_NO_TABLE;
     if (reason == PARSE_SEVERAL_TABLES)
         return REQUEST_ERROR_SEVERAL_TABLES;
-    return reason == PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
+    return reason >= PARSE_NO_PASSWORD ? REQUEST_ERROR_NO_PASSWORD : REQUEST_ERROR_KEYWORD;
 }
 
 static char *size_words(const char *what, guint64 bytes, const char *limit, const char *advice)
@@ -135,7 +135,13 @@ static const char *plain_words(ParseReason reason)
                "text), and send it again with batchload.csv attached.";
     case PARSE_NO_TABLE:
         return "No file named batchload.csv is attached to the mail. Attach the list under exactly "
-               "this name. (Windows may hide an end such as .txt or .xlsx of a file's name.)";
+               "this name: batchload (1).csv or batchload.csv.txt do not count. (Windows may hide "
+               "the end of a file's name.)";
+    case PARSE_WORKBOOK:
+        return "No file named batchload.csv is attached to the mail, but a workbook (such as "
+               "xlsx). "
+               "Open it in your spreadsheet program, save it there as CSV UTF-8 under the name "
+               "batchload, and attach that file.";
     case PARSE_SEVERAL_TABLES:
         return "More than one file named batchload.csv is attached to the mail. Attach only "
                "one.";
@@ -158,8 +164,11 @@ static const char *plain_words(ParseReason reason)
                "out.";
     case PARSE_NO_PASSWORD:
         return "The mail has no password. Begin its text with a line that consists of "
-               "\"Password:\" "
-               "and your own password.";
+               "\"Password:\" and, behind it, your own password.";
+    case PARSE_PASSWORD_LATE:
+        return "The line with \"Password:\" stands below other words in the text of the mail, "
+               "where "
+               "it is not looked for. Make it the first line: a greeting can follow it.";
     case PARSE_OK:
     case PARSE_MESSAGE_BYTES:
     case PARSE_HEADER_BYTES:

@@ -85,17 +85,20 @@ static char *reason_of(const Outcome *outcome)
     return text_printable(words->str, (gssize)words->len, REASON_BYTES_MAX);
 }
 
+bool response_cell_is_hidden(const TableRow *row, const TableHead *head, const Outcome *outcome,
+                             unsigned column)
+{
+    return field_is_secret(head->field[column]) ||
+           (outcome->result == RESULT_FAILED && operation_cell_is_doubtful(row, head, column));
+}
+
 static void add_row(TableStream *stream, const TableRow *row, const Outcome *outcome)
 {
     const TableHead *head = stream->source->head;
     g_autofree const char **cells = g_new(const char *, head->columns);
     g_autofree char *reason = reason_of(outcome);
-    bool failed = outcome->result == RESULT_FAILED;
-    for (unsigned i = 0; i < head->columns; i++) {
-        bool secret =
-            field_is_secret(head->field[i]) || (failed && operation_cell_is_doubtful(row, head, i));
-        cells[i] = secret ? "" : row->cell[i];
-    }
+    for (unsigned i = 0; i < head->columns; i++)
+        cells[i] = response_cell_is_hidden(row, head, outcome, i) ? "" : row->cell[i];
     add_line(stream, cells, result_name(outcome->result), reason);
 }
 

@@ -21,6 +21,10 @@ void response_fail(ResponseFailure *failure, GError *error);
 Answer response_next(const ResponseSource *source, TableRow **row, Outcome **outcome,
                      ResponseFailure *failure);
 
+/* Whether a cell is empty in the tables of the response, whatever stands in it. */
+bool response_cell_is_hidden(const TableRow *row, const TableHead *head, const Outcome *outcome,
+                             unsigned column);
+
 /* result.csv, or with only_failed the batchload.csv to be corrected: read-only, from the start
  * whenever it is reset. The source is borrowed. */
 GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,

@@ -30,6 +30,7 @@ typedef struct {
     gint64 now;
     unsigned rows, counts[RESULT_COUNT];
     unsigned listed;   /* failed rows in failures */
+    bool gaps;         /* some of them lack cells other than passwords in what is attached */
     GString *failures; /* their text */
 } Report;
 
@@ -123,6 +124,16 @@ static bool has_room(const Report *report)
                : report->listed < RESPONSE_FAILURES_LISTED;
 }
 
+/* Whether the failed row lacks more than its password: what is correct there must be known. */
+static bool has_gaps(const TableRow *row, const TableHead *head, const Outcome *outcome)
+{
+    bool gaps = row->found != row->columns;
+    for (unsigned i = 0; i < head->columns && !gaps; i++)
+        gaps = *row->cell[i] && !field_is_secret(head->field[i]) &&
+               response_cell_is_hidden(row, head, outcome, i);
+    return gaps;
+}
+
 /* The first of the passes over the rows. */
 static bool gather(Report *report, const ResponseSource *source, ResponseFailure *failure)
 {
@@ -141,6 +152,8 @@ static bool gather(Report *report, const ResponseSource *source, ResponseFailure
         g_autoptr(Outcome) outcome = next_outcome;
         report->rows++;
         report->counts[outcome->result]++;
+        if (outcome->result == RESULT_FAILED)
+            report->gaps = report->gaps || has_gaps(row, source->head, outcome);
         if (outcome->result == RESULT_FAILED && has_room(report)) {
             add_failure(report->failures, row, source->head, outcome);
             report->listed++;
@@ -255,6 +268,10 @@ static void add_correction(GString *out, const Report *report)
     const char *end = report->form == RESPONSE_PLAIN ? "" : ".gz";
     bool one = report->counts[RESULT_FAILED] == 1;
     bool passwords = report->head->column_of[FIELD_PASSWORD] >= 0;
+    const char *gaps = report->gaps
+                           ? " Cells that may hold a part of a password are left out of it: "
+                             "take them from your own file."
+                           : "";
     if (report->job->mode != MODE_APPLY)
         add_paragraph(out,
                       "Correct %s in your file, and send the whole file again. (The attached "
@@ -265,9 +282,9 @@ static void add_correction(GString *out, const Report *report)
         add_paragraph(
             out,
             "The attached batchload.csv%s holds only the failed %s. Correct %s there%s and "
-            "send it as a new request.",
+            "send it in a new mail, not in a reply.%s",
             end, one ? "row" : "rows", one ? "it" : "them",
-            passwords ? ", fill in passwords again (they are never mailed back)," : "");
+            passwords ? ", fill in passwords again (they are never mailed back)," : "", gaps);
 }
 
 /* What to do with the attachments. */

@@ -1,17 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/table.h"
 
+#include "lib/secret.h"
 #include "lib/text.h"
+
+#include <string.h>
 
 G_DEFINE_QUARK(batchload_table_error, table_error)
 
 /* Longest unknown name that is repeated, in bytes. */
 #define NAME_ECHO_MAX 60
 
-/* Says which of the mandatory names are missing: in our words, nothing of the line. */
-static void set_no_headline(const bool found[FIELD_COUNT], GError **error)
+/* Most faults of a headline that are told one by one; all have room in one refusal. */
+#define FAULTS_TOLD_MAX 4
+
+/* --- no headline --- */
+
+#define MANDATORY                                                                                  \
+    "The first line must hold the names of the columns, DOMAIN, USER, TYPE and ACTION among them."
+
+/* How many of the pieces between separators are mandatory names. */
+static unsigned count_mandatory(const char *text, const char *separator)
 {
-    g_autoptr(GString) missing = g_string_new(NULL);
+    unsigned count = 0;
+    for (;;) {
+        gsize length = strcspn(text, separator);
+        g_autoptr(Secret) piece = secret_ndup(text, length);
+        Field field;
+        count += field_find(piece, &field) && field_is_mandatory(field);
+        if (!text[length])
+            return count;
+        text += length + 1;
+    }
+}
+
+/* Whether the line is a headline in one cell: a spreadsheet that has the whole file in its first
+ * column writes it so. */
+static bool is_one_cell(const char *const *names)
+{
+    static const char *const separators[] = {";", ",", "\t", "|"};
+    if (!names[0] || names[1])
+        return false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(separators); i++) {
+        if (count_mandatory(names[0], separators[i]) > 1)
+            return true;
+    }
+    return false;
+}
+
+/* Which column's name is nearly that of the field, from 1; 0: none. */
+static unsigned find_nearly(const char *const *names, Field wanted)
+{
+    for (unsigned i = 0; names[i]; i++) {
+        Field field;
+        if (!field_find(names[i], &field) &&
+            g_strcmp0(field_nearest(names[i]), field_name(wanted)) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Says which of the mandatory names are missing: in our words, nothing of the line. */
+static void set_no_headline(const char *const *names, const bool found[FIELD_COUNT], GError **error)
+{
+    g_autoptr(GString) missing = g_string_new(NULL), nearly = g_string_new(NULL);
     unsigned count = 0, mandatory = 0;
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         if (!field_is_mandatory((Field)i))
@@ -19,43 +71,93 @@ static void set_no_headline(const bool found[FIELD_COUNT], GError **error)
         mandatory++;
         if (found[i])
             continue;
+        unsigned column = find_nearly(names, (Field)i);
         g_string_append_printf(missing, "%s%s", count++ ? ", " : "", field_name((Field)i));
+        if (column)
+            g_string_append_printf(nearly, " Column %u is nearly called %s: correct its name.",
+                                   column, field_name((Field)i));
     }
-    const char *what = count == mandatory ? "it holds none of the mandatory field names"
-                                          : "it lacks mandatory field names";
-    g_set_error(error, TABLE_ERROR, TABLE_ERROR_HEADLINE,
-                "The first line of batchload.csv is no headline: %s (%s). The first line must "
-                "hold the names of the columns, DOMAIN, USER, TYPE and ACTION among them.",
-                what, missing->str);
+    if (is_one_cell(names))
+        g_set_error(error, TABLE_ERROR, TABLE_ERROR_HEADLINE,
+                    "Each line of batchload.csv is one single cell, so there is only one "
+                    "column. Divide it in your spreadsheet (Excel: Data > Text to Columns), and "
+                    "save the file as CSV again.");
+    else if (count == mandatory)
+        g_set_error(error, TABLE_ERROR, TABLE_ERROR_HEADLINE,
+                    "The first line of batchload.csv is no headline: it holds none of the "
+                    "mandatory field names (%s). " MANDATORY,
+                    missing->str);
+    else
+        g_set_error(error, TABLE_ERROR, TABLE_ERROR_HEADLINE,
+                    "The first line of batchload.csv is no headline: it lacks mandatory field "
+                    "names (%s).%s " MANDATORY,
+                    /* Of one name alone it may be chance. */
+                    missing->str, mandatory - count > 1 ? nearly->str : "");
 }
 
-static void set_unknown(const char *name, unsigned column, GError **error)
+/* --- a headline with faults --- */
+
+/* Faults of single columns, as sentences; what to do about the last one. */
+typedef struct {
+    GString *told;
+    unsigned count;
+    char *advice;
+} Faults;
+
+static void faults_clear(Faults *faults)
+{
+    g_string_free(faults->told, TRUE);
+    g_free(faults->advice);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Faults, faults_clear)
+
+/* Takes fault over. */
+static void add_fault(Faults *faults, char *fault, const char *advice)
+{
+    if (faults->count++ < FAULTS_TOLD_MAX)
+        g_string_append_printf(faults->told, "%s%s", faults->told->len ? " " : "", fault);
+    g_free(faults->advice);
+    faults->advice = g_strdup(advice);
+    g_free(fault);
+}
+
+static void add_unknown(Faults *faults, const char *name, unsigned column)
 {
     g_autofree char *shown = text_printable(name, -1, NAME_ECHO_MAX);
     const char *nearest = field_nearest(name);
     if (!*name)
-        g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
-                    "Column %u of batchload.csv has no name in the headline. Name the column, or "
-                    "take it out of every line.",
-                    column + 1);
+        add_fault(
+            faults,
+            g_strdup_printf("Column %u of batchload.csv has no name in the headline.", column + 1),
+            "Name the column, or take it out of every line.");
     else if (field_is_later(name))
-        g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
-                    "The column %s is not available yet. Take it out of every line.", shown);
+        add_fault(faults, g_strdup_printf("The column %s is not available yet.", shown),
+                  "Take it out of every line.");
     else if (nearest)
-        g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
-                    "Unknown column %s; did you mean %s? Correct the headline of batchload.csv.",
-                    shown, nearest);
+        add_fault(faults, g_strdup_printf("Unknown column %s; did you mean %s?", shown, nearest),
+                  "Correct the headline of batchload.csv.");
     else
-        g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
-                    "Unknown column %s. Correct its name in the headline of batchload.csv, or take "
-                    "the column out of every line.",
-                    shown);
+        add_fault(faults, g_strdup_printf("Unknown column %s.", shown),
+                  "Correct its name in the headline of batchload.csv, or take the column out of "
+                  "every line.");
+}
+
+static void set_faults(const Faults *faults, GError **error)
+{
+    const unsigned more = faults->count - MIN(faults->count, FAULTS_TOLD_MAX);
+    g_autofree char *rest = more ? g_strdup_printf(" And %u more like that.", more) : g_strdup("");
+    g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN, "%s%s %s", faults->told->str, rest,
+                faults->count == 1
+                    ? faults->advice
+                    : "Correct these names in the headline of batchload.csv, or take the columns "
+                      "out of every line.");
 }
 
 /* All mandatory names are there: the rest may be named. */
 static TableHead *head_fill(const char *const *names, unsigned columns, GError **error)
 {
     g_autoptr(TableHead) head = g_new0(TableHead, 1);
+    g_auto(Faults) faults = {.told = g_string_new(NULL)};
     head->columns = columns;
     head->field = g_new0(Field, columns);
     head->name = g_strdupv((char **)names);
@@ -64,20 +166,22 @@ static TableHead *head_fill(const char *const *names, unsigned columns, GError *
     for (unsigned i = 0; i < columns; i++) {
         Field field;
         if (!field_find(names[i], &field)) {
-            set_unknown(names[i], i, error);
-            return NULL;
+            add_unknown(&faults, names[i], i);
+            continue;
         }
-        if (head->column_of[field] >= 0) {
-            g_set_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN,
-                        "The column %s is given twice in the headline of batchload.csv. Take one "
-                        "of the two out of every line.",
-                        field_name(field));
-            return NULL;
-        }
+        if (head->column_of[field] >= 0)
+            add_fault(&faults,
+                      g_strdup_printf("The column %s is given twice in the headline of "
+                                      "batchload.csv.",
+                                      field_name(field)),
+                      "Take one of the two out of every line.");
         head->field[i] = field;
         head->column_of[field] = (int)i;
     }
-    return g_steal_pointer(&head);
+    if (faults.count == 0)
+        return g_steal_pointer(&head);
+    set_faults(&faults, error);
+    return NULL;
 }
 
 TableHead *table_head_from_names(const char *const *names, GError **error)
@@ -92,7 +196,7 @@ TableHead *table_head_from_names(const char *const *names, GError **error)
     for (unsigned i = 0; i < FIELD_COUNT; i++)
         complete = complete && (found[i] || !field_is_mandatory((Field)i));
     if (!complete) {
-        set_no_headline(found, error);
+        set_no_headline(names, found, error);
         return NULL;
     }
     return head_fill(names, columns, error);

@@ -237,11 +237,26 @@ static const struct {
      "The column @mail is not available yet"},
     {"R3.8 mandatory column missing", S("DOMAIN;USER;TYPE;PASSWORD\n"), TABLE_ERROR_HEADLINE,
      "it lacks mandatory field names (ACTION)"},
+    {"R3.7 several unknown columns", S("DOMAIN;USER;TYPE;ACTION;KENNWORT;SURNME;;USER\n"),
+     TABLE_ERROR_COLUMN,
+     "Unknown column KENNWORT. Unknown column SURNME; did you mean SURNAME? Column 7 of "
+     "batchload.csv has no name in the headline. The column USER is given twice in the headline of "
+     "batchload.csv. Correct these names"},
+    {"R3.8 mandatory name misspelt", S("DOMAIN;USER;TYPE;ACTOIN;FIRSTNAME\n"), TABLE_ERROR_HEADLINE,
+     "names (ACTION). Column 4 is nearly called ACTION: correct its name. The first line must"},
+    {"R3.8 one name may be chance", S("a.de;USER;u;ACTIONS\n"), TABLE_ERROR_HEADLINE,
+     "names (DOMAIN, TYPE, ACTION). The first line must"},
+    {"R3.8 all in one cell",
+     S("\"DOMAIN,USER,TYPE,ACTION,PASSWORD\"\n\"a.de,u,FULL,ADD,secret\"\n"), TABLE_ERROR_HEADLINE,
+     "Each line of batchload.csv is one single cell"},
+    {"R3.8 a first row in one cell", S("\"a.de,USER,FULL,ADD,secret\"\n"), TABLE_ERROR_HEADLINE,
+     "it holds none"},
     {"R3.8 no headline", S("a.de;u;FULL;ADD;secret\n"), TABLE_ERROR_HEADLINE,
      "it holds none of the mandatory field names (DOMAIN, USER, TYPE, ACTION)"},
     {"R3.8 headline in a strange separator", S("DOMAIN:USER:TYPE:ACTION\n"), TABLE_ERROR_HEADLINE,
      "it holds none"},
-    {"R3.8 forced separator", S("sep=;\nDOMAIN,USER,TYPE,ACTION\n"), TABLE_ERROR_HEADLINE, "none"},
+    {"R3.8 forced separator", S("sep=;\nDOMAIN,USER,TYPE,ACTION\n"), TABLE_ERROR_HEADLINE,
+     "one single cell"},
     {"R4.13 no headline, and not UTF-8", S("a;\xc3\xbc\nc;M\xfcller\n"), TABLE_ERROR_ENCODING,
      "Line 2"},
     {"R4.13 no headline, and cut within a character", S("a;\xc3\xbc\nc;d\xc3"),
@@ -316,6 +331,21 @@ static void test_no_echo(void)
         g_assert_nonnull(strchr(said, '!'));
         g_assert_null(strstr(said, "secret"));
     }
+}
+
+/* R3.7: many faults of a headline are counted, and the longest fit into one refusal. */
+static void test_many_faults(void)
+{
+    const char *names[] = {"DOMAIN", "USER", "TYPE", "ACTION", NULL, NULL, NULL,
+                           NULL,     NULL,   NULL,   NULL,     NULL, NULL};
+    g_autofree char *longest = g_strnfill(200, 'x');
+    g_autoptr(GError) error = NULL;
+    for (unsigned i = 4; i < G_N_ELEMENTS(names) - 1; i++)
+        names[i] = longest;
+    g_assert_null(table_head_from_names(names, &error));
+    g_assert_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN);
+    g_assert_nonnull(strstr(error->message, " And 4 more like that. Correct these names in the"));
+    g_assert_cmpuint(strlen(error->message), <, 600);
 }
 
 static void test_large(void)
@@ -540,6 +570,7 @@ int main(int argc, char **argv)
     g_test_add_func("/table/rows (R3.1 to R3.11)", test_good);
     g_test_add_func("/table/refused (R3.4 to R3.12)", test_bad);
     g_test_add_func("/table/no echo (R3.8)", test_no_echo);
+    g_test_add_func("/table/many faults (R3.7)", test_many_faults);
     g_test_add_func("/table/endless", test_large);
     g_test_add_func("/table/late (R3.4)", test_late);
     g_test_add_func("/table/stream fails", test_stream_fails);

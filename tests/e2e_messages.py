@@ -149,9 +149,15 @@ case("not-no-attachment", parts=lambda world: [mail.text_part(
 case("not-wrong-file-name", parts=lambda world: [mail.text_part(
     "Password: %s\n" % world.passwords[world.admin]),
     mail.attachment(HEAD + GOOD, name="batchload.csv.txt")])
+case("not-a-workbook-attached", parts=lambda world: [mail.text_part(
+    "Password: %s\n" % world.passwords[world.admin]),
+    mail.attachment("PK", name="batchload.xlsx", type="application/octet-stream")])
 case("not-two-attachments", parts=lambda world: [mail.text_part(
     "Password: %s\n" % world.passwords[world.admin])] + [mail.attachment(HEAD + GOOD)] * 2)
 case("not-no-password", person("x"), password=None)
+case("not-password-below", parts=lambda world: [mail.text_part(
+    "Dear team,\n\nPassword: %s\n" % world.passwords[world.admin]),
+    mail.attachment(HEAD + GOOD)])
 case("not-wrong-password", person("x"), password="wrong")
 case("not-password-twice", person("x"), headers=["Password: another"])
 case("not-unknown-mode", person("x"), mode="undo")
@@ -172,6 +178,9 @@ table("not-no-headline", GOOD)
 table("not-columns-missing", "DOMAIN;USER;PASSWORD\n%s;x;%s\n" % (DOMAIN, SECRET))
 table("not-unknown-column", HEAD.replace("PASSWORD", "PASWORD") + GOOD)
 table("not-strange-column", HEAD.replace("\n", ";SHOE SIZE\n") + GOOD.replace("\n", ";44\n"))
+table("not-column-misspelt", HEAD.replace("ACTION", "ACTOIN") + GOOD)
+table("not-several-columns", HEAD.replace("\n", ";FIRST NAME;SURNME;\n") + GOOD)
+table("not-one-column", '"%s"\n"%s"\n' % (HEAD.strip(), GOOD.strip()))
 table("not-column-twice", HEAD.replace("\n", ";User\n") + GOOD.replace("\n", ";x\n"))
 table("not-column-without-name", HEAD.replace("\n", ";\n") + GOOD.replace("\n", ";x\n"))
 table("not-column-not-available", HEAD.replace("\n", ";QUOTA\n") + GOOD.replace("\n", ";5\n"))
@@ -232,6 +241,7 @@ case("forward-targets", row("ADD FORWARD max"),
      row("ADD FORWARD max", LIST_MEMBER="anna", MAILFORWARD=at("anna")),
      row("ADD FULL max", PASSWORD=SECRET, MAILFORWARD=at("anna")))
 case("list-members", row("ADD LIST new", LIST_MEMBER="anna zoe"),
+     row("ADD LIST new", LIST_MEMBER="zoe anna zack zita"),
      row("ADD LIST new", LIST_MEMBER="anna;ben"), row("ADD LIST new", LIST_MEMBER="m\u00fcller"),
      row("ADD LIST new", LIST_MEMBER="-"), row("MODIFY LIST team", LIST_MEMBER="ben"),
      row("ADD LIST new", MAILFORWARD=at("anna")), row("ADD FULL max", PASSWORD=SECRET,
