@@ -132,9 +132,14 @@ install-data-hook: policy/systemd/batchload-tmpfiles.conf
 	$(INSTALL_DATA) policy/systemd/batchload-tmpfiles.conf '$(DESTDIR)$(tmpfilesdir)/batchload.conf'
 	$(INSTALL_DATA) '$(srcdir)/policy/systemd/batchload-sysusers.conf' \
 		'$(DESTDIR)$(sysusersdir)/batchload.conf'
-uninstall-hook:
-	rm -f '$(DESTDIR)$(tmpfilesdir)/batchload.conf' '$(DESTDIR)$(sysusersdir)/batchload.conf'
+REMOVE_SYSTEMD = rm -f '$(DESTDIR)$(tmpfilesdir)/batchload.conf' '$(DESTDIR)$(sysusersdir)/batchload.conf'
 endif
+
+# Folders of our own go with the last file in them.
+uninstall-hook:
+	$(REMOVE_SYSTEMD)
+	for each in '$(DESTDIR)$(pkgdatadir)' '$(DESTDIR)$(pkglibexecdir)' '$(DESTDIR)$(docdir)'; do \
+		test ! -d "$$each" || find "$$each" -depth -type d -empty -delete; done
 
 install-data-local: policy/batchload.conf policy/logrotate/batchload
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/batchload'

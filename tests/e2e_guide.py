@@ -36,9 +36,16 @@ ROWS = {
 
 # Of the whole request: what it is asked with.
 REQUESTS = {
-    "No file": lambda world: {"parts": [
+    "No file named batchload.csv is attached to the mail.": lambda world: {"parts": [
         text_part("Password: %s\n" % world.passwords[world.admin]),
         attachment(HEAD, name="batchload.csv.txt")]},
+    "No file named batchload.csv is attached to the mail, but": lambda world: {"parts": [
+        text_part("Password: %s\n" % world.passwords[world.admin]),
+        attachment(HEAD, name="batchload.xls")]},
+    "The line with": lambda world: {"parts": [
+        text_part("Good morning\nPassword: %s\n" % world.passwords[world.admin]),
+        attachment(HEAD)]},
+    "Each line of": lambda world: {"csv": '"%s"\n' % HEAD.strip()},
     "The mail has": lambda world: {"csv": HEAD, "password": None},
     "The password is": lambda world: {"csv": HEAD, "password": "another"},
     "The first line": lambda world: {"csv": DOMAIN + ";anna;FULL;ADD;x\n"},
@@ -80,6 +87,16 @@ def plain_mail():
 def the_mail(world):
     tap.contains(plain_mail(), "From: %s\nTo: %s\nSubject: PROCESS\n" % (
         world.admin, world.batch_address))
+
+
+@tap.test("R3.49 the page names every column that there is")
+def columns(_world):
+    with open(os.path.join(TOP, "doc", "requests.md"), encoding="utf-8") as file:
+        told = re.search(r"(?s)White pages, all optional: (.*?)\.\n", file.read()).group(1)
+    wanted = set(re.findall(r"[A-Z]{3,}", told)) - {"EMPLOYEEETYPE"}
+    text = page().partition("Others as you need them:")[2].partition("There are no")[0]
+    tap.equal(set(re.findall(r"[A-Z]{3,}", text)), wanted | {
+        "PASSWORD", "MAILFORWARD", "LIST", "MEMBER"}, "columns")
 
 
 @tap.test("R2.17 Mode: check changes nothing and tells what would have become of each line")

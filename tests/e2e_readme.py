@@ -39,16 +39,19 @@ def folders():
             text = re.sub(r"\$[({](\w+)[)}]", lambda m: known[m.group(1)], text)
         return text
     return {name: expand("${%s}" % name)
-            for name in ("sysconfdir", "localstatedir", "pkgdatadir", "sbindir",
-                         "systemdsystemunitdir", "mandir")}
+            for name in ("sysconfdir", "localstatedir", "pkgdatadir", "sbindir", "bindir", "docdir",
+                         "pkglibexecdir", "systemdsystemunitdir", "mandir")}
 
 
-def blocks():
-    """The commands of README's installation, with this machine's names and this build's paths."""
+def blocks(heading="Installation", following="Removing it"):
+    """The commands under a heading of README, with this machine's names and this build's paths."""
     with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
         text = file.read()
-    text = text[text.index("\n## Installation"):text.index("\n## When nothing comes back")]
+    text = text[text.index("\n## " + heading):text.index("\n## " + following)]
     found = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
+    if heading == "Removing it":
+        return [block.replace("make uninstall", "make -s -C %s uninstall >/dev/null" % BUILD)
+                for block in found]
     with open(DATABASE, encoding="utf-8") as file:
         base = re.search(r"^olcSuffix: (.*)$", file.read(), re.M).group(1)
     first = re.match(r"dc=([^,]+)", base)
@@ -286,11 +289,32 @@ def rotate(facts):
     facts["log"] = run(["stat", "-c", "%U %G %a", log]).stdout.decode().strip()
 
 
+def remove(facts):
+    """As README removes it: what is left of it in the folders where programs and pages lie."""
+    script = "set -e\n" + "".join(blocks("Removing it", "When nothing comes back"))
+    result = run(["bash", "-c", script], check=False)
+    facts["removed"] = (result.returncode, result.stderr.decode(errors="replace")[-500:])
+    paths = folders()
+    places = [paths[name] for name in ("pkgdatadir", "sbindir", "systemdsystemunitdir", "mandir",
+                                       "pkglibexecdir", "docdir", "bindir")]
+    found = {os.path.join(folder, each) for place in places
+             for folder, inner, names in os.walk(os.path.dirname(place))
+             for each in inner + names if each.startswith("batchload")}
+    facts["left"] = sorted(path for path in found if not path.startswith(
+        (paths["sysconfdir"] + "/", paths["localstatedir"] + "/")))
+    facts["unit"] = run(["systemctl", "is-active", "batchload-milter"],
+                        check=False).stdout.decode().strip()
+    facts["kept"] = [os.path.exists(path) for path in (
+        paths["sysconfdir"] + "/batchload/batchload.conf",
+        paths["localstatedir"] + "/spool/batchload/spool.db")]
+
+
 def inside(folder):
     facts = {}
     try:
         facts["failed"] = run_steps(folder)
         look(facts)
+        remove(facts)
     except Exception as error:  # pylint: disable=broad-except
         facts["error"] = repr(error)
     write(folder + "/facts", json.dumps(facts))
@@ -403,6 +427,14 @@ def pages(world):
 @tap.test("R2.27 without the daemon mail is deferred")
 def away(world):
     tap.equal(world.facts.get("away"), 451, "answer")
+
+
+@tap.test("removed as README says, nothing is left but what is the postmaster's")
+def removed(world):
+    tap.equal(world.facts["removed"][0], 0, world.facts["removed"][1])
+    tap.equal(world.facts["left"], [], "files and folders")
+    tap.equal(world.facts["unit"] in ("inactive", "unknown", "failed"), True, world.facts["unit"])
+    tap.equal(world.facts["kept"], [True, True], "configuration and spool")
 
 
 if __name__ == "__main__":
