@@ -166,9 +166,8 @@ static const char *plain_words(ParseReason reason)
         return "The mail has no password. Begin its text with a line that consists of "
                "\"Password:\" and, behind it, your own password.";
     case PARSE_PASSWORD_LATE:
-        return "The line with \"Password:\" stands below other words in the text of the mail, "
-               "where "
-               "it is not looked for. Make it the first line: a greeting can follow it.";
+        return "The mail has no password where it is looked for: a line with \"Password:\" stands "
+               "below other words in its text. Make that the first line; a greeting can follow it.";
     case PARSE_OK:
     case PARSE_MESSAGE_BYTES:
     case PARSE_HEADER_BYTES:

@@ -42,11 +42,11 @@ REQUESTS = {
     "No file named batchload.csv is attached to the mail, but": lambda world: {"parts": [
         text_part("Password: %s\n" % world.passwords[world.admin]),
         attachment(HEAD, name="batchload.xls")]},
-    "The line with": lambda world: {"parts": [
+    "The mail has no password where": lambda world: {"parts": [
         text_part("Good morning\nPassword: %s\n" % world.passwords[world.admin]),
         attachment(HEAD)]},
     "Each line of": lambda world: {"csv": '"%s"\n' % HEAD.strip()},
-    "The mail has": lambda world: {"csv": HEAD, "password": None},
+    "The mail has no password.": lambda world: {"csv": HEAD, "password": None},
     "The password is": lambda world: {"csv": HEAD, "password": "another"},
     "The first line": lambda world: {"csv": DOMAIN + ";anna;FULL;ADD;x\n"},
     "Unknown column": lambda world: {"csv": HEAD.replace("SS", "S")},
