@@ -2,20 +2,27 @@
 """Whole responses, compared with the files of test-fixtures/message: what an administrator truly gets
 to read. BATCHLOAD_WRITE_GOLDEN=1 writes those files anew; read them aloud then."""
 
+import contextlib
 import difflib
+import json
 import os
 import random
 import re
+import shutil
+import sqlite3
 import string
 import subprocess
 
 import tap
 from harness import World, mail
-from harness.gate import HOLD, Trap
-from harness.ldapgate import ADD, LdapGate
-from harness.process import wait_for
+from harness.gate import HOLD, REFUSE, Trap
+from harness.ldapgate import ADD, MODIFY, SEARCH, LdapGate
+from harness.milter import Tree
+from harness.process import Nursery, wait_for, write
+from harness.world import message_id_of
 from rows import DOMAIN, SECRET, alike, at, check_words, failures, row
 
+BUILD = os.environ.get("top_builddir", ".")
 TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(TOP, "test-fixtures", "message")
 COLUMNS = 74  # of a line, but for values and single words
@@ -27,6 +34,8 @@ GOOD = DOMAIN + ";max.muster;FULL;ADD;" + SECRET + "\n"
 SETTINGS = {"batch_addresses": ["batch_load@ibpmail.example", at("batch")], "refusal_pause": 0, "limits.message_bytes_max": "8M", "limits.attachment_bytes_max": "4M",
             "limits.rows_max": 5000, "limits.columns_max": 40, "limits.field_bytes_max": "32k",
             "response_bytes_max": "1M", "atomic_rows": 100}
+BUSY = 51  # as LDAP has it
+DAY = 24 * 3600 * 1000000
 GRANTS = {
     "inside": "allow external=none",
     "creator": "allow types=FULL,FORWARD actions=ADD,MODIFY",
@@ -260,6 +269,7 @@ case("values-refused", person("max", COUNTRYNAME="Germany"), person("max", PHONE
 case("spreadsheet-damage", person("max", PHONE="4.9E+11"), person("max", PHONE="4,9E+11"),
      person("max", MOBILE="########"), person("max", TITLE="#N/A"), person("max", SURNAME="#REF!"),
      person("4.9E+11"))
+case("lost-zeros", person("zara", POSTALCODE="1234"), person("zora", POSTALCODE="01234"))
 table("ragged-rows", HEAD + GOOD.replace(SECRET, "Sommer;Regen") + DOMAIN + ";max;FULL\n" +
       DOMAIN + ";max;FULL;ADD\n")
 table("shifted-rows", "DOMAIN;PASSWORD;USER;TYPE;ACTION\n%s;%s;FULL;ADD;\n" % (DOMAIN, SECRET))
@@ -281,42 +291,134 @@ case("failed-atomic", person("paul"), person("anna"), mode="atomic")
 REFUSED = row("MODIFY FULL anna", PASSWORD=SECRET, PHONE="\u00a7")
 
 
+@contextlib.contextmanager
+def configured(world, settings):
+    """The daemon with these settings, too."""
+    world.milter.configure(dict(world.settings, **settings))
+    world.milter.restart()
+    try:
+        yield
+    finally:
+        world.milter.configure(world.settings)
+        world.milter.restart()
+
+
+def sent(world, rows, **options):
+    raw = world.request(rows, reference="staff of july", **options)
+    tap.equal(world.send(raw).code, 250, "reply")
+    return raw
+
+
+def waiting(world, raw, state):
+    """The number of its job, once it waits in the state."""
+    def find():
+        jobs = [json.loads(line) for line in world.command("queue", "-j").splitlines()]
+        return [job["id"] for job in jobs if job["message_id"] == message_id_of(raw)
+                and job["state"] == state and job["waiting"]]
+    return wait_for(find, "the job to wait", 60)[0]
+
+
+def cancel(world, job):
+    world.command("cancel", job)
+
+
 @special
 def failed_atomic_undone(world):
     return world.ask([person("paul"), row("DELETE LIST team", LIST_MEMBER="ben"), REFUSED],
                      mode="atomic", reference="staff of july")
 
 
+def write_title(world, title):
+    """Somebody else does."""
+    world.slapd.modify("dn: %s\nchangetype: modify\nreplace: title\ntitle: %s\n" %
+                       (world.slapd.dn(at("ben")), title))
+
+
 @special
 def failed_atomic_not_all_undone(world):
     gate = LdapGate(world.nursery, world.slapd.port)
-    world.milter.configure(dict(SETTINGS, **{"directory.uri": gate.uri}))
-    world.milter.restart()
-    held = gate.set(Trap(HOLD, kinds=(ADD,)))
-    raw = world.request([row("MODIFY FULL ben", PASSWORD=SECRET, TITLE="Dr."), person("paul"), REFUSED],
-                        mode="atomic", reference="staff of july")
-    tap.equal(world.send(raw).code, 250, "reply")
-    tap.equal(held.hit.wait(60), True, "the second row on its way")
-    wait_for(lambda: world.entry(at("ben")).get("title") == ["Dr."], "the first row", 60)
-    world.slapd.modify("dn: %s\nchangetype: modify\nreplace: title\ntitle: Prof.\n" %
-                       world.slapd.dn(at("ben")))
-    gate.release()
-    response = world.response(raw)
-    world.milter.configure(SETTINGS)
-    world.milter.restart()
+    with configured(world, {"directory.uri": gate.uri}):
+        held = gate.set(Trap(HOLD, kinds=(ADD,)))
+        raw = sent(world, [row("MODIFY FULL ben", PASSWORD=SECRET, TITLE="Dr."), person("paul"),
+                           REFUSED], mode="atomic")
+        tap.equal(held.hit.wait(60), True, "the second row on its way")
+        wait_for(lambda: world.entry(at("ben")).get("title") == ["Dr."], "the first row", 60)
+        write_title(world, "Prof.")
+        gate.release()
+        return world.response(raw)
+
+
+class Meddler(LdapGate):
+    """Before each change of the entry that goes through, somebody else changes it."""
+
+    def __init__(self, world):
+        self.world = world
+        self.times = 0
+        super().__init__(world.nursery, world.slapd.port)
+
+    def meet(self, kind, data):
+        if kind == MODIFY and at("ben").encode() in data:
+            self.times += 1
+            write_title(self.world, "Title %d" % self.times)
+        return super().meet(kind, data)
+
+
+@special
+def changed_by_somebody_else(world):
+    gate = Meddler(world)
+    with configured(world, {"directory.uri": gate.uri}):
+        response = world.ask([row("MODIFY FULL ben", PASSWORD=SECRET, TITLE="Dr."),
+                              person("bodo.one")], reference="staff of july")
+    tap.equal(world.entry(at("ben")).get("title"), ["Title %d" % gate.times], "title")
     return response
 
 
 @special
 def not_cancelled(world):
     world.slapd.kill()
-    raw = world.request([person("paul")], reference="staff of july")
-    tap.equal(world.send(raw).code, 250, "reply")
-    job = world.wait_log("action=wait", "received")[-1].split("job=")[1].split()[0]
-    subprocess.run([world.tree.command, "-c", world.milter.conf, "cancel", job], check=True,
-                   stdout=subprocess.DEVNULL, timeout=60)
+    raw = sent(world, [person("paul")])
+    cancel(world, waiting(world, raw, "received"))
     world.slapd.start()
     return world.response(raw)
+
+
+@special
+def cancelled_half_way(world):
+    gate = LdapGate(world.nursery, world.slapd.port)
+    with configured(world, {"directory.uri": gate.uri, "slice_rows": 2}):
+        gate.set(Trap(REFUSE, kinds=(SEARCH,), words=b"half.three", times=1000, code=BUSY))
+        raw = sent(world, [person("half." + each) for each in ("one", "two", "three", "four")])
+        cancel(world, waiting(world, raw, "working"))
+        gate.release()
+        return world.response(raw)
+
+
+def given_up(world, raw):
+    """The response to a request that waits and came longer ago than proof_wait, as it seems."""
+    identifier = waiting(world, raw, "received")
+    world.milter.kill()
+    with contextlib.closing(sqlite3.connect(world.milter.spool + "/spool.db")) as spool, spool:
+        spool.execute("UPDATE job SET received = received - ? WHERE id = ?", (6 * DAY, identifier))
+    world.milter.start()
+    world.wait_log("job=" + identifier, "action=refuse")
+    world.slapd.running() or world.slapd.start()
+    return world.response(raw)
+
+
+@special
+def not_proven_in_time(world):
+    world.slapd.kill()
+    return given_up(world, sent(world, [person("paul")]))
+
+
+@special
+def not_parsed_in_time(world):
+    # What it does is told by its name.
+    parser = world.nursery.path("killed")
+    shutil.copy(os.path.join(BUILD, "parse-helper"), parser)
+    os.chmod(parser, 0o755)
+    with configured(world, {"parser": parser}):
+        return given_up(world, sent(world, [person("paul")]))
 
 
 def many(tag, description):
@@ -351,10 +453,25 @@ def no_other(_world):
     tap.equal(sorted(os.listdir(FOLDER)), sorted(name + ".txt" for name in CASES), "files")
 
 
+def profile_of_digits(nursery):
+    """The shipped profile, which knows how long a postal code is; its path."""
+    with open(Tree.from_environment().profile, encoding="utf-8") as file:
+        profile = file.read()
+    path = nursery.path("digits.conf")
+    write(path, profile.replace("# POSTALCODE = 5", "POSTALCODE = 5"), 0o644)
+    return path
+
+
 class MessageWorld(World):
     def __init__(self):
         senders = "".join("%s %s\n" % (at(user), grant) for user, grant in GRANTS.items())
-        super().__init__(settings=SETTINGS, senders=senders)
+        nursery = Nursery()
+        try:
+            self.settings = dict(SETTINGS, profile=profile_of_digits(nursery))
+            super().__init__(settings=self.settings, senders=senders, nursery=nursery)
+        except BaseException:
+            nursery.close()
+            raise
         try:
             self._entries()
         except BaseException:
@@ -376,6 +493,11 @@ class MessageWorld(World):
         # Not made by a profile that the service knows, and a second address of such an entry.
         self.slapd.add("dn: %s\nobjectClass: inetOrgPerson\nmail: %s\nmail: %s\ncn: x\nsn: x\n" % (
             self.slapd.dn(at("thing")), at("thing"), at("second")))
+
+    def command(self, *words):
+        """Standard output of the command, which must succeed."""
+        return subprocess.run([self.tree.command, "-c", self.milter.conf, *words], check=True,
+                              capture_output=True, text=True, timeout=60).stdout
 
     def ask(self, rows=(), seconds=60, **options):
         if callable(options.get("parts")):
