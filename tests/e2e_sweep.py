@@ -45,6 +45,11 @@ def moves(point):
     return point.call in ("rename", "unlink")
 
 
+def fails(point):
+    """What may fail and is for the program to heed: libmilter's own pipes are not."""
+    return on_disk(point) or any(frame.startswith("batchload") for frame in point.frames)
+
+
 def fills(point):
     """What a full disk refuses."""
     return on_disk(point) and point.call != "unlink"
@@ -54,7 +59,7 @@ def fills(point):
 FAULTS = [Fault("the power cut at", KILL, cut=True, at=syncs)]
 if ALL:
     FAULTS += [Fault("killed at", KILL),
-               Fault("an I/O error at", FAIL, errno.EIO),
+               Fault("an I/O error at", FAIL, errno.EIO, at=fails),
                Fault("a full disk at", FAIL, errno.ENOSPC, at=fills)]
 else:
     FAULTS += [Fault("killed at", KILL, at=moves)]
