@@ -161,7 +161,7 @@ def not_told(world):
     for reply, words in (("TEMP " + SECRET_WORDS, SECRET_WORDS),
                          ("PERM " + SECRET_WORDS, SECRET_WORDS),
                          ("allow", "means nothing"), ("OK ", "is empty"),
-                         ("OK permit", "permit"),
+                         ("OK permit", "a grant begins with"),
                          ([{"raw": "allow\n"}], "is no reply"),
                          ([{"close": True}], "closed the connection")):
         world.server.say({world.admin: reply})
