@@ -36,15 +36,11 @@ typedef struct {
 } Daemon;
 
 /* On standard error, as it is: g_printerr() would drop what the C locale does not know. */
-G_GNUC_PRINTF(1, 2)
-static void say(const char *format, ...)
+static void say(const char *sentence)
 {
-    va_list arguments;
-    va_start(arguments, format);
     fputs("batchload-milter: ", stderr);
-    vfprintf(stderr, format, arguments);
+    fputs(sentence, stderr);
     fputc('\n', stderr);
-    va_end(arguments);
 }
 
 /* What keeps the daemon from starting is said where it was started, too. */
@@ -52,7 +48,7 @@ static int stop_at(const Daemon *daemon, int status, const GError *error)
 {
     if (daemon->log_elsewhere)
         log_line(LOG_LEVEL_ERROR, NULL, "not started: %s", error->message);
-    say("%s", error->message);
+    say(error->message);
     return status;
 }
 
@@ -75,11 +71,13 @@ static bool parse_options(int *argc, char ***argv, Options *options)
                                           "and works on them.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
-        say("%s", error->message);
+        say(error->message);
         return false;
     }
     if (*argc > 1) {
-        say("\"%s\" is not understood; see --help.", (*argv)[1]);
+        g_autofree char *what =
+            g_strdup_printf("\"%s\" is not understood; see --help.", (*argv)[1]);
+        say(what);
         return false;
     }
     if (options->config == NULL)
@@ -102,7 +100,7 @@ static int make_key(const Daemon *daemon)
 
 static void problem(unsigned *count, const char *text)
 {
-    say("%s", text);
+    say(text);
     (*count)++;
 }
 

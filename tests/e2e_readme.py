@@ -199,12 +199,12 @@ def probe():
         unit = file.read()
     out = folders()["localstatedir"] + "/spool/batchload/probe"
     unit = re.sub(r"(?m)^Type=.*", "Type=oneshot", unit)
-    unit = re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/python3 /usr/lib/batchload-probe %s"
+    unit = re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/python3 /usr/lib/unit-probe %s"
                   % out, unit)
     unit = re.sub(r"(?m)^(Restart|WatchdogSec|RuntimeDirectory).*\n", "", unit)
     write("/etc/systemd/system/batchload-probe.service", unit)
     with open(HERE + "/unit-probe.py", encoding="utf-8") as file:
-        write("/usr/lib/batchload-probe", file.read())
+        write("/usr/lib/unit-probe", file.read())
     write("/tmp/planted", "")
     write("/dev/planted", "")
     os.mkdir("/var/open-to-all")
