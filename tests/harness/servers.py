@@ -297,6 +297,7 @@ queue_run_delay = 1s
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 transport_retry_time = 1s
+service_throttle_time = 1s
 smtpd_error_sleep_time = 0
 smtpd_sasl_auth_enable = yes
 # the shipped lines
