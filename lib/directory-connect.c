@@ -49,6 +49,8 @@ static const char *server_fault(const DirectorySettings *settings, const char *u
     /* ldapi:/// is the socket that libldap knows */
     if (strcmp(scheme, "ldapi") != 0 && (url->lud_host == NULL || *url->lud_host == '\0'))
         return "The directory's address names no host";
+    if (url->lud_dn != NULL && *url->lud_dn != '\0')
+        return "The directory's address has more in it than where the server is";
     if (settings->starttls && strcmp(scheme, "ldap") != 0)
         return "StartTLS goes with an ldap:// address only";
     return settings->anonymous ? NULL : login_fault(settings, url);
@@ -113,7 +115,8 @@ static bool set_options(LDAP *ld, const DirectorySettings *settings)
     const int none = 0;
     const struct timeval connect = {.tv_sec = MAX(settings->connect_seconds, 1)};
     const struct timeval answer = {.tv_sec = MAX(settings->answer_seconds, 1)};
-    bool local = strstr(settings->uri, "ldap:") == NULL && strstr(settings->uri, "ldaps:") == NULL;
+    g_autofree char *uri = g_ascii_strdown(settings->uri, -1);
+    bool local = strstr(uri, "ldap:") == NULL && strstr(uri, "ldaps:") == NULL;
     return ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_RESTART, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&

@@ -23,6 +23,7 @@ static const struct {
 } away_words[] = {
     {LDAP_SERVER_DOWN, "The directory is not reachable"},
     {LDAP_CONNECT_ERROR, "The directory cannot be connected to securely"},
+    {LDAP_FILTER_ERROR, "The directory was not asked, since the filter is not well formed"},
     {LDAP_TIMEOUT, "The directory answered too late"},
     {LDAP_TIMELIMIT_EXCEEDED, "The directory took too long"},
     {LDAP_ADMINLIMIT_EXCEEDED, "The directory ran into a limit of its own"},

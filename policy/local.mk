@@ -6,6 +6,8 @@ policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c pol
 	policy/map-file.c policy/map-file.h policy/map-rules.c policy/map-rules.h \
 	policy/map-cidr.c policy/map-pcre.c \
 	policy/map-lmdb.c policy/map-lmdb-file.c policy/map-lmdb-file.h \
+	policy/map-ldap.c policy/map-ldap.h policy/map-ldap-settings.c policy/map-cf.c policy/map-cf.h \
+	policy/map-template.c policy/map-template.h policy/map-domains.c policy/map-domains.h \
 	policy/map-pool.c policy/map-pool.h policy/map-socketmap.c policy/socketmap.c policy/socketmap.h \
 	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
 
@@ -20,6 +22,9 @@ test_map_rules_LDADD = $(POLICY_LIBS)
 check_PROGRAMS += test-map-lmdb
 test_map_lmdb_SOURCES = policy/test-map-lmdb.c policy/map-fixture.c policy/map-fixture.h
 test_map_lmdb_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-map-ldap
+test_map_ldap_SOURCES = policy/test-map-ldap.c policy/map-fixture.c policy/map-fixture.h
+test_map_ldap_LDADD = tests/libfixture.a $(POLICY_LIBS)
 check_PROGRAMS += test-map-pool
 test_map_pool_SOURCES = policy/test-map-pool.c
 test_map_pool_LDADD = $(POLICY_LIBS)
@@ -52,11 +57,20 @@ noinst_PROGRAMS += fuzz-lmdb
 fuzz_lmdb_SOURCES = policy/fuzz-lmdb.c
 fuzz_lmdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_lmdb_LDADD = $(POLICY_LIBS)
+noinst_PROGRAMS += fuzz-ldap
+fuzz_ldap_SOURCES = policy/fuzz-ldap.c
+fuzz_ldap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_ldap_LDADD = $(POLICY_LIBS)
 noinst_PROGRAMS += fuzz-socketmap
 fuzz_socketmap_SOURCES = policy/fuzz-socketmap.c
 fuzz_socketmap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_socketmap_LDADD = $(POLICY_LIBS)
 endif
+check_PROGRAMS += seeds-ldap
+seeds_ldap_SOURCES = policy/fuzz-ldap.c tests/fuzz-seeds.c
+seeds_ldap_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/ldap\"
+seeds_ldap_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/ldap
 check_PROGRAMS += seeds-socketmap
 seeds_socketmap_SOURCES = policy/fuzz-socketmap.c tests/fuzz-seeds.c
 seeds_socketmap_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/socketmap\"

@@ -62,6 +62,7 @@ extern const MapType map_static;    /* "value" or "{ text }", for every key */
 extern const MapType map_cidr;      /* cidr_table(5): networks, for addresses of clients */
 extern const MapType map_pcre;      /* pcre_table(5): Perl's regular expressions */
 extern const MapType map_lmdb;      /* lmdb_table(5): what postmap(1) made of such a file */
+extern const MapType map_ldap;      /* ldap_table(5): a directory */
 extern const MapType map_socketmap; /* "inet:host:port:name" or "unix:/path:name": a server */
 extern const MapType map_fail;      /* "text" or "{ text }", which each look-up fails with */
 

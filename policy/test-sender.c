@@ -374,7 +374,7 @@ static void test_unreadable(Fixture *f, gconstpointer data)
     g_assert_null(sender_table_open(f->spec, &error));
     g_assert_error(error, MAP_ERROR, MAP_ERROR_FAILED);
     g_clear_error(&error);
-    g_assert_null(sender_table_open("ldap:/etc/x.cf", &error));
+    g_assert_null(sender_table_open("mysql:/etc/x.cf", &error));
     g_assert_error(error, MAP_ERROR, MAP_ERROR_TYPE);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sender tables that somebody else answers: a socketmap server. What it says counts at once; while
+"""Sender tables that somebody else answers: a socketmap server, the directory. What it says counts at once; while
 it can't tell, mails are put off, and those that are none of ours go on."""
 
 import json
@@ -13,6 +13,8 @@ import uuid
 
 import tap
 from harness import World, wait_for
+from harness.gate import LOSE, Trap
+from harness.ldapgate import SEARCH, LdapGate
 from harness.process import write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -237,6 +239,119 @@ def planning(world):
     for number in range(40):
         if number != 7:
             world.slapd.delete(world.slapd.dn("row%d@%s" % (number, world.domain)))
+
+
+# --- the directory ---
+
+def write_cf(world, more="", mode=0o640, login=True, uri=None):
+    """A table of the titles of accounts; its specification."""
+    path = world.milter.folder + "/senders.cf"
+    text = "server_host = %s\nsearch_base = %s\nquery_filter = (mail=%%s)\n" % (
+        uri or world.slapd.uri, world.base)
+    if login:
+        text += "bind_dn = %s\nbind_pw = %s\n" % (world.slapd.root_dn, world.root_password)
+    if "result_attribute" not in more:
+        text += "result_attribute = title\n"
+    write(path + ".new", text + more, mode)
+    shutil.chown(path + ".new", "root", world.milter.user)
+    os.rename(path + ".new", path)
+    return "ldap:" + path
+
+
+def set_titles(world, address, *titles):
+    world.slapd.modify("dn: %s\nchangetype: modify\nreplace: title\n%s" % (
+        world.slapd.dn(address), "".join("title: %s\n" % title for title in titles)))
+
+
+def reloads(world, act):
+    before = len(world.log_lines("reload: "))
+    act()
+    return wait_for(lambda: world.log_lines("reload: ")[before:], "a word about the reload")[0]
+
+
+@tap.test("R2.35 the directory gives grants: one, none, and never of two")
+def ldap(world):
+    one, other = newcomer(world), newcomer(world)
+    world.use(write_cf(world))
+    ignored(world, one)
+    set_titles(world, one, "allow")
+    served(world, one)
+    ignored(world, other)
+    set_titles(world, one, "allow", "discard")
+    put_off(world, one, "more than one result")
+    set_titles(world, one, "allow")
+    served(world, one)
+    tap.equal(command(world, "policy", "-q", one).stdout, "allow\n", "policy -q")
+    tap.equal(command(world, "policy", "-q", other).returncode, 1, "policy -q of another")
+    tap.equal(doctor(world)[0], "good", "doctor")
+    tap.absent(world.log_text(), world.root_password, "log")
+
+
+@tap.test("R2.35 R2.12 the directory away puts mails off; back, they are taken")
+def ldap_away(world):
+    one = newcomer(world)
+    set_titles(world, one, "allow")
+    world.use(write_cf(world, "timeout = 3\n"))
+    served(world, one)
+    world.slapd.kill()
+    put_off(world, one, "not reachable")
+    result = command(world, "policy", "-q", one)
+    tap.equal(result.returncode, 75, result.stderr)
+    tap.absent(result.stderr, world.root_password, "what policy says")
+    tap.equal(doctor(world)[0], "wrong", "doctor")
+    tap.equal(world.milter.check(), (0, ""), "batchload-milter -t")
+    world.slapd.start()
+    served(world, one)
+
+
+@tap.test("R2.35 a connection that dies under a question is made anew, once, and nobody is told")
+def ldap_cut(world):
+    one = newcomer(world)
+    set_titles(world, one, "allow")
+    gate = LdapGate(world.nursery, world.slapd.port)
+    world.use(write_cf(world, uri=gate.uri))
+    served(world, one)
+    trap = gate.set(Trap(LOSE, kinds=(SEARCH,)))
+    served(world, one)
+    tap.equal(trap.hit.is_set(), True, "a question was lost")
+
+
+@tap.test("R2.35 R2.32 a changed file is taken up by itself; with a fault the old one stays")
+def ldap_reload(world):
+    one = newcomer(world)
+    set_titles(world, one, "allow")
+    world.use(write_cf(world))
+    served(world, one)
+    for more, mode, words in (("chase_referrals = yes\n", 0o640, "chase_referrals"),
+                              ("no setting\n", 0o640, "Line 7"),
+                              ("result_format = allow domains=%D\n", 0o640, "may have no part"),
+                              ("", 0o644, "everybody may read it")):
+        line = reloads(world, lambda: write_cf(world, more, mode))  # pylint: disable=W0640
+        tap.contains(line, "was not taken up, the one in use stays")
+        tap.contains(line, words)
+        tap.absent(line, world.root_password, "log")
+        served(world, one)
+    line = reloads(world, lambda: write_cf(world, "result_attribute = description\n"))
+    tap.contains(line, "the changed sender table was taken up")
+    ignored(world, one)
+    line = reloads(world, lambda: write_cf(world))
+    tap.contains(line, "was taken up")
+    served(world, one)
+
+
+@tap.test("R2.35 what a sender writes is literal in the directory's filters")
+def ldap_hostile(world):
+    one = newcomer(world)
+    set_titles(world, one, "allow")
+    world.use(write_cf(world))
+    local, _, domain = one.partition("@")
+    for sender in (local[:-1] + "*@" + domain, "*@" + domain):
+        raw = world.request(two(world), sender=one).replace(
+            b"From: " + one.encode(), b"From: " + sender.encode(), 1)
+        sent = world.send(raw, sender)
+        tap.equal(sent.code, 250, repr(sent))
+        world.wait_log(sent.queue_id + ": job=- action=ignore")
+    served(world, one)
 
 
 if __name__ == "__main__":
