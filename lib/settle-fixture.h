@@ -89,6 +89,10 @@ Answer run_settle(Run *run, GError **error);
 Answer run_attempt(Run *run, GError **error);
 /* An attempt that must succeed. */
 void run_whole(Run *run);
+/* Attempts until one succeeds, PATIENCE of them at most: a server that was just killed and started
+ * may still answer that it can't tell. */
+#define PATIENCE 3
+void run_on(Run *run);
 /* A run of a slice without a cut; faults may have been set before. Writes needed: faults.sent. */
 void model_run(Run *run, const char *const *texts);
 

@@ -190,7 +190,7 @@ static void test_killed(void)
         faults.meddle_at = at;
         g_assert_cmpint(run_settle(&run, &error), ==, ANSWER_UNKNOWN);
         slapd_fixture_restart(fixture);
-        run_whole(&run);
+        run_on(&run);
         assert_end(&run, &model);
     }
 }
