@@ -59,8 +59,8 @@ static char *local_normalise(const char *text, GError **error)
 /* RFC 1123, 2.1 on a domain in ASCII. */
 static bool domain_check(const char *domain, GError **error)
 {
-    g_auto(GStrv) labels = g_strsplit(domain, ".", -1);
-    const guint count = g_strv_length(labels);
+    const char *last = NULL; /* label */
+    guint count = 0;
 
     for (const char *c = domain; *c != '\0'; c++) {
         if (!g_ascii_isalnum(*c) && *c != '-' && *c != '.') {
@@ -68,10 +68,9 @@ static bool domain_check(const char *domain, GError **error)
             return false;
         }
     }
-    for (guint i = 0; i < count; i++) {
-        const gsize length = strlen(labels[i]);
-        if (length == 0 || length > LABEL_MAX || labels[i][0] == '-' ||
-            labels[i][length - 1] == '-') {
+    for (const char *label = *domain != '\0' ? domain : NULL; label != NULL; count++) {
+        const gsize length = strcspn(label, ".");
+        if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-') {
             g_set_error_literal(
                 error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
                 "The domain is not written as domains are: it must not begin or end with a dot, "
@@ -79,8 +78,10 @@ static bool domain_check(const char *domain, GError **error)
                 "a hyphen or is longer than 63 characters.");
             return false;
         }
+        last = label;
+        label = label[length] == '.' ? label + length + 1 : NULL;
     }
-    if (count < 2 || strspn(labels[count - 1], "0123456789") == strlen(labels[count - 1])) {
+    if (count < 2 || strspn(last, "0123456789") == strlen(last)) {
         g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_DOMAIN,
                             "The domain is not complete: it needs a form like example.com.");
         return false;
@@ -110,9 +111,13 @@ static char *domain_to_ascii(const char *text, GError **error)
 
 static bool needs_idn(const char *text)
 {
-    g_autofree char *lower = g_ascii_strdown(text, -1);
-    return !g_str_is_ascii(text) || g_str_has_prefix(lower, "xn--") ||
-           strstr(lower, ".xn--") != NULL;
+    bool label = true; /* one begins here */
+
+    for (const char *c = text; *c != '\0'; label = *c++ == '.') {
+        if ((guchar)*c >= 0x80 || (label && g_ascii_strncasecmp(c, "xn--", 4) == 0))
+            return true;
+    }
+    return false;
 }
 
 char *domain_normalise(const char *text, GError **error)

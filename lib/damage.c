@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* As Excel and LibreOffice write them, in the languages they speak most. */
+/* As Excel and LibreOffice write them, in the languages they speak most. All begin with a #. */
 static const char *const error_values[] = {
     "#REF!",           "#N/A",     "#NAME?",  "#VALUE!",       "#DIV/0!",
     "#NULL!",          "#NUM!",    "#SPILL!", "#CALC!",        "#FIELD!",
@@ -14,7 +14,7 @@ static const char *const error_values[] = {
 
 static bool is_error_value(const char *cell)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(error_values); i++) {
+    for (unsigned i = 0; *cell == '#' && i < G_N_ELEMENTS(error_values); i++) {
         if (g_ascii_strcasecmp(cell, error_values[i]) == 0)
             return true;
     }
@@ -25,7 +25,10 @@ static bool is_error_value(const char *cell)
 
 static bool is_hashes(const char *cell)
 {
-    return strlen(cell) >= 3 && cell[strspn(cell, "#")] == '\0';
+    gsize count = 0;
+    while (cell[count] == '#')
+        count++;
+    return count >= 3 && cell[count] == '\0';
 }
 
 static const char *skip_digits(const char *at)
@@ -54,15 +57,18 @@ static bool is_quote(gunichar c)
 
 static bool is_quoted(const char *cell)
 {
+    if (!is_quote(g_utf8_get_char(cell)))
+        return false;
     glong length = g_utf8_strlen(cell, -1);
-    return length >= 2 && is_quote(g_utf8_get_char(cell)) &&
-           is_quote(g_utf8_get_char(g_utf8_offset_to_pointer(cell, length - 1)));
+    return length >= 2 && is_quote(g_utf8_get_char(g_utf8_offset_to_pointer(cell, length - 1)));
 }
 
 static bool lacks_digits(const char *cell, unsigned digits)
 {
-    gsize length = strlen(cell);
-    return length > 0 && length < digits && *skip_digits(cell) == '\0';
+    if (digits == 0 || !g_ascii_isdigit(*cell))
+        return false;
+    const char *end = skip_digits(cell);
+    return *end == '\0' && (gsize)(end - cell) < digits;
 }
 
 Damage damage_find(Field field, const char *cell, unsigned digits)

@@ -4,6 +4,7 @@
 #include "lib/damage.h"
 #include "lib/nearest.h"
 #include "lib/password.h"
+#include "lib/text.h"
 #include <string.h>
 
 static const char *const types[TYPE_COUNT] = {
@@ -269,10 +270,11 @@ static bool check_damage(Check *check)
         const unsigned *digits = check->rules->digits;
         Damage damage = damage_find(field, check->row->cell[i],
                                     white && digits ? digits[field - FIELD_WHITE_FIRST] : 0);
+        if (damage == DAMAGE_NONE || !is_looked_at(check, field))
+            continue;
         bool told = !field_is_secret(field) && !operation_cell_is_doubtful(check->row, head, i);
-        if (damage != DAMAGE_NONE && is_looked_at(check, field))
-            return refuse(check, field, told ? check->row->cell[i] : NULL, damage_advice(damage),
-                          "%s %s.", field_name(field), damage_reason(damage));
+        return refuse(check, field, told ? check->row->cell[i] : NULL, damage_advice(damage),
+                      "%s %s.", field_name(field), damage_reason(damage));
     }
     return true;
 }
@@ -283,11 +285,11 @@ static bool check_word(Check *check, Field field, const char *const *words, unsi
                        const char *const *later, unsigned later_count, unsigned *found)
 {
     const char *cell = cell_of(check, field), *name = field_name(field);
+    if (find_word(cell, words, count, found))
+        return true;
     g_autofree char *advice = g_strdup_printf("Write %s, %s or %s.", words[0], words[1], words[2]);
     if (!*cell)
         return refuse(check, field, NULL, advice, "%s is empty.", name);
-    if (find_word(cell, words, count, found))
-        return true;
     if (find_word(cell, later, later_count, found))
         return refuse(check, field, cell, advice, "%s %s is not available yet.", name,
                       later[*found]);
@@ -317,22 +319,29 @@ static bool check_action(Check *check)
     return known;
 }
 
-static bool check_address(Check *check)
+/* Of two wrong parts the domain is told. */
+static bool refuse_address(Check *check, const char *user, const char *domain, const char *reason)
 {
-    const char *user = cell_of(check, FIELD_USER), *domain = cell_of(check, FIELD_DOMAIN);
     g_autoptr(GError) error = NULL;
     g_autofree char *normal = domain_normalise(domain, &error);
     if (!normal)
         return refuse(check, FIELD_DOMAIN, *domain ? domain : NULL,
                       *domain ? "Correct the DOMAIN." : "Fill in the DOMAIN.", "%s",
                       *domain ? error->message : "DOMAIN is empty.");
+    return refuse(check, FIELD_USER, *user ? user : NULL,
+                  !*user ? "Fill in USER: what stands before the @ of the address."
+                         : "Correct USER: it is what stands before the @, best made of letters "
+                           "from a to z, digits, dots and hyphens.",
+                  "%s", *user ? reason : "USER is empty.");
+}
+
+static bool check_address(Check *check)
+{
+    const char *user = cell_of(check, FIELD_USER), *domain = cell_of(check, FIELD_DOMAIN);
+    g_autoptr(GError) error = NULL;
     check->operation->address = address_from_parts(user, domain, &error);
     if (!check->operation->address)
-        return refuse(check, FIELD_USER, *user ? user : NULL,
-                      !*user ? "Fill in USER: what stands before the @ of the address."
-                             : "Correct USER: it is what stands before the @, best made of letters "
-                               "from a to z, digits, dots and hyphens.",
-                      "%s", *user ? error->message : "USER is empty.");
+        return refuse_address(check, user, domain, error->message);
     /* Postfix takes no mail for it (allow_min_user); one that is there may still be changed. */
     if (check->operation->action == ACTION_ADD && check->operation->address->local[0] == '-')
         return refuse(check, FIELD_USER, user,
@@ -486,17 +495,6 @@ static bool check_members(Check *check)
 
 /* --- white pages --- */
 
-/* Tab and line breaks only where there may be lines; no other control character. */
-static bool has_foreign_control(const char *cell, bool lines)
-{
-    for (; *cell; cell = g_utf8_next_char(cell)) {
-        gunichar c = g_utf8_get_char(cell);
-        if (g_unichar_iscntrl(c) && !(lines && (c == '\n' || c == '\r' || c == '\t')))
-            return true;
-    }
-    return false;
-}
-
 static bool check_country(Check *check, const char *cell, char **value)
 {
     if (strlen(cell) != 2 || !g_ascii_isalpha(cell[0]) || !g_ascii_isalpha(cell[1]))
@@ -532,7 +530,7 @@ static bool check_white_field(Check *check, Field field)
         return refuse(check, field, cell, "Shorten it.",
                       "%s is longer than the limit of %" G_GSIZE_FORMAT " bytes.",
                       field_name(field), max);
-    if (has_foreign_control(cell, white_rules[index].lines))
+    if (text_has_control(cell, white_rules[index].lines ? "\t\r\n" : ""))
         return refuse_control(check, field, cell, white_rules[index].lines);
     if (field == FIELD_COUNTRYNAME)
         return check_country(check, cell, value);

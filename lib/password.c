@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/password.h"
 
+#include "lib/text.h"
 #include <crypt.h>
 #include <glib.h>
 #include <sodium.h>
 #include <string.h>
 
 #define CRYPT_ALPHABET "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define BASE64_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #define DIGITS "0123456789"
 
 /* crypt(5) */
@@ -101,17 +103,20 @@ static Check check_yescrypt(const char *rest)
     return log_n > PASSWORD_YESCRYPT_COST_MAX + (block == 8 ? 9u : 7u) ? CHECK_COSTLY : CHECK_FITS;
 }
 
-static bool base64_fits(const char *text, gsize length, int variant, gsize min, gsize max)
+/* Whether text is the base64 (RFC 4648, 4) of min to max bytes, without bits left over. */
+static bool base64_fits(const char *text, gsize length, bool padded, gsize min, gsize max)
 {
-    unsigned char bytes[PASSWORD_MAX];
-    gsize size = 0;
-    const char *end = NULL;
-    bool fits =
-        sodium_base642bin(bytes, sizeof bytes, text, length, NULL, &size, &end, variant) == 0 &&
-        end == text + length && size >= min && size <= max;
+    const gsize digits = strspn(text, BASE64_ALPHABET), size = digits * 6 / 8;
+    const unsigned over = digits * 6 % 8; /* bits of the last digit; a digit alone makes no byte */
+    const gsize padding = padded ? over / 2 : 0;
 
-    sodium_memzero(bytes, sizeof bytes);
-    return fits;
+    if (digits + padding != length || size < min || size > max || over > 4)
+        return false;
+    for (gsize i = digits; i < length; i++)
+        if (text[i] != '=')
+            return false;
+    const char *last = strchr(BASE64_ALPHABET, text[digits - 1]);
+    return ((gsize)(last - BASE64_ALPHABET) & ((1u << over) - 1)) == 0;
 }
 
 /* rest: behind the scheme */
@@ -129,10 +134,8 @@ static Check check_argon2(const char *rest)
     salt = at;
     sum = strchr(salt, '$');
     if (sum == NULL ||
-        !base64_fits(salt, (gsize)(sum - salt), sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
-                     ARGON2_SALT_MIN, ARGON2_SALT_MAX) ||
-        !base64_fits(sum + 1, strlen(sum + 1), sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
-                     ARGON2_SUM_MIN, ARGON2_SUM_MAX))
+        !base64_fits(salt, (gsize)(sum - salt), false, ARGON2_SALT_MIN, ARGON2_SALT_MAX) ||
+        !base64_fits(sum + 1, strlen(sum + 1), false, ARGON2_SUM_MIN, ARGON2_SUM_MAX))
         return CHECK_BROKEN;
     if (kib > PASSWORD_ARGON2_KIB_MAX || passes > PASSWORD_ARGON2_PASSES_MAX ||
         lanes > PASSWORD_ARGON2_LANES_MAX)
@@ -142,8 +145,8 @@ static Check check_argon2(const char *rest)
 
 static Check check_ssha512(const char *rest)
 {
-    return base64_fits(rest, strlen(rest), sodium_base64_VARIANT_ORIGINAL,
-                       SHA512_BYTES + SSHA512_SALT_MIN, SHA512_BYTES + SSHA512_SALT_MAX)
+    return base64_fits(rest, strlen(rest), true, SHA512_BYTES + SSHA512_SALT_MIN,
+                       SHA512_BYTES + SSHA512_SALT_MAX)
                ? CHECK_FITS
                : CHECK_BROKEN;
 }
@@ -214,14 +217,6 @@ static PasswordForm form_hashed(const char *cell, unsigned accepted, const char 
                   again);
 }
 
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text = g_utf8_next_char(text))
-        if (g_unichar_iscntrl(g_utf8_get_char(text)))
-            return true;
-    return false;
-}
-
 static bool only_blanks(const char *text)
 {
     for (; *text != '\0'; text = g_utf8_next_char(text))
@@ -242,7 +237,7 @@ PasswordForm password_form(const char *cell, unsigned accepted, const char **rea
     if (!g_utf8_validate(cell, -1, NULL))
         return refuse(reason, "The password has characters in another encoding than UTF-8.", advice,
                       "Save the file as CSV UTF-8.");
-    if (has_control(cell))
+    if (text_has_control(cell, ""))
         return refuse(
             reason,
             "The password has a line break, a tab or the like in it, which nobody can type.",

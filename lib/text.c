@@ -48,6 +48,16 @@ char *text_printable(const char *text, gssize length, gsize max)
     return g_string_free(out, FALSE);
 }
 
+bool text_has_control(const char *text, const char *but)
+{
+    for (; *text != '\0'; text = g_utf8_next_char(text)) {
+        if ((guchar)*text < 0x80 ? g_ascii_iscntrl(*text) && strchr(but, *text) == NULL
+                                 : g_unichar_iscntrl(g_utf8_get_char(text)))
+            return true;
+    }
+    return false;
+}
+
 char *text_size(guint64 bytes)
 {
     const guint64 kib = 1024, mib = kib * kib;
