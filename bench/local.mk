@@ -5,8 +5,9 @@ EXTRA_DIST += bench/README.md bench/main.py bench/session.py bench/figures.py be
 	bench/tools.py bench/ldif.py bench/load.py bench/beside.py bench/flow.py bench/memory.py \
 	bench/rows.py scripts/bench tests/harness/bench.py
 
-bench_programs = bench-hash$(EXEEXT) bench-csv$(EXEEXT) bench-rows$(EXEEXT) bench-take$(EXEEXT)
-EXTRA_PROGRAMS = bench-hash bench-csv bench-rows bench-take
+bench_programs = bench-hash$(EXEEXT) bench-csv$(EXEEXT) bench-rows$(EXEEXT) bench-take$(EXEEXT) \
+	bench-job$(EXEEXT)
+EXTRA_PROGRAMS = bench-hash bench-csv bench-rows bench-take bench-job
 CLEANFILES += $(bench_programs) bench.json
 bench_hash_SOURCES = bench/hash-alone.c
 bench_hash_LDADD = $(ENGINE_LIBS)
@@ -14,6 +15,9 @@ bench_csv_SOURCES = bench/csv-alone.c
 bench_csv_LDADD = $(CSV_LIBS)
 bench_rows_SOURCES = bench/rows-alone.c
 bench_rows_LDADD = $(ENGINE_LIBS)
+# with the daemon's own free()
+bench_job_SOURCES = bench/job-alone.c lib/job-fixture.c lib/job-fixture.h milter/wipe.c
+bench_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 bench_take_SOURCES = bench/take-all.c
 bench_take_LDADD = $(MILTER_LIBS) -lpthread
 
