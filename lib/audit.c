@@ -11,49 +11,54 @@ static bool has_value(const GPtrArray *values, const char *value)
     return false;
 }
 
+static void add_value(Pack *pack, const char *value)
+{
+    g_autofree char *valid = g_utf8_validate(value, -1, NULL) ? NULL : g_utf8_make_valid(value, -1);
+    pack_string(pack, valid ? valid : value);
+}
+
 /* Appends the values but those of other (NULL: none). */
-static void add_values(GVariantBuilder *builder, const GPtrArray *values, const GPtrArray *other)
+static void add_values(Pack *pack, const GPtrArray *values, const GPtrArray *other)
 {
     gsize bytes = 0;
-    g_variant_builder_open(builder, G_VARIANT_TYPE_STRING_ARRAY);
+    pack_open(pack, PACK_ARRAY, 1);
     for (guint i = 0; values && i < values->len; i++) {
         const char *value = values->pdata[i];
         if (has_value(other, value))
             continue;
         bytes += strlen(value);
         if (bytes > AUDIT_VALUES_BYTES_MAX) {
-            g_variant_builder_add(builder, "s", "…");
+            pack_string(pack, "…");
             break;
         }
-        g_variant_builder_add_value(builder,
-                                    g_variant_new_take_string(g_utf8_make_valid(value, -1)));
+        add_value(pack, value);
     }
-    g_variant_builder_close(builder);
+    pack_close(pack);
 }
 
 /* One column, where the attribute holds one. gone and come may be NULL. */
-static void add_field(GVariantBuilder *builder, const Profile *profile, const char *attribute,
+static void add_field(Pack *pack, const Profile *profile, const char *attribute,
                       const GPtrArray *gone, const GPtrArray *come)
 {
-    const char *name = profile_column_of_attribute(profile, attribute);
-    const char *const secret[] = {AUDIT_SECRET, NULL};
-    Field field = FIELD_COUNT;
-    if (!name)
+    const Field field = profile_column_of_attribute(profile, attribute);
+    if (field == FIELD_COUNT)
         return;
-    g_variant_builder_open(builder, G_VARIANT_TYPE("(sasas)"));
-    g_variant_builder_add(builder, "s", name);
-    if (!field_find(name, &field) || field_is_secret(field)) {
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_string(pack, field_name(field));
+    if (field_is_secret(field)) {
         /* Never a value, whether it goes or comes. */
-        g_variant_builder_add_value(builder, g_variant_new_strv(NULL, 0));
-        g_variant_builder_add_value(builder, g_variant_new_strv(secret, -1));
+        add_values(pack, NULL, NULL);
+        pack_open(pack, PACK_ARRAY, 1);
+        pack_string(pack, AUDIT_SECRET);
+        pack_close(pack);
     } else {
-        add_values(builder, gone, come);
-        add_values(builder, come, gone);
+        add_values(pack, gone, come);
+        add_values(pack, come, gone);
     }
-    g_variant_builder_close(builder);
+    pack_close(pack);
 }
 
-static void add_modified(GVariantBuilder *builder, const Profile *profile, const Change *change,
+static void add_modified(Pack *pack, const Profile *profile, const Change *change,
                          const Entry *before)
 {
     for (guint i = 0; i < change->mods->len; i++) {
@@ -61,15 +66,14 @@ static void add_modified(GVariantBuilder *builder, const Profile *profile, const
         const GPtrArray *there = before ? entry_values(before, mod->attribute) : NULL;
         switch (mod->kind) {
         case MOD_ADD:
-            add_field(builder, profile, mod->attribute, NULL, mod->values);
+            add_field(pack, profile, mod->attribute, NULL, mod->values);
             break;
         case MOD_DELETE:
-            add_field(builder, profile, mod->attribute, mod->values->len ? mod->values : there,
-                      NULL);
+            add_field(pack, profile, mod->attribute, mod->values->len ? mod->values : there, NULL);
             break;
         case MOD_REPLACE:
         case MOD_PASSWORD:
-            add_field(builder, profile, mod->attribute, there, mod->values);
+            add_field(pack, profile, mod->attribute, there, mod->values);
             break;
         case MOD_WAS: /* not a change, but what stood there */
             break;
@@ -78,12 +82,12 @@ static void add_modified(GVariantBuilder *builder, const Profile *profile, const
 }
 
 /* In the order in which the profile names them. */
-static void add_deleted(GVariantBuilder *builder, const Profile *profile, const Entry *before)
+static void add_deleted(Pack *pack, const Profile *profile, const Entry *before)
 {
     for (const char *const *name = profile_attributes(profile); before && *name; name++) {
         const GPtrArray *values = entry_values(before, *name);
         if (values)
-            add_field(builder, profile, *name, values, NULL);
+            add_field(pack, profile, *name, values, NULL);
     }
 }
 
@@ -106,14 +110,18 @@ GVariant *audit_change(const Profile *profile, const Change *change, const Entry
     const Entry *entry = made ? made : before;
     g_autoptr(Address) address = entry ? profile_entry_address(profile, entry) : NULL;
     ObjectType type;
-    GVariantBuilder builder;
     bool known = entry && profile_entry_type(profile, entry, &type);
-    g_variant_builder_init(&builder, G_VARIANT_TYPE(AUDIT_FIELDS_TYPE));
+    Pack *pack = pack_new();
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_string(pack, address ? address->full : "");
+    pack_string(pack, known ? type_name(type) : "");
+    pack_string(pack, kind_name(change->kind));
+    pack_open(pack, PACK_ARRAY, 1);
     if (change->kind == CHANGE_DELETE)
-        add_deleted(&builder, profile, before);
+        add_deleted(pack, profile, before);
     else
-        add_modified(&builder, profile, change, before);
-    return g_variant_ref_sink(
-        g_variant_new("(sss" AUDIT_FIELDS_TYPE ")", address ? address->full : "",
-                      known ? type_name(type) : "", kind_name(change->kind), &builder));
+        add_modified(pack, profile, change, before);
+    pack_close(pack);
+    pack_close(pack);
+    return g_variant_ref_sink(pack_end(pack, AUDIT_CHANGE_TYPE));
 }

@@ -228,23 +228,35 @@ Entry *change_effect(const Change *change, const Entry *before)
 
 /* --- as one value --- */
 
+static void mod_pack(const Mod *mod, Pack *pack)
+{
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_byte(pack, (guint8)mod->kind);
+    pack_string(pack, mod->attribute);
+    pack_open(pack, PACK_ARRAY, 1);
+    for (guint i = 0; i < mod->values->len; i++)
+        pack_string(pack, g_ptr_array_index(mod->values, i));
+    pack_close(pack);
+    pack_close(pack);
+}
+
+void change_pack(const Change *change, Pack *pack)
+{
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_byte(pack, (guint8)change->kind);
+    pack_string(pack, change->dn);
+    pack_open(pack, PACK_ARRAY, 1);
+    for (guint i = 0; i < change->mods->len; i++)
+        mod_pack(g_ptr_array_index(change->mods, i), pack);
+    pack_close(pack);
+    pack_close(pack);
+}
+
 GVariant *change_to_variant(const Change *change)
 {
-    GVariantBuilder mods;
-    g_variant_builder_init(&mods, G_VARIANT_TYPE("a(ysas)"));
-    for (guint i = 0; i < change->mods->len; i++) {
-        const Mod *mod = g_ptr_array_index(change->mods, i);
-        g_variant_builder_open(&mods, G_VARIANT_TYPE("(ysas)"));
-        g_variant_builder_add(&mods, "y", (guchar)mod->kind);
-        g_variant_builder_add(&mods, "s", mod->attribute);
-        g_variant_builder_open(&mods, G_VARIANT_TYPE("as"));
-        for (guint j = 0; j < mod->values->len; j++)
-            g_variant_builder_add_value(&mods,
-                                        secret_to_variant(g_ptr_array_index(mod->values, j)));
-        g_variant_builder_close(&mods);
-        g_variant_builder_close(&mods);
-    }
-    return g_variant_new("(ysa(ysas))", (guchar)change->kind, change->dn, &mods);
+    Pack *pack = pack_new();
+    change_pack(change, pack);
+    return pack_end(pack, CHANGE_TYPE);
 }
 
 Change *change_from_variant(GVariant *value)

@@ -2,7 +2,7 @@
 #ifndef BATCHLOAD_ENTRY_H
 #define BATCHLOAD_ENTRY_H
 
-#include <glib.h>
+#include "lib/pack.h"
 #include <stdbool.h>
 
 /* Directory entries and changes as values, without LDAP. Attribute names are compared without
@@ -70,8 +70,10 @@ Entry *change_before(const Change *change);
  * owns the result. */
 Entry *change_effect(const Change *change, const Entry *before);
 
-/* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes. */
+/* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes.
+ * change_pack() appends it. */
 #define CHANGE_TYPE "(ysa(ysas))"
+void change_pack(const Change *change, Pack *pack);
 GVariant *change_to_variant(const Change *change);
 Change *change_from_variant(GVariant *value);
 

@@ -135,28 +135,36 @@ static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, co
 
 GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT])
 {
-    GVariantBuilder builder;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
+    Pack *pack = pack_new();
+    pack_open(pack, PACK_ARRAY, 4);
     for (unsigned i = 0; i < planned->len; i++) {
         const PlannedRow *row = g_ptr_array_index(planned, i);
         counts[row->outcome->result]++;
-        g_variant_builder_add(&builder, "(u@" OUTCOME_TYPE ")", row->line,
-                              outcome_to_variant(row->outcome));
+        pack_open(pack, PACK_TUPLE, 4);
+        pack_uint32(pack, row->line);
+        outcome_pack(row->outcome, pack);
+        pack_close(pack);
     }
-    return g_variant_ref_sink(g_variant_builder_end(&builder));
+    pack_close(pack);
+    return g_variant_ref_sink(pack_end(pack, SPOOL_OUTCOMES_TYPE));
 }
 
 GVariant *job_slice_trail(GPtrArray *planned)
 {
-    GVariantBuilder builder;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_TRAIL_TYPE));
+    Pack *pack = pack_new();
+    pack_open(pack, PACK_ARRAY, 4);
     for (unsigned i = 0; i < planned->len; i++) {
         const PlannedRow *row = g_ptr_array_index(planned, i);
-        for (unsigned j = 0; row->trail && j < row->trail->len; j++)
-            g_variant_builder_add(&builder, "(us@" AUDIT_CHANGE_TYPE ")", row->line,
-                                  result_name(row->outcome->result), row->trail->pdata[j]);
+        for (unsigned j = 0; row->trail && j < row->trail->len; j++) {
+            pack_open(pack, PACK_TUPLE, 4);
+            pack_uint32(pack, row->line);
+            pack_string(pack, result_name(row->outcome->result));
+            pack_value(pack, row->trail->pdata[j]);
+            pack_close(pack);
+        }
     }
-    return g_variant_ref_sink(g_variant_builder_end(&builder));
+    pack_close(pack);
+    return g_variant_ref_sink(pack_end(pack, SPOOL_TRAIL_TYPE));
 }
 
 /* --- Mode: apply --- */

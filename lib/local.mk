@@ -4,7 +4,7 @@
 noinst_LIBRARIES += lib/libbatchload.a
 lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/secret.c lib/secret.h \
-	lib/text.c lib/text.h \
+	lib/text.c lib/text.h lib/pack.c lib/pack.h \
 	lib/address.c lib/address.h \
 	lib/log.c lib/log.h \
 	lib/seal.c lib/seal.h \
@@ -63,6 +63,9 @@ test_secret_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-address
 test_address_SOURCES = lib/test-address.c
 test_address_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-pack
+test_pack_SOURCES = lib/test-pack.c
+test_pack_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-log
 test_log_SOURCES = lib/test-log.c
 test_log_LDADD = $(ENGINE_LIBS)

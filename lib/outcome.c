@@ -73,12 +73,28 @@ void outcome_free(Outcome *outcome)
     g_free(outcome);
 }
 
+static void pack_text(Pack *pack, const char *text)
+{
+    g_autofree char *valid = dup_valid(text);
+    pack_maybe_string(pack, valid);
+}
+
+void outcome_pack(const Outcome *outcome, Pack *pack)
+{
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_byte(pack, (guint8)outcome->result);
+    pack_text(pack, outcome->field);
+    pack_text(pack, outcome->value);
+    pack_text(pack, outcome->reason);
+    pack_text(pack, outcome->advice);
+    pack_close(pack);
+}
+
 GVariant *outcome_to_variant(const Outcome *outcome)
 {
-    g_autofree char *field = dup_valid(outcome->field), *value = dup_valid(outcome->value);
-    g_autofree char *reason = dup_valid(outcome->reason), *advice = dup_valid(outcome->advice);
-
-    return g_variant_new(OUTCOME_TYPE, (guchar)outcome->result, field, value, reason, advice);
+    Pack *pack = pack_new();
+    outcome_pack(outcome, pack);
+    return pack_end(pack, OUTCOME_TYPE);
 }
 
 Outcome *outcome_from_variant(GVariant *value)

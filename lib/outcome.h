@@ -2,7 +2,7 @@
 #ifndef BATCHLOAD_OUTCOME_H
 #define BATCHLOAD_OUTCOME_H
 
-#include <glib.h>
+#include "lib/pack.h"
 
 /* What became of one row. */
 typedef enum {
@@ -36,8 +36,11 @@ Outcome *outcome_failed(const char *field, const char *value, const char *advice
 Outcome *outcome_copy(const Outcome *outcome);
 void outcome_free(Outcome *outcome);
 
-/* As one value of type (ymsmsmsms), for the spool. Floating; _from_variant NULL on other shapes. */
+/* As one value of type (ymsmsmsms), for the spool. Floating; _from_variant NULL on other shapes.
+ * outcome_pack() appends it. */
 #define OUTCOME_TYPE "(ymsmsmsms)"
+void outcome_pack(const Outcome *outcome, Pack *pack);
+void outcome_pack(const Outcome *outcome, Pack *pack);
 GVariant *outcome_to_variant(const Outcome *outcome);
 Outcome *outcome_from_variant(GVariant *value);
 

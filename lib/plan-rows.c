@@ -66,38 +66,47 @@ void planned_row_follow(PlannedRow *row, const PlannedRow *earlier)
         g_ptr_array_add(row->trail, g_variant_ref(earlier->trail->pdata[i]));
 }
 
-static GVariant *write_to_variant(const PlannedWrite *write)
+static void write_pack(const PlannedWrite *write, Pack *pack)
 {
-    return g_variant_new("(@" CHANGE_TYPE "bmsmsmsm@" AUDIT_CHANGE_TYPE ")",
-                         change_to_variant(write->change), (gboolean)write->expect_present,
-                         write->uuid, write->version, write->mark, write->audit);
+    pack_open(pack, PACK_TUPLE, 1);
+    change_pack(write->change, pack);
+    pack_byte(pack, write->expect_present);
+    pack_maybe_string(pack, write->uuid);
+    pack_maybe_string(pack, write->version);
+    pack_maybe_string(pack, write->mark);
+    pack_maybe_value(pack, write->audit);
+    pack_close(pack);
 }
 
-static GVariant *row_to_variant(const PlannedRow *row)
+static void row_pack(const PlannedRow *row, Pack *pack)
 {
-    GVariantBuilder writes, needs, trail;
-    g_variant_builder_init(&writes, G_VARIANT_TYPE("a" PLAN_WRITE_TYPE));
+    pack_open(pack, PACK_TUPLE, 4);
+    pack_uint32(pack, row->line);
+    pack_open(pack, PACK_ARRAY, 1);
     for (guint i = 0; row->writes && i < row->writes->len; i++)
-        g_variant_builder_add_value(&writes, write_to_variant(row->writes->pdata[i]));
-    g_variant_builder_init(&needs, G_VARIANT_TYPE("au"));
+        write_pack(row->writes->pdata[i], pack);
+    pack_close(pack);
+    outcome_pack(row->outcome, pack);
+    pack_open(pack, PACK_ARRAY, 4);
     for (guint i = 0; row->needs && i < row->needs->len; i++)
-        g_variant_builder_add(&needs, "u", g_array_index(row->needs, unsigned, i));
-    g_variant_builder_init(&trail, G_VARIANT_TYPE("a" AUDIT_CHANGE_TYPE));
+        pack_uint32(pack, g_array_index(row->needs, unsigned, i));
+    pack_close(pack);
+    pack_maybe_string(pack, row->hash);
+    pack_open(pack, PACK_ARRAY, 1);
     for (guint i = 0; row->trail && i < row->trail->len; i++)
-        g_variant_builder_add_value(&trail, row->trail->pdata[i]);
-    GVariant *hash = row->hash ? secret_to_variant(row->hash) : NULL;
-    return g_variant_new("(ua" PLAN_WRITE_TYPE "@" OUTCOME_TYPE "au@msa" AUDIT_CHANGE_TYPE ")",
-                         row->line, &writes, outcome_to_variant(row->outcome), &needs,
-                         g_variant_new_maybe(G_VARIANT_TYPE_STRING, hash), &trail);
+        pack_value(pack, row->trail->pdata[i]);
+    pack_close(pack);
+    pack_close(pack);
 }
 
 GVariant *planned_rows_to_variant(GPtrArray *rows)
 {
-    GVariantBuilder builder;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE(PLAN_ROWS_TYPE));
+    Pack *pack = pack_new();
+    pack_open(pack, PACK_ARRAY, 4);
     for (guint i = 0; i < rows->len; i++)
-        g_variant_builder_add_value(&builder, row_to_variant(rows->pdata[i]));
-    return g_variant_builder_end(&builder);
+        row_pack(rows->pdata[i], pack);
+    pack_close(pack);
+    return pack_end(pack, PLAN_ROWS_TYPE);
 }
 
 static PlannedWrite *write_from_variant(GVariant *value)
@@ -153,8 +162,10 @@ static PlannedRow *row_from_variant(GVariant *value)
 
 GPtrArray *planned_rows_from_variant(GVariant *value)
 {
-    if (!value || (!g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE)) &&
-                   !g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE_4))))
+    if (!value ||
+        (!g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE)) &&
+         !g_variant_is_of_type(value, G_VARIANT_TYPE(PLAN_ROWS_TYPE_4))) ||
+        !g_variant_is_normal_form(value))
         return NULL;
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
     for (gsize i = 0; i < g_variant_n_children(value); i++) {

@@ -124,7 +124,8 @@ unsigned plan_mark_line(const char *job, const char *mark);
 
 /* The intent record of a slice: rows (of PlannedRow) as one value. It holds hashes, and passwords
  * in clear for PASSWORD_SCHEME_SERVER: to be sealed.
- * Floating; _from_variant takes both types, and NULL on other shapes. */
+ * Floating; _from_variant takes both types, and NULL on other shapes and where it is not in normal
+ * form. */
 #define PLAN_WRITE_TYPE "(" CHANGE_TYPE "bmsmsmsm" AUDIT_CHANGE_TYPE ")"
 #define PLAN_ROW_TYPE "(ua" PLAN_WRITE_TYPE OUTCOME_TYPE "aumsa" AUDIT_CHANGE_TYPE ")"
 #define PLAN_ROWS_TYPE "a" PLAN_ROW_TYPE

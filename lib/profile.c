@@ -421,7 +421,7 @@ const char *profile_mark_attribute(const Profile *profile)
 
 /* --- complaints --- */
 
-const char *profile_field_of_attribute(const Profile *profile, const char *attribute)
+Field profile_field_of_attribute(const Profile *profile, const char *attribute)
 {
     static const struct {
         ProfileName name;
@@ -432,23 +432,23 @@ const char *profile_field_of_attribute(const Profile *profile, const char *attri
         {NAME_MEMBER, FIELD_LIST_MEMBER},
     };
     if (attribute == NULL)
-        return NULL;
+        return FIELD_COUNT;
     for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
         if (g_ascii_strcasecmp(attribute, attribute_of(profile, field)) == 0)
-            return field_name(field);
+            return field;
     }
     for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
         if (g_ascii_strcasecmp(attribute, profile->name[others[i].name]) == 0)
-            return field_name(others[i].field);
+            return others[i].field;
     }
-    return NULL;
+    return FIELD_COUNT;
 }
 
-const char *profile_column_of_attribute(const Profile *profile, const char *attribute)
+Field profile_column_of_attribute(const Profile *profile, const char *attribute)
 {
     if (g_ascii_strcasecmp(attribute, profile->name[NAME_COMMON_NAME]) == 0 ||
         g_ascii_strcasecmp(attribute, profile->name[NAME_ADDRESS]) == 0)
-        return NULL;
+        return FIELD_COUNT;
     return profile_field_of_attribute(profile, attribute);
 }
 

@@ -92,12 +92,12 @@ char *profile_assertion(const Profile *profile, const char *uuid, const char *ve
 #define PROFILE_DIGITS_MAX 40
 const unsigned *profile_digits(const Profile *profile);
 
-/* Attribute a directory's complaint names → the column's name to tell the administrator, or NULL;
- * static. */
-const char *profile_field_of_attribute(const Profile *profile, const char *attribute);
-/* The column whose cell stands in an attribute, or NULL where it has another origin (the name that
- * is made of two columns, the address, what the profile keeps for itself); static. */
-const char *profile_column_of_attribute(const Profile *profile, const char *attribute);
+/* Attribute a directory's complaint names (NULL: none) → the column to tell the administrator, or
+ * FIELD_COUNT. */
+Field profile_field_of_attribute(const Profile *profile, const char *attribute);
+/* The column whose cell stands in an attribute, or FIELD_COUNT where it has another origin (the name
+ * that is made of two columns, the address, what the profile keeps for itself). */
+Field profile_column_of_attribute(const Profile *profile, const char *attribute);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 

@@ -368,20 +368,15 @@ static Verdict judge_row(Work *work, guint at)
 static Outcome *refusal(const Work *work, guint at, const Write *write, bool left)
 {
     const Operation *operation = operation_at(work, at);
-    const char *field =
-        write->attribute
-            ? profile_field_of_attribute(work->settle->context->profile, write->attribute)
-            : NULL;
+    const Field which =
+        profile_field_of_attribute(work->settle->context->profile, write->attribute);
+    const char *field = which != FIELD_COUNT ? field_name(which) : NULL;
     const char *value = operation ? operation->address->full : NULL;
-    Field which = FIELD_COUNT;
-    bool secret = false;
-    if (field && field_find(field, &which)) {
-        secret = field_is_secret(which);
-        if (secret)
-            value = NULL;
-        else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
-            value = operation->white[which - FIELD_WHITE_FIRST];
-    }
+    const bool secret = field_is_secret(which);
+    if (secret)
+        value = NULL;
+    else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
+        value = operation->white[which - FIELD_WHITE_FIRST];
     bool text = write->server_text && (write->changed || !secret);
     const Track *track = &work->tracks[at];
     g_assert(track->parts != NULL);

@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/pack.h"
 #include "lib/secret.h"
 #include "lib/table.h"
 
 #include <string.h>
 
+/* The row, its cells and their bytes are one piece. */
+TableRow *table_row_new(unsigned line, unsigned columns, const char *cells, gsize bytes)
+{
+    const gsize head = sizeof(TableRow) + (columns + 1) * sizeof(char *);
+    TableRow *row = g_malloc(head + bytes);
+    char *at = (char *)row + head, *end = at + bytes;
+    *row = (TableRow){line, columns, columns, (char **)(row + 1), bytes};
+    if (bytes > 0)
+        memcpy(at, cells, bytes);
+    for (unsigned i = 0; i < columns; i++) {
+        char *nul = memchr(at, '\0', (gsize)(end - at));
+        if (!nul) {
+            table_row_free(row);
+            return NULL;
+        }
+        row->cell[i] = at;
+        at = nul + 1;
+    }
+    row->cell[columns] = NULL;
+    return row;
+}
+
 void table_row_free(TableRow *row)
 {
     if (!row)
         return;
-    for (unsigned i = 0; row->cell && i < row->columns; i++)
-        secret_free(row->cell[i]);
-    g_free(row->cell);
+    secret_wipe((char *)(row->cell + row->columns + 1), row->bytes);
     g_free(row);
 }
 
@@ -22,38 +43,44 @@ const char *table_row_cell(const TableRow *row, const TableHead *head, Field fie
 
 GVariant *table_rows_to_variant(GPtrArray *rows)
 {
-    GVariantBuilder builder;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE(TABLE_ROWS_TYPE));
+    Pack *pack = pack_new();
+    pack_open(pack, PACK_ARRAY, 4);
     for (unsigned i = 0; i < rows->len; i++) {
         const TableRow *row = g_ptr_array_index(rows, i);
-        GVariantBuilder cells;
-        g_variant_builder_init(&cells, G_VARIANT_TYPE_STRING_ARRAY);
+        pack_open(pack, PACK_TUPLE, 4);
+        pack_uint32(pack, row->line);
+        pack_uint32(pack, row->found);
+        pack_open(pack, PACK_ARRAY, 1);
         for (unsigned k = 0; k < row->columns; k++)
-            g_variant_builder_add_value(&cells, secret_to_variant(row->cell[k]));
-        g_variant_builder_add(&builder, "(uuas)", row->line, row->found, &cells);
+            pack_string(pack, row->cell[k]);
+        pack_close(pack);
+        pack_close(pack);
     }
-    return g_variant_builder_end(&builder);
+    pack_close(pack);
+    return pack_end(pack, TABLE_ROWS_TYPE);
 }
 
 GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head)
 {
-    if (!g_variant_is_of_type(rows, G_VARIANT_TYPE(TABLE_ROWS_TYPE)))
+    if (!g_variant_is_of_type(rows, G_VARIANT_TYPE(TABLE_ROWS_TYPE)) ||
+        !g_variant_is_normal_form(rows))
         return NULL;
     g_autoptr(GPtrArray) result = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
-    GVariantIter iter, *cells;
-    guint32 line, found;
-    g_variant_iter_init(&iter, rows);
-    while (g_variant_iter_next(&iter, "(uuas)", &line, &found, &cells)) {
-        g_autoptr(GVariantIter) owned = cells;
-        if (g_variant_iter_n_children(owned) != head->columns)
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) value = g_variant_get_child_value(rows, i);
+        g_autoptr(GVariant) cells = g_variant_get_child_value(value, 2);
+        guint32 line, found;
+        g_variant_get_child(value, 0, "u", &line);
+        g_variant_get_child(value, 1, "u", &found);
+        if (g_variant_n_children(cells) != head->columns)
             return NULL;
-        TableRow *row = g_new0(TableRow, 1);
-        row->line = line;
+        /* Serialised, an array of strings is these one after the other, and then where each ends.
+         */
+        TableRow *row = table_row_new(line, head->columns, g_variant_get_data(cells),
+                                      g_variant_get_size(cells));
+        if (!row)
+            return NULL;
         row->found = found;
-        row->columns = head->columns;
-        row->cell = g_new0(char *, head->columns + 1);
-        for (unsigned i = 0; g_variant_iter_next(owned, "s", &row->cell[i]); i++)
-            ;
         g_ptr_array_add(result, row);
     }
     return g_steal_pointer(&result);

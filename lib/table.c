@@ -41,7 +41,8 @@ struct TableReader {
     unsigned fed_line; /* of what is being fed */
     bool in_row, row_done, filled;
     unsigned row_line, found, rows;
-    GPtrArray *cells; /* of Secret: the fields so far, as many as the headline has */
+    char *cells; /* the fields so far, as many as the headline has, each with its NUL */
+    gsize cells_used, cells_size;
 };
 
 /* libcsv's buffer holds passwords: it is wiped when it moves or goes. It does not tell its size, so
@@ -86,7 +87,6 @@ TableReader *table_reader_new(GInputStream *stream, const TableLimits *limits)
     reader->limits = *limits;
     reader->buffer = g_malloc(CHUNK_BYTES);
     reader->line = 1;
-    reader->cells = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
     csv_start(&reader->csv, separators[0]);
     return reader;
 }
@@ -96,7 +96,7 @@ void table_reader_free(TableReader *reader)
     if (!reader)
         return;
     csv_free(&reader->csv);
-    g_ptr_array_unref(reader->cells);
+    wiping_free(reader->cells);
     sodium_memzero(reader->buffer, CHUNK_BYTES);
     g_free(reader->buffer);
     table_head_free(reader->head);
@@ -368,6 +368,17 @@ const TableHead *table_reader_head(TableReader *reader, GError **error)
 
 /* --- the rows --- */
 
+static void add_cell(TableReader *reader, const char *cell, gsize size)
+{
+    if (reader->cells_size - reader->cells_used <= size) {
+        reader->cells_size = 2 * (reader->cells_size + size + 1);
+        reader->cells = wiping_realloc(reader->cells, reader->cells_size);
+    }
+    memcpy(reader->cells + reader->cells_used, cell, size);
+    reader->cells_used += size;
+    reader->cells[reader->cells_used++] = '\0';
+}
+
 static void on_field(void *data, size_t size, void *user)
 {
     TableReader *reader = user;
@@ -391,7 +402,7 @@ static void on_field(void *data, size_t size, void *user)
         return;
     gsize guard =
         field_is_secret(reader->head->field[reader->found - 1]) ? 0 : guard_length(field, size);
-    g_ptr_array_add(reader->cells, secret_ndup(field + guard, size - guard));
+    add_cell(reader, field + guard, size - guard);
 }
 
 static void on_row(int c, void *user)
@@ -413,21 +424,29 @@ static bool ragged_keeps(const TableReader *reader, unsigned column)
     return password < 0 || column + missing < (unsigned)password;
 }
 
+/* As the row was written, but that only those cells are left that may be told. */
+static TableRow *take_ragged(TableReader *reader)
+{
+    const TableHead *head = reader->head;
+    g_autoptr(GString) cells = g_string_new(NULL); /* no password is among them */
+    const char *cell = reader->cells;
+    for (unsigned i = 0; i < head->columns; i++) {
+        bool there = i < reader->found;
+        if (there && ragged_keeps(reader, i))
+            g_string_append(cells, cell);
+        g_string_append_c(cells, '\0');
+        cell += there ? strlen(cell) + 1 : 0;
+    }
+    TableRow *row = table_row_new(reader->row_line, head->columns, cells->str, cells->len);
+    row->found = reader->found;
+    return row;
+}
+
 static TableRow *take_row(TableReader *reader)
 {
-    TableRow *row = g_new0(TableRow, 1);
-    row->line = reader->row_line;
-    row->found = reader->found;
-    row->columns = reader->head->columns;
-    row->cell = g_new0(char *, row->columns + 1);
-    bool ragged = row->found != row->columns;
-    for (unsigned i = 0; i < row->columns; i++) {
-        if (i < reader->cells->len && (!ragged || ragged_keeps(reader, i)))
-            row->cell[i] = g_steal_pointer(&g_ptr_array_index(reader->cells, i));
-        else
-            row->cell[i] = secret_dup("");
-    }
-    return row;
+    if (reader->found != reader->head->columns)
+        return take_ragged(reader);
+    return table_row_new(reader->row_line, reader->found, reader->cells, reader->cells_used);
 }
 
 static bool feed(TableReader *reader, const Piece *piece)
@@ -469,7 +488,7 @@ static TableRow *end_row(TableReader *reader)
     reader->in_row = reader->row_done = reader->filled = false;
     reader->found = 0;
     reader->since_field = 0;
-    g_ptr_array_set_size(reader->cells, 0);
+    reader->cells_used = 0;
     if (row && ++reader->rows > reader->limits.rows_max) {
         g_clear_pointer(&row, table_row_free);
         fail(

@@ -52,9 +52,13 @@ typedef struct {
     unsigned line;  /* on which the row begins, from 1, as an editor counts */
     unsigned found; /* fields that stood there */
     unsigned columns;
-    char **cell; /* columns of them, never NULL, UTF-8; freed by wiping */
+    char **cell; /* columns of them, never NULL, UTF-8 */
+    gsize bytes; /* of all cells, with the NUL of each; freed by wiping */
 } TableRow;
 
+/* A row of cells that stand one after the other in bytes, each with its NUL: columns of them, or
+ * NULL is returned. found is columns. Any thread. Caller owns the result. */
+TableRow *table_row_new(unsigned line, unsigned columns, const char *cells, gsize bytes);
 void table_row_free(TableRow *row);
 
 /* The cell of a field, or NULL where the file has no such column. Owned by the row. */
@@ -62,7 +66,7 @@ const char *table_row_cell(const TableRow *row, const TableHead *head, Field fie
 
 /* Rows as one value of type a(uuas) (line, found, cells), for the spool. _to_variant returns a
  * floating reference; _from_variant returns a GPtrArray of TableRow, owned by the caller, or NULL
- * where the value has another shape. */
+ * where the value has another shape, or is not in normal form. */
 #define TABLE_ROWS_TYPE "a(uuas)"
 GVariant *table_rows_to_variant(GPtrArray *rows);
 GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head);

@@ -250,13 +250,13 @@ static void test_attributes(void)
     g_assert_true(g_strv_contains(names, "sipAddress"));
     g_assert_true(g_strv_contains(names, "batchloadChange"));
     g_assert_false(g_strv_contains(names, "userPassword"));
-    g_assert_cmpstr(profile_field_of_attribute(profile, "TelephoneNumber"), ==, "PHONE");
-    g_assert_cmpstr(profile_field_of_attribute(profile, "sn"), ==, "SURNAME");
-    g_assert_cmpstr(profile_field_of_attribute(profile, "cn"), ==, "GIVENNAME");
-    g_assert_cmpstr(profile_field_of_attribute(profile, "batchloadMember"), ==, "LIST MEMBER");
-    g_assert_cmpstr(profile_field_of_attribute(profile, "batchloadTarget"), ==, "MAILFORWARD");
-    g_assert_null(profile_field_of_attribute(profile, "objectClass"));
-    g_assert_null(profile_field_of_attribute(profile, NULL));
+    g_assert_cmpint(profile_field_of_attribute(profile, "TelephoneNumber"), ==, FIELD_PHONE);
+    g_assert_cmpint(profile_field_of_attribute(profile, "sn"), ==, FIELD_SURNAME);
+    g_assert_cmpint(profile_field_of_attribute(profile, "cn"), ==, FIELD_GIVENNAME);
+    g_assert_cmpint(profile_field_of_attribute(profile, "batchloadMember"), ==, FIELD_LIST_MEMBER);
+    g_assert_cmpint(profile_field_of_attribute(profile, "batchloadTarget"), ==, FIELD_MAILFORWARD);
+    g_assert_cmpint(profile_field_of_attribute(profile, "objectClass"), ==, FIELD_COUNT);
+    g_assert_cmpint(profile_field_of_attribute(profile, NULL), ==, FIELD_COUNT);
 }
 
 /* --- what a row makes --- */

@@ -43,10 +43,8 @@ static bool fixture_rewind(gpointer data, GError **error)
 
 static TableRow *copy_row(const TableRow *row, unsigned line)
 {
-    TableRow *copy = g_new(TableRow, 1);
-    *copy = *row;
-    copy->line = line;
-    copy->cell = g_strdupv(row->cell);
+    TableRow *copy = table_row_new(line, row->columns, row->cell[0], row->bytes);
+    copy->found = row->found;
     return copy;
 }
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/pack.h"
+
+#include "lib/secret.h"
+#include <string.h>
+
+/* GVariant's serialised form: members one after the other, each at its alignment. Behind those of a
+ * container stand the ends of the ones that have no fixed size, counted from its beginning: of an
+ * array all, of a tuple all but that of the last member, and the last first. They take as many
+ * bytes as the whole container needs. What is there of a maybe has a zero byte behind it. */
+
+#define FIRST_BYTES 512
+/* Containers within containers. */
+#define DEPTH_MAX 16
+
+typedef struct {
+    PackKind kind;
+    gsize begin;
+    guint ends;      /* how many were known when it began */
+    bool fixed_last; /* its last member so far has a fixed size */
+} Frame;
+
+/* What a value is made of at the end. */
+typedef struct {
+    gsize size;
+    guint8 data[];
+} Block;
+
+struct Pack {
+    Block *block;
+    gsize used;
+    GArray *ends; /* of gsize, of all open containers */
+    Frame frames[DEPTH_MAX];
+    guint depth;
+};
+
+static Block *block_new(gsize size)
+{
+    Block *block = g_malloc(sizeof *block + size);
+    block->size = size;
+    return block;
+}
+
+static void block_free(gpointer data)
+{
+    Block *block = data;
+    secret_wipe(block->data, block->size);
+    g_free(block);
+}
+
+Pack *pack_new(void)
+{
+    Pack *pack = g_new0(Pack, 1);
+    pack->block = block_new(FIRST_BYTES);
+    pack->ends = g_array_new(FALSE, FALSE, sizeof(gsize));
+    return pack;
+}
+
+void pack_free(Pack *pack)
+{
+    if (pack == NULL)
+        return;
+    g_clear_pointer(&pack->block, block_free);
+    g_array_unref(pack->ends);
+    g_free(pack);
+}
+
+/* Where the next size bytes go. */
+static guint8 *take(Pack *pack, gsize size)
+{
+    if (size > pack->block->size - pack->used) {
+        Block *larger = block_new(2 * pack->block->size + size);
+        memcpy(larger->data, pack->block->data, pack->used);
+        block_free(pack->block);
+        pack->block = larger;
+    }
+    pack->used += size;
+    return pack->block->data + pack->used - size;
+}
+
+static void align(Pack *pack, unsigned alignment)
+{
+    gsize over = pack->used % alignment;
+    if (over > 0)
+        memset(take(pack, alignment - over), 0, alignment - over);
+}
+
+/* A member has been written to its end. */
+static void member(Pack *pack, bool fixed)
+{
+    if (pack->depth == 0)
+        return;
+    Frame *frame = &pack->frames[pack->depth - 1];
+    frame->fixed_last = fixed;
+    if (fixed)
+        return;
+    gsize end = pack->used - frame->begin;
+    g_array_append_val(pack->ends, end);
+}
+
+void pack_open(Pack *pack, PackKind kind, unsigned alignment)
+{
+    g_assert(pack->depth < DEPTH_MAX);
+    align(pack, alignment);
+    pack->frames[pack->depth++] = (Frame){kind, pack->used, pack->ends->len, false};
+}
+
+/* Bytes of each end: so many that the size of the container fits, with all its ends. */
+static guint end_width(gsize size, guint count)
+{
+    guint width = 1;
+    while (width < sizeof(gsize) && size + (gsize)count * width > ((gsize)1 << (8 * width)) - 1)
+        width *= 2;
+    return width;
+}
+
+static void write_ends(Pack *pack, const Frame *frame)
+{
+    guint count = pack->ends->len - frame->ends;
+    bool tuple = frame->kind == PACK_TUPLE;
+    if (tuple && count > 0 && !frame->fixed_last)
+        count--;
+    guint width = end_width(pack->used - frame->begin, count);
+    guint8 *to = take(pack, (gsize)count * width);
+    for (guint i = 0; i < count; i++) {
+        guint from = frame->ends + (tuple ? count - 1 - i : i);
+        guint64 end = GUINT64_TO_LE(g_array_index(pack->ends, gsize, from));
+        memcpy(to + (gsize)i * width, &end, width);
+    }
+}
+
+void pack_close(Pack *pack)
+{
+    g_assert(pack->depth > 0);
+    const Frame *frame = &pack->frames[pack->depth - 1];
+    write_ends(pack, frame);
+    g_array_set_size(pack->ends, frame->ends);
+    pack->depth--;
+    member(pack, false);
+}
+
+void pack_byte(Pack *pack, guint8 value)
+{
+    *take(pack, 1) = value;
+    member(pack, true);
+}
+
+void pack_uint32(Pack *pack, guint32 value)
+{
+    align(pack, sizeof value);
+    memcpy(take(pack, sizeof value), &value, sizeof value);
+    member(pack, true);
+}
+
+static void put(Pack *pack, gconstpointer data, gsize size)
+{
+    if (size > 0)
+        memcpy(take(pack, size), data, size);
+}
+
+void pack_string(Pack *pack, const char *text)
+{
+    put(pack, text, strlen(text) + 1);
+    member(pack, false);
+}
+
+void pack_maybe_string(Pack *pack, const char *text)
+{
+    if (text != NULL) {
+        put(pack, text, strlen(text) + 1);
+        *take(pack, 1) = 0;
+    }
+    member(pack, false);
+}
+
+void pack_value(Pack *pack, GVariant *value)
+{
+    put(pack, g_variant_get_data(value), g_variant_get_size(value));
+    member(pack, false);
+}
+
+void pack_maybe_value(Pack *pack, GVariant *value)
+{
+    if (value != NULL) {
+        put(pack, g_variant_get_data(value), g_variant_get_size(value));
+        *take(pack, 1) = 0;
+    }
+    member(pack, false);
+}
+
+GVariant *pack_end(Pack *pack, const char *type)
+{
+    g_assert(pack->depth == 0);
+    Block *block = g_steal_pointer(&pack->block);
+    GVariant *value = g_variant_new_from_data(G_VARIANT_TYPE(type), block->data, pack->used, TRUE,
+                                              block_free, block);
+    pack_free(pack);
+    return value;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PACK_H
+#define BATCHLOAD_PACK_H
+
+#include <glib.h>
+
+/* Writes the bytes of a GVariant one after the other, where building it of many small ones would
+ * cost ten times as much. What is called must fit the type: the reader checks untrusted bytes, not
+ * the writer. Integers are in the host's order, as GVariant's are. The buffer may hold secrets:
+ * it is wiped when it moves and when the value goes. One thread. */
+typedef struct Pack Pack;
+
+typedef enum {
+    PACK_TUPLE, /* (…) */
+    PACK_ARRAY, /* a… */
+} PackKind;
+
+Pack *pack_new(void);
+void pack_free(Pack *pack);
+
+/* Begins and ends a container; what comes between are its members. alignment: of its type, the
+ * largest of its members' (4 where an integer of 32 bits is among them, else 1). */
+void pack_open(Pack *pack, PackKind kind, unsigned alignment);
+void pack_close(Pack *pack);
+
+void pack_byte(Pack *pack, guint8 value); /* y and b */
+void pack_uint32(Pack *pack, guint32 value);
+void pack_string(Pack *pack, const char *text);       /* UTF-8 */
+void pack_maybe_string(Pack *pack, const char *text); /* NULL: not there */
+void pack_maybe_value(Pack *pack, GVariant *value);   /* of alignment 1; NULL: not there */
+void pack_value(Pack *pack, GVariant *value);         /* of alignment 1 */
+
+/* What was written as a value of type, floating. Takes pack over. */
+GVariant *pack_end(Pack *pack, const char *type);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pack, pack_free)
+
+#endif
