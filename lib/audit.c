@@ -106,11 +106,13 @@ static const char *kind_name(ChangeKind kind)
 
 GVariant *audit_change(const Profile *profile, const Change *change, const Entry *before)
 {
-    g_autoptr(Entry) made = change->kind == CHANGE_ADD ? change_effect(change, NULL) : NULL;
-    const Entry *entry = made ? made : before;
-    g_autoptr(Address) address = entry ? profile_entry_address(profile, entry) : NULL;
+    const bool add = change->kind == CHANGE_ADD;
+    g_autoptr(Address) address = add      ? profile_added_address(profile, change)
+                                 : before ? profile_entry_address(profile, before)
+                                          : NULL;
     ObjectType type;
-    bool known = entry && profile_entry_type(profile, entry, &type);
+    bool known = add ? profile_added_type(profile, change, &type)
+                     : before && profile_entry_type(profile, before, &type);
     Pack *pack = pack_new();
     pack_open(pack, PACK_TUPLE, 1);
     pack_string(pack, address ? address->full : "");

@@ -26,26 +26,43 @@ static bool values_find(const GPtrArray *values, const char *value, bool without
 
 /* --- entries --- */
 
+static void attribute_clear(gpointer data)
+{
+    Attribute *attribute = data;
+    g_free(attribute->name);
+    g_ptr_array_unref(attribute->values);
+}
+
 Entry *entry_new(const char *dn)
 {
     Entry *entry = g_new0(Entry, 1);
     entry->dn = g_strdup(dn);
-    entry->attributes =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    entry->attributes = g_array_sized_new(FALSE, FALSE, sizeof(Attribute), 16);
+    g_array_set_clear_func(entry->attributes, attribute_clear);
     return entry;
+}
+
+const Attribute *entry_attribute(const Entry *entry, guint index)
+{
+    return &g_array_index(entry->attributes, Attribute, index);
+}
+
+/* name is taken over. */
+static GPtrArray *entry_append(Entry *entry, char *name)
+{
+    const Attribute attribute = {name, values_new()};
+    g_array_append_val(entry->attributes, attribute);
+    return attribute.values;
 }
 
 Entry *entry_copy(const Entry *entry)
 {
     Entry *copy = entry_new(entry->dn);
-    GHashTableIter iter;
-    gpointer name, values;
-    g_hash_table_iter_init(&iter, entry->attributes);
-    while (g_hash_table_iter_next(&iter, &name, &values)) {
-        GPtrArray *copied = values_new();
-        for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
-            g_ptr_array_add(copied, secret_dup(g_ptr_array_index((GPtrArray *)values, i)));
-        g_hash_table_insert(copy->attributes, g_strdup(name), copied);
+    for (guint i = 0; i < entry->attributes->len; i++) {
+        const Attribute *attribute = entry_attribute(entry, i);
+        GPtrArray *values = entry_append(copy, g_strdup(attribute->name));
+        for (guint j = 0; j < attribute->values->len; j++)
+            g_ptr_array_add(values, secret_dup(g_ptr_array_index(attribute->values, j)));
     }
     return copy;
 }
@@ -55,25 +72,38 @@ void entry_free(Entry *entry)
     if (entry == NULL)
         return;
     g_free(entry->dn);
-    g_hash_table_unref(entry->attributes);
+    g_array_unref(entry->attributes);
     g_free(entry);
+}
+
+/* There are few, so that comparing is cheaper than hashing a folded copy. */
+static bool entry_find(const Entry *entry, const char *attribute, guint *index)
+{
+    for (*index = 0; *index < entry->attributes->len; (*index)++)
+        if (g_ascii_strcasecmp(entry_attribute(entry, *index)->name, attribute) == 0)
+            return true;
+    return false;
+}
+
+static void entry_remove(Entry *entry, const char *attribute)
+{
+    guint index;
+    if (entry_find(entry, attribute, &index))
+        g_array_remove_index(entry->attributes, index);
 }
 
 void entry_add(Entry *entry, const char *attribute, const char *value)
 {
-    g_autofree char *name = g_ascii_strdown(attribute, -1);
-    GPtrArray *values = g_hash_table_lookup(entry->attributes, name);
-    if (values == NULL) {
-        values = values_new();
-        g_hash_table_insert(entry->attributes, g_steal_pointer(&name), values);
-    }
+    GPtrArray *values = entry_values(entry, attribute);
+    if (values == NULL)
+        values = entry_append(entry, g_ascii_strdown(attribute, -1));
     g_ptr_array_add(values, secret_dup(value));
 }
 
 GPtrArray *entry_values(const Entry *entry, const char *attribute)
 {
-    g_autofree char *name = g_ascii_strdown(attribute, -1);
-    return g_hash_table_lookup(entry->attributes, name);
+    guint index;
+    return entry_find(entry, attribute, &index) ? entry_attribute(entry, index)->values : NULL;
 }
 
 const char *entry_value(const Entry *entry, const char *attribute)
@@ -86,6 +116,11 @@ bool entry_has(const Entry *entry, const char *attribute, const char *value, boo
 {
     const GPtrArray *values = entry_values(entry, attribute);
     return values != NULL && values_find(values, value, without_case, NULL);
+}
+
+bool entry_values_have(const GPtrArray *values, const char *value, bool without_case)
+{
+    return values_find(values, value, without_case, NULL);
 }
 
 /* --- changes --- */
@@ -140,6 +175,12 @@ void change_mod(Change *change, ModKind kind, const char *attribute, const char 
         g_ptr_array_add(mod->values, secret_dup(value));
 }
 
+GPtrArray *change_values(const Change *change, const char *attribute)
+{
+    const Mod *mod = change_last_mod(change, attribute);
+    return mod != NULL && mod->kind == MOD_ADD ? mod->values : NULL;
+}
+
 const Mod *change_password(const Change *change)
 {
     for (guint i = 0; i < change->mods->len; i++) {
@@ -183,7 +224,6 @@ Entry *change_before(const Change *change)
 static void effect_remove(Entry *entry, const Mod *mod)
 {
     GPtrArray *values = entry_values(entry, mod->attribute);
-    g_autofree char *name = g_ascii_strdown(mod->attribute, -1);
     if (values == NULL)
         return;
     for (guint i = 0; i < mod->values->len; i++) {
@@ -193,7 +233,7 @@ static void effect_remove(Entry *entry, const Mod *mod)
             g_ptr_array_remove_index(values, at);
     }
     if (mod->values->len == 0 || values->len == 0)
-        g_hash_table_remove(entry->attributes, name);
+        entry_remove(entry, mod->attribute);
 }
 
 static void effect_of_mod(Entry *entry, const Mod *mod)
@@ -204,10 +244,8 @@ static void effect_of_mod(Entry *entry, const Mod *mod)
         effect_remove(entry, mod);
         return;
     }
-    if (mod->kind == MOD_REPLACE) {
-        g_autofree char *name = g_ascii_strdown(mod->attribute, -1);
-        g_hash_table_remove(entry->attributes, name);
-    }
+    if (mod->kind == MOD_REPLACE)
+        entry_remove(entry, mod->attribute);
     for (guint i = 0; i < mod->values->len; i++) {
         const char *value = g_ptr_array_index(mod->values, i);
         if (!entry_has(entry, mod->attribute, value, false))

@@ -10,9 +10,14 @@
  * NUL are never written and make the read entry's attribute be left out). */
 
 typedef struct {
+    char *name;        /* lower case */
+    GPtrArray *values; /* of char *, freed by wiping */
+} Attribute;
+
+typedef struct {
     char *dn;
-    GHashTable *attributes; /* lower-case name → GPtrArray of char *, freed by wiping */
-    bool left_out;          /* of what was read an attribute was left out, for a NUL */
+    GArray *attributes; /* of Attribute, in the order in which they came */
+    bool left_out;      /* of what was read an attribute was left out, for a NUL */
 } Entry;
 
 Entry *entry_new(const char *dn);
@@ -23,8 +28,12 @@ void entry_add(Entry *entry, const char *attribute, const char *value);
 GPtrArray *entry_values(const Entry *entry, const char *attribute);
 /* The first value or NULL; owned by the entry. */
 const char *entry_value(const Entry *entry, const char *attribute);
+/* One of its attributes; owned by the entry. */
+const Attribute *entry_attribute(const Entry *entry, guint index);
 /* Whether the attribute has this value; without_case folds ASCII. */
 bool entry_has(const Entry *entry, const char *attribute, const char *value, bool without_case);
+/* The same of values that were had before. */
+bool entry_values_have(const GPtrArray *values, const char *value, bool without_case);
 
 typedef enum { CHANGE_ADD, CHANGE_MODIFY, CHANGE_DELETE } ChangeKind;
 typedef enum {
@@ -56,6 +65,8 @@ void change_free(Change *change);
  * adds its value to that mod. */
 void change_mod(Change *change, ModKind kind, const char *attribute, const char *value);
 
+/* The values that a CHANGE_ADD gives an attribute, or NULL; owned by the change. */
+GPtrArray *change_values(const Change *change, const char *attribute);
 /* The mod that has a password in clear, or NULL; owned by the change. */
 const Mod *change_password(const Change *change);
 /* What of it is one request: without its password, and the values before. Caller owns the result.

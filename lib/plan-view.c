@@ -93,13 +93,8 @@ void view_free(View *view)
 static gsize entry_weight(const Entry *entry)
 {
     gsize weight = 1;
-    GHashTableIter iter;
-    gpointer values;
-    if (!entry)
-        return weight;
-    g_hash_table_iter_init(&iter, entry->attributes);
-    while (g_hash_table_iter_next(&iter, NULL, &values))
-        weight += ((GPtrArray *)values)->len;
+    for (guint i = 0; entry && i < entry->attributes->len; i++)
+        weight += entry_attribute(entry, i)->values->len;
     return weight;
 }
 

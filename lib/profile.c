@@ -134,16 +134,34 @@ char *profile_assertion(const Profile *profile, const char *uuid, const char *ve
 
 /* --- reading an entry --- */
 
-bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type)
+static bool type_of(const Profile *profile, const GPtrArray *classes, ObjectType *type)
 {
     guint found = 0;
-    for (guint i = 0; i < TYPE_COUNT; i++) {
-        if (!entry_has(entry, "objectClass", profile->type[i].known_by, true))
+    for (guint i = 0; i < TYPE_COUNT && classes != NULL; i++) {
+        if (!entry_values_have(classes, profile->type[i].known_by, true))
             continue;
         *type = i;
         found++;
     }
     return found == 1;
+}
+
+bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type)
+{
+    return type_of(profile, entry_values(entry, "objectClass"), type);
+}
+
+bool profile_added_type(const Profile *profile, const Change *add, ObjectType *type)
+{
+    return type_of(profile, change_values(add, "objectClass"), type);
+}
+
+Address *profile_added_address(const Profile *profile, const Change *add)
+{
+    const GPtrArray *values = change_values(add, profile->name[NAME_ADDRESS]);
+    return values == NULL || values->len == 0
+               ? NULL
+               : address_parse(g_ptr_array_index(values, 0), NULL, NULL);
 }
 
 bool profile_entry_enabled(const Profile *profile, const Entry *entry)
@@ -396,15 +414,14 @@ Change *profile_delete(const Profile *profile, const Entry *entry)
 Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uuid)
 {
     Change *change = change_new(CHANGE_ADD, entry->dn);
-    GHashTableIter iter;
-    gpointer name, values;
-    g_hash_table_iter_init(&iter, entry->attributes);
-    while (g_hash_table_iter_next(&iter, &name, &values)) {
+    for (guint k = 0; k < entry->attributes->len; k++) {
+        const char *name = entry_attribute(entry, k)->name;
+        const GPtrArray *values = entry_attribute(entry, k)->values;
         if (g_ascii_strcasecmp(name, profile->name[NAME_VERSION]) == 0 ||
             (!with_uuid && g_ascii_strcasecmp(name, profile->name[NAME_UNIQUE_ID]) == 0))
             continue;
-        for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
-            change_mod(change, MOD_ADD, name, ((GPtrArray *)values)->pdata[i]);
+        for (guint i = 0; i < values->len; i++)
+            change_mod(change, MOD_ADD, name, g_ptr_array_index(values, i));
     }
     return change;
 }

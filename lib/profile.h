@@ -46,6 +46,9 @@ char *profile_filter_lists_with(const Profile *profile, GPtrArray *members /* of
 
 /* false: something else, which bears the address but is none of our types. */
 bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type);
+/* The same of what a CHANGE_ADD makes. */
+bool profile_added_type(const Profile *profile, const Change *add, ObjectType *type);
+Address *profile_added_address(const Profile *profile, const Change *add);
 bool profile_entry_enabled(const Profile *profile, const Entry *entry);
 bool profile_domain_enabled(const Profile *profile, const Entry *domain);
 /* Members of a list, targets of a forward, as addresses in text; owned by the entry, may be NULL.
@@ -95,8 +98,8 @@ const unsigned *profile_digits(const Profile *profile);
 /* Attribute a directory's complaint names (NULL: none) → the column to tell the administrator, or
  * FIELD_COUNT. */
 Field profile_field_of_attribute(const Profile *profile, const char *attribute);
-/* The column whose cell stands in an attribute, or FIELD_COUNT where it has another origin (the name
- * that is made of two columns, the address, what the profile keeps for itself). */
+/* The column whose cell stands in an attribute, or FIELD_COUNT where it has another origin (the
+ * name that is made of two columns, the address, what the profile keeps for itself). */
 Field profile_column_of_attribute(const Profile *profile, const char *attribute);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)

@@ -149,12 +149,11 @@ char *dump(GHashTable *names)
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < entries->len; i++) {
         const Entry *entry = entries->pdata[i];
-        GHashTableIter iter;
-        gpointer name, values;
-        g_hash_table_iter_init(&iter, entry->attributes);
-        while (g_hash_table_iter_next(&iter, &name, &values)) {
-            for (guint j = 0; j < ((GPtrArray *)values)->len; j++) {
-                const char *value = ((GPtrArray *)values)->pdata[j];
+        for (guint k = 0; k < entry->attributes->len; k++) {
+            const char *name = entry_attribute(entry, k)->name;
+            const GPtrArray *values = entry_attribute(entry, k)->values;
+            for (guint j = 0; j < values->len; j++) {
+                const char *value = g_ptr_array_index(values, j);
                 const char *shown = known(names, value);
                 if (shown == value && g_str_equal(name, "batchloadmailboxid"))
                     shown = "mailbox of no row as first planned";
@@ -162,8 +161,7 @@ char *dump(GHashTable *names)
                     shown = "hash of no row as first planned";
                 if (g_str_has_prefix(value, "{SSHA256}"))
                     shown = "hash of the server";
-                g_ptr_array_add(lines,
-                                g_strdup_printf("%s %s: %s", entry->dn, (char *)name, shown));
+                g_ptr_array_add(lines, g_strdup_printf("%s %s: %s", entry->dn, name, shown));
             }
         }
     }

@@ -144,15 +144,14 @@ static char *dump(bool exact)
     for (guint i = 0; i < entries->len; i++) {
         const Entry *entry = entries->pdata[i];
         g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-        GHashTableIter iter;
-        gpointer name, values;
-        g_hash_table_iter_init(&iter, entry->attributes);
-        while (g_hash_table_iter_next(&iter, &name, &values))
-            for (guint j = 0; j < ((GPtrArray *)values)->len; j++)
+        for (guint k = 0; k < entry->attributes->len; k++) {
+            const char *name = entry_attribute(entry, k)->name;
+            const GPtrArray *values = entry_attribute(entry, k)->values;
+            for (guint j = 0; j < values->len; j++)
                 if (shown(name, exact))
-                    g_ptr_array_add(lines,
-                                    g_strdup_printf("%s: %s", (char *)name,
-                                                    (char *)((GPtrArray *)values)->pdata[j]));
+                    g_ptr_array_add(lines, g_strdup_printf("%s: %s", name,
+                                                           (char *)g_ptr_array_index(values, j)));
+        }
         g_ptr_array_sort(lines, compare_text);
         g_string_append_printf(text, "%s\n", entry->dn);
         for (guint j = 0; j < lines->len; j++)

@@ -22,7 +22,9 @@ static char *text_of(const Entry *entry)
     GString *text = g_string_new(NULL);
     if (entry == NULL)
         return g_string_free(g_string_assign(text, "absent"), FALSE);
-    names = g_list_sort(g_hash_table_get_keys(entry->attributes), (GCompareFunc)strcmp);
+    for (guint i = 0; i < entry->attributes->len; i++)
+        names = g_list_prepend(names, entry_attribute(entry, i)->name);
+    names = g_list_sort(names, (GCompareFunc)strcmp);
     for (GList *at = names; at != NULL; at = at->next) {
         GPtrArray *values = entry_values(entry, at->data);
         for (guint i = 0; i < values->len; i++)

@@ -398,18 +398,15 @@ Answer undo_refused(const PlanContext *context, unsigned line, const Change *cha
 
 static void add_entry(GVariantBuilder *builder, const Entry *entry)
 {
-    GHashTableIter iter;
-    gpointer name, values;
     g_variant_builder_open(builder, G_VARIANT_TYPE("a(saay)"));
-    if (entry)
-        g_hash_table_iter_init(&iter, entry->attributes);
-    while (entry && g_hash_table_iter_next(&iter, &name, &values)) {
+    for (guint k = 0; entry && k < entry->attributes->len; k++) {
+        const Attribute *attribute = entry_attribute(entry, k);
         g_variant_builder_open(builder, G_VARIANT_TYPE("(saay)"));
-        g_variant_builder_add(builder, "s", name);
+        g_variant_builder_add(builder, "s", attribute->name);
         g_variant_builder_open(builder, G_VARIANT_TYPE("aay"));
-        for (guint i = 0; i < ((GPtrArray *)values)->len; i++)
+        for (guint i = 0; i < attribute->values->len; i++)
             g_variant_builder_add_value(builder,
-                                        secret_to_bytes_variant(((GPtrArray *)values)->pdata[i]));
+                                        secret_to_bytes_variant(attribute->values->pdata[i]));
         g_variant_builder_close(builder);
         g_variant_builder_close(builder);
     }

@@ -177,14 +177,13 @@ static bool take_entries(Lookup *lookup, GPtrArray *entries, unsigned depth)
 {
     for (guint i = 0; i < entries->len; i++) {
         const Entry *entry = g_ptr_array_index(entries, i);
-        GHashTableIter iter;
-        gpointer name, values;
         if (entry->left_out)
             return failed(lookup, "what is found holds a NUL byte");
-        g_hash_table_iter_init(&iter, entry->attributes);
-        while (g_hash_table_iter_next(&iter, &name, &values))
-            if (!take_attribute(lookup, entry, name, values, depth))
+        for (guint k = 0; k < entry->attributes->len; k++) {
+            const Attribute *attribute = entry_attribute(entry, k);
+            if (!take_attribute(lookup, entry, attribute->name, attribute->values, depth))
                 return false;
+        }
     }
     return true;
 }
