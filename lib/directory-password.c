@@ -145,8 +145,10 @@ void directory_password_result(LDAP *ld, LDAPMessage *message, Write *write)
     ldap_controls_free(controls);
 }
 
-static Answer doubt(Directory *directory, Write *write, GError **error)
+Answer directory_doubt_refusal(Directory *directory, Write *write, GError **error)
 {
+    if (write->state != WRITE_REFUSED || !write->again || !write->changed)
+        return ANSWER_YES;
     Answer answer = directory_check_password(
         directory, write->change->dn, g_ptr_array_index(change_password(write->change)->values, 0),
         error);
@@ -159,15 +161,4 @@ static Answer doubt(Directory *directory, Write *write, GError **error)
         g_clear_pointer(&write->attribute, g_free);
     }
     return answer == ANSWER_UNKNOWN ? answer : ANSWER_YES;
-}
-
-Answer directory_doubt_refusals(Directory *directory, GPtrArray *writes, GError **error)
-{
-    for (guint i = 0; i < writes->len; i++) {
-        Write *write = g_ptr_array_index(writes, i);
-        if (write->state == WRITE_REFUSED && write->again && write->changed &&
-            doubt(directory, write, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-    }
-    return ANSWER_YES;
 }

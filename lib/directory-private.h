@@ -58,9 +58,9 @@ int directory_send_password(LDAP *ld, const Change *change, int *id);
 bool directory_echoes(const char *text, const Secret *password);
 /* Fills in the result of a write whose password was answered by message. */
 void directory_password_result(LDAP *ld, LDAPMessage *message, Write *write);
-/* Passwords that were refused although they may be set already (Write.again): whether they are.
- * ANSWER_UNKNOWN: it could not be told of one, whose state is WRITE_UNKNOWN then. */
-Answer directory_doubt_refusals(Directory *directory, GPtrArray *writes, GError **error);
+/* A password that was refused although it may be set already (Write.again): whether it is.
+ * ANSWER_UNKNOWN: it could not be told, and the write's state is WRITE_UNKNOWN. */
+Answer directory_doubt_refusal(Directory *directory, Write *write, GError **error);
 
 /* A server's text made harmless for logs and responses, at most 200 bytes; NULL for none. Caller
  * owns the result. */

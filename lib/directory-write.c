@@ -181,7 +181,10 @@ typedef struct {
 
 typedef struct {
     Directory *directory;
+    const WriteStream *stream;
     LDAP *ld;
+    Write *write;        /* the next one, or NULL */
+    GStrv write_names;   /* folded_names() of its DN */
     GHashTable *flights; /* message id → Flight */
     GHashTable *names;   /* folded DNs in flight */
     GHashTable *above;   /* folded DNs above those → how many are below */
@@ -249,18 +252,28 @@ static void window_stop(Window *window, int code, const char *text)
     window->stopped = true;
 }
 
+static void window_end(const Window *window, Write *write)
+{
+    window->stream->ended(window->stream->data, write);
+}
+
 /* The connection is lost: what was sent and not answered may have been done. */
 static void window_lose(Window *window, int code)
 {
+    g_autoptr(GPtrArray) lost = g_ptr_array_new();
     GHashTableIter iter;
     gpointer flight;
     g_hash_table_iter_init(&iter, window->flights);
-    while (g_hash_table_iter_next(&iter, NULL, &flight)) {
-        ((Flight *)flight)->write->state = WRITE_UNKNOWN;
-        ((Flight *)flight)->write->code = code;
-    }
+    while (g_hash_table_iter_next(&iter, NULL, &flight))
+        g_ptr_array_add(lost, ((Flight *)flight)->write);
     g_hash_table_remove_all(window->flights);
     window_stop(window, code, NULL);
+    for (guint i = 0; i < lost->len; i++) {
+        Write *write = g_ptr_array_index(lost, i);
+        write->state = WRITE_UNKNOWN;
+        write->code = code;
+        window_end(window, write);
+    }
 }
 
 /* --- sending --- */
@@ -350,13 +363,13 @@ static void window_send(Window *window, Write *write, GStrv names)
         return;
     }
     g_strfreev(names);
-    if (!built) { /* a faulty filter: nothing left */
-        window_stop(window, code, NULL);
-        return;
-    }
-    write->state = WRITE_UNKNOWN;
+    if (built)
+        write->state = WRITE_UNKNOWN;
     write->code = code;
-    window_lose(window, code);
+    window_stop(window, code, NULL);
+    window_end(window, write);
+    if (built) /* else a faulty filter: nothing left */
+        window_lose(window, code);
 }
 
 /* --- collecting --- */
@@ -388,12 +401,18 @@ static void window_answer(Window *window, LDAPMessage *message)
     }
     g_auto(GStrv) names = window_take(window, id);
     /* Its password goes at once, so that nothing else on the entry comes between. */
-    if (goes_on && !window->stopped)
+    if (goes_on && !window->stopped) {
         window_send(window, write, g_steal_pointer(&names));
-    else if (goes_on)
+        return;
+    }
+    if (goes_on)
         write->state = WRITE_UNKNOWN;
     else if (write->state == WRITE_UNKNOWN)
         window_stop(window, write->code, write->server_text);
+    if (!window->stopped)
+        window->stopped =
+            directory_doubt_refusal(window->directory, write, window->error) != ANSWER_YES;
+    window_end(window, write);
 }
 
 /* Waits for one answer. */
@@ -412,50 +431,86 @@ static void window_collect(Window *window)
     }
 }
 
-static void window_run(Window *window, GPtrArray *writes)
+/* Whether there is a write to be sent: the next one, which stays there until it can go. */
+static bool window_fetch(Window *window)
+{
+    if (window->stopped)
+        return false;
+    if (window->write == NULL) {
+        window->write = window->stream->next(window->stream->data);
+        if (window->write == NULL)
+            return false;
+        clear_result(window->write);
+        window->write_names = folded_names(window->write->change->dn);
+    }
+    return true;
+}
+
+static void window_run(Window *window)
 {
     const guint most = CLAMP(window->directory->settings->window, 1, WINDOW_MAX);
-    g_auto(GStrv) names = NULL; /* of the next write */
-    guint next = 0;
-    while (next < writes->len || g_hash_table_size(window->flights) > 0) {
-        Write *write =
-            next < writes->len && !window->stopped ? g_ptr_array_index(writes, next) : NULL;
-        if (write != NULL && names == NULL)
-            names = folded_names(write->change->dn);
-        if (write != NULL && g_hash_table_size(window->flights) < most &&
-            !window_clashes(window, names)) {
-            window_send(window, write, g_steal_pointer(&names));
-            next++;
-        } else if (g_hash_table_size(window->flights) > 0) {
+    for (;;) {
+        if (g_hash_table_size(window->flights) < most && window_fetch(window) &&
+            !window_clashes(window, window->write_names))
+            window_send(window, g_steal_pointer(&window->write),
+                        g_steal_pointer(&window->write_names));
+        else if (g_hash_table_size(window->flights) > 0)
             window_collect(window);
-        } else {
-            return; /* stopped, and nothing to wait for */
-        }
+        else
+            break; /* there is none, or it is stopped, and nothing to wait for */
     }
+    g_clear_pointer(&window->write_names, g_strfreev);
+    if (window->write != NULL)
+        window_end(window, g_steal_pointer(&window->write));
+}
+
+Answer directory_stream(Directory *directory, const WriteStream *stream, GError **error)
+{
+    Window window = {.directory = directory, .stream = stream, .error = error};
+    if (!window_fetch(&window))
+        return ANSWER_YES;
+    window.ld = directory_session(directory, error);
+    if (window.ld == NULL) {
+        g_strfreev(window.write_names);
+        window_end(&window, window.write);
+        return ANSWER_UNKNOWN;
+    }
+    g_autoptr(GHashTable) flights =
+        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)flight_free);
+    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) above = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    window.flights = flights;
+    window.names = names;
+    window.above = above;
+    window_run(&window);
+    if (!window.stopped)
+        return ANSWER_YES;
+    directory_drop(directory);
+    return ANSWER_UNKNOWN;
+}
+
+/* --- what is all there beforehand --- */
+
+typedef struct {
+    GPtrArray *writes;
+    guint next;
+} Queue;
+
+static Write *queue_next(gpointer data)
+{
+    Queue *queue = data;
+    return queue->next < queue->writes->len ? queue->writes->pdata[queue->next++] : NULL;
+}
+
+static void queue_ended(gpointer data G_GNUC_UNUSED, Write *write G_GNUC_UNUSED)
+{
 }
 
 Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error)
 {
-    g_autoptr(GHashTable) flights = NULL;
-    g_autoptr(GHashTable) names = NULL;
-    g_autoptr(GHashTable) above = NULL;
-    Window window = {.directory = directory, .error = error};
+    Queue queue = {writes, 0};
+    const WriteStream stream = {queue_next, queue_ended, &queue};
     for (guint i = 0; i < writes->len; i++)
         clear_result(g_ptr_array_index(writes, i));
-    if (writes->len == 0)
-        return ANSWER_YES;
-    window.ld = directory_session(directory, error);
-    if (window.ld == NULL)
-        return ANSWER_UNKNOWN;
-    flights = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)flight_free);
-    names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    above = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    window.flights = flights;
-    window.names = names;
-    window.above = above;
-    window_run(&window, writes);
-    if (!window.stopped)
-        return directory_doubt_refusals(directory, writes, error);
-    directory_drop(directory);
-    return ANSWER_UNKNOWN;
+    return directory_stream(directory, &stream, error);
 }

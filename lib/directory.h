@@ -106,12 +106,25 @@ typedef struct {
 Write *write_new(const Change *change, char *assertion /* taken over */);
 void write_free(Write *write);
 
-/* Sends all writes in order and collects their answers, up to window in flight on one
- * connection, never two in flight on the same DN or on parent and child; a write's password goes
- * before the next on its DN. Fills in every result.
- * Stops sending after the first UNKNOWN, what was not sent stays WRITE_UNSENT. ANSWER_YES when
+/* Where writes come from, and their ends go to. Neither function may use the directory. */
+typedef struct {
+    /* The next write to be sent, which stays the caller's and as it is until it has ended. NULL:
+     * none as long as none of those in flight has ended. */
+    Write *(*next)(gpointer data);
+    /* A write has ended, its results are filled in. Each one that next gave out is told of. */
+    void (*ended)(gpointer data, Write *write);
+    gpointer data;
+} WriteStream;
+
+/* Sends writes in the order in which they are given out and tells each one's end as its answer
+ * comes, up to window in flight on one connection, never two in flight on the same DN or on parent
+ * and child; a write's password goes before the next on its DN.
+ * Asks for no more after the first UNKNOWN. ANSWER_YES when nothing was given out any more and
  * every write has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR
  * otherwise. */
+Answer directory_stream(Directory *directory, const WriteStream *stream, GError **error);
+
+/* The same with all writes (of Write *) of an array; what was not sent stays WRITE_UNSENT. */
 Answer directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 
 /* Tries a person's password on a connection of its own. ANSWER_NO: wrong. An empty password is
