@@ -191,18 +191,107 @@ const Mod *change_password(const Change *change)
     return NULL;
 }
 
+static Mod *mod_copy(const Mod *mod)
+{
+    Mod *copy = g_new0(Mod, 1);
+    copy->kind = mod->kind;
+    copy->attribute = g_strdup(mod->attribute);
+    copy->values = values_new();
+    for (guint i = 0; i < mod->values->len; i++)
+        g_ptr_array_add(copy->values, secret_dup(g_ptr_array_index(mod->values, i)));
+    return copy;
+}
+
+Change *change_copy(const Change *change)
+{
+    Change *copy = change_new(change->kind, change->dn);
+    for (guint i = 0; i < change->mods->len; i++)
+        g_ptr_array_add(copy->mods, mod_copy(g_ptr_array_index(change->mods, i)));
+    return copy;
+}
+
 Change *change_alone(const Change *change)
 {
     Change *alone = change_new(change->kind, change->dn);
     for (guint i = 0; i < change->mods->len; i++) {
         const Mod *mod = g_ptr_array_index(change->mods, i);
-        if (mod->kind == MOD_PASSWORD || mod->kind == MOD_WAS)
-            continue;
-        change_mod(alone, mod->kind, mod->attribute, NULL);
-        for (guint j = 0; j < mod->values->len; j++)
-            change_mod(alone, mod->kind, mod->attribute, g_ptr_array_index(mod->values, j));
+        if (mod->kind != MOD_PASSWORD && mod->kind != MOD_WAS)
+            g_ptr_array_add(alone->mods, mod_copy(mod));
     }
     return alone;
+}
+
+/* --- two changes as one --- */
+
+static bool is_own(const Mod *mod, const char *own)
+{
+    return mod->kind == MOD_REPLACE && g_ascii_strcasecmp(mod->attribute, own) == 0;
+}
+
+/* It is one request, whatever comes of it. */
+static bool is_plain(const Change *change)
+{
+    for (guint i = 0; i < change->mods->len; i++)
+        if (((const Mod *)g_ptr_array_index(change->mods, i))->kind > MOD_REPLACE)
+            return false;
+    return change->kind == CHANGE_MODIFY;
+}
+
+/* Whether the order of the change's mods and of this later one makes no difference. */
+static bool mod_joins(const Change *change, const Mod *later)
+{
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (g_ascii_strcasecmp(mod->attribute, later->attribute) == 0 &&
+            (mod->kind != later->kind || mod->kind == MOD_REPLACE || mod->values->len == 0 ||
+             later->values->len == 0))
+            return false;
+    }
+    return true;
+}
+
+bool change_join(Change *change, const Change *later, const char *own)
+{
+    if (!is_plain(change) || !is_plain(later))
+        return false;
+    for (guint i = 0; i < later->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(later->mods, i);
+        if (!is_own(mod, own) && !mod_joins(change, mod))
+            return false;
+    }
+    for (guint i = 0; i < later->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(later->mods, i);
+        Mod *last = change_last_mod(change, mod->attribute);
+        if (last != NULL && is_own(mod, own))
+            g_ptr_array_set_size(last->values, 0);
+        if (last == NULL)
+            change_mod(change, mod->kind, mod->attribute, NULL);
+        for (guint j = 0; j < mod->values->len; j++)
+            change_mod(change, mod->kind, mod->attribute, g_ptr_array_index(mod->values, j));
+    }
+    return true;
+}
+
+bool change_only_removes(const Change *change, const char *own)
+{
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (!is_own(mod, own) && (mod->kind != MOD_DELETE || mod->values->len == 0))
+            return false;
+    }
+    return change->kind == CHANGE_MODIFY;
+}
+
+gsize change_size(const Change *change)
+{
+    gsize size = 0;
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        size += strlen(mod->attribute);
+        for (guint j = 0; j < mod->values->len; j++)
+            size += strlen(g_ptr_array_index(mod->values, j));
+    }
+    return size;
 }
 
 Entry *change_before(const Change *change)

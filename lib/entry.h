@@ -60,6 +60,7 @@ typedef struct {
 } Change;
 
 Change *change_new(ChangeKind kind, const char *dn);
+Change *change_copy(const Change *change);
 void change_free(Change *change);
 /* Appends a mod with one value (NULL: none); a following call with the same kind and attribute
  * adds its value to that mod. */
@@ -72,6 +73,15 @@ const Mod *change_password(const Change *change);
 /* What of it is one request: without its password, and the values before. Caller owns the result.
  */
 Change *change_alone(const Change *change);
+/* Adds to a CHANGE_MODIFY what another one does after it, of the same entry. own: the attribute
+ * that each change replaces, so that the last one's value counts. false, and nothing is added,
+ * where both as one request could end otherwise than one after the other: not every other attribute
+ * is touched by one of them alone, or given values by both, or has values taken off by both. */
+bool change_join(Change *change, const Change *later, const char *own);
+/* Whether a change does nothing but take off values, and replace own. */
+bool change_only_removes(const Change *change, const char *own);
+/* How many bytes its attributes' names and values have. */
+gsize change_size(const Change *change);
 /* What stood there, as far as MOD_WAS tells: an entry with these attributes alone, or NULL for a
  * CHANGE_ADD. Caller owns the result. */
 Entry *change_before(const Change *change);

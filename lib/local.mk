@@ -25,7 +25,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/directory.c lib/directory-connect.c lib/directory-guard.c lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h \
 	lib/plan-view.c lib/plan-view.h \
-	lib/settle.c lib/settle.h \
+	lib/settle.c lib/settle.h lib/settle-link.c lib/settle-private.h lib/settle-send.c \
 	lib/undo.c lib/undo.h \
 	lib/response.c lib/response-text.c lib/response-stream.c lib/response-stream.h lib/response.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
@@ -125,18 +125,23 @@ check_PROGRAMS += test-plan
 test_plan_SOURCES = lib/test-plan.c
 test_plan_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/settle and the directory.
+stream_fixture = lib/stream-fixture.c lib/stream-fixture.h
 check_PROGRAMS += test-settle
-test_settle_SOURCES = lib/test-settle.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_SOURCES = lib/test-settle.c lib/settle-fixture.c lib/settle-fixture.h $(stream_fixture)
 test_settle_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+test_settle_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
 check_PROGRAMS += test-settle-others
-test_settle_others_SOURCES = lib/test-settle-others.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_others_SOURCES = lib/test-settle-others.c lib/settle-fixture.c lib/settle-fixture.h $(stream_fixture)
 test_settle_others_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_settle_others_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+test_settle_others_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
+check_PROGRAMS += test-settle-lists
+test_settle_lists_SOURCES = lib/test-settle-lists.c lib/settle-fixture.c lib/settle-fixture.h $(stream_fixture)
+test_settle_lists_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_settle_lists_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
 check_PROGRAMS += test-settle-password
-test_settle_password_SOURCES = lib/test-settle-password.c lib/settle-fixture.c lib/settle-fixture.h
+test_settle_password_SOURCES = lib/test-settle-password.c lib/settle-fixture.c lib/settle-fixture.h $(stream_fixture)
 test_settle_password_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_settle_password_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+test_settle_password_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)
@@ -183,16 +188,16 @@ check_PROGRAMS += test-config
 test_config_SOURCES = lib/test-config.c
 test_config_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-job
-test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h
+test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/job and the rooms that it calls.
-test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=spool_job_done \
+test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_job_done \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
 	-Wl,--wrap=spool_response_stored
 check_PROGRAMS += test-atomic
-test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h
+test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_atomic_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_atomic_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=spool_slice_step \
+test_atomic_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_slice_step \
 	-Wl,--wrap=spool_intent_store_with
 check_PROGRAMS += test-parse
 test_parse_SOURCES = lib/test-parse.c

@@ -12,71 +12,66 @@ static DirectorySettings root; /* whatever the service's own login is */
 
 Faults faults;
 
-Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
-
-static Answer apply_some(Directory *directory, GPtrArray *writes, guint from, guint count,
-                         GError **error)
-{
-    g_autoptr(GPtrArray) some = g_ptr_array_new();
-    for (guint i = from; i < from + count; i++)
-        g_ptr_array_add(some, writes->pdata[i]);
-    faults.sent += count;
-    return __real_directory_apply(directory, some, error);
-}
+static const Write *victim; /* its answer is lost */
+static bool passed;         /* a write has come by */
 
 /* Its change alone. */
-static void apply_without_password(Directory *directory, const Write *write)
+static void apply_without_password(const Write *write)
 {
     g_autoptr(Change) change = change_alone(write->change);
     g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
     g_ptr_array_add(one, write_new(change, g_strdup(write->assertion)));
     if (!write->again)
-        g_assert_cmpint(__real_directory_apply(directory, one, NULL), ==, ANSWER_YES);
+        g_assert_cmpint(__real_directory_apply(other, one, NULL), ==, ANSWER_YES);
 }
 
-static Answer cut_off(Directory *directory, GPtrArray *writes, guint from, GError **error)
+static Pass cut_off(Write *write)
 {
-    guint count = writes->len - from;
-    if (faults.cut == CUT_NONE || count < faults.budget || (count == faults.budget && !count)) {
-        faults.budget -= faults.cut == CUT_NONE ? 0 : count;
-        return apply_some(directory, writes, from, count, error);
+    if (faults.cut == CUT_WITHIN)
+        apply_without_password(write);
+    if (faults.cut == CUT_WITHIN || faults.cut == CUT_LOST)
+        write->state = WRITE_UNKNOWN;
+    return PASS_STOP;
+}
+
+static Pass before(Directory *directory, Write *write, bool idle)
+{
+    (void)directory;
+    if (faults.meddle && faults.sent >= faults.meddle_at) {
+        void (*meddle)(void) = faults.meddle;
+        if (!idle)
+            return PASS_WAIT;
+        faults.meddle = NULL;
+        meddle();
     }
-    guint done = faults.budget;
-    Answer answer = apply_some(directory, writes, from, done, error);
-    for (guint i = from + done; i < writes->len; i++)
-        ((Write *)writes->pdata[i])->state = WRITE_UNSENT;
-    if (answer != ANSWER_YES)
+    if (faults.cut != CUT_NONE && faults.budget == 0)
+        return idle ? cut_off(write) : PASS_WAIT;
+    if (faults.cut != CUT_NONE && --faults.budget == 0 && faults.cut == CUT_AFTER)
+        victim = write;
+    passed = true;
+    faults.sent++;
+    return PASS_ON;
+}
+
+static void after(Write *write)
+{
+    if (write == victim)
+        write->state = WRITE_UNKNOWN;
+}
+
+static Answer end(bool stopped, Answer answer, GError **error)
+{
+    bool last = faults.cut != CUT_NONE && faults.budget == 0 && passed;
+    victim = NULL;
+    passed = false;
+    if (answer != ANSWER_YES || (!stopped && !last))
         return answer;
-    if (faults.cut == CUT_WITHIN && from + done < writes->len) {
-        Write *within = writes->pdata[from + done];
-        apply_without_password(directory, within);
-        within->state = WRITE_UNKNOWN;
-    }
-    if (faults.cut == CUT_LOST && from + done < writes->len)
-        ((Write *)writes->pdata[from + done])->state = WRITE_UNKNOWN;
-    if (faults.cut == CUT_AFTER && from + done > 0)
-        ((Write *)writes->pdata[from + done - 1])->state = WRITE_UNKNOWN;
     faults.cut = CUT_NONE;
     g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY, "cut off");
     return ANSWER_UNKNOWN;
 }
 
-Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
-{
-    guint from = 0;
-    if (faults.meddle && faults.sent + writes->len > faults.meddle_at) {
-        void (*meddle)(void) = faults.meddle;
-        from = faults.meddle_at - faults.sent;
-        faults.meddle = NULL;
-        Answer answer = apply_some(directory, writes, 0, from, error);
-        for (guint i = from; i < writes->len; i++)
-            ((Write *)writes->pdata[i])->state = WRITE_UNSENT;
-        if (answer != ANSWER_YES)
-            return answer;
-        meddle();
-    }
-    return cut_off(directory, writes, from, error);
-}
+StreamFixture stream_fixture = {before, after, end};
 
 /* --- the directory before and after --- */
 
@@ -434,6 +429,133 @@ char *without_what_differs(const char *text)
     g_autoptr(GRegex) regex =
         g_regex_new("^.* (description|batchloadmailboxid): .*\n", G_REGEX_MULTILINE, 0, NULL);
     return g_regex_replace(regex, text, -1, 0, "", 0, NULL);
+}
+
+/* Writes in flight are done in any order that one connection allows. */
+static bool removes(const PlannedWrite *write)
+{
+    return change_only_removes(write->change, profile_mark_attribute(fixture->profile));
+}
+
+/* Whether a row relies on no more of an earlier one than its write on the same entry. */
+static bool merely_follows(const PlannedRow *row, const PlannedRow *one)
+{
+    for (guint i = 0; i < row->writes->len; i++)
+        for (guint j = 0; j < one->writes->len; j++) {
+            const PlannedWrite *write = row->writes->pdata[i], *before = one->writes->pdata[j];
+            if (g_str_equal(write->change->dn, before->change->dn) &&
+                write->change->kind == CHANGE_MODIFY && before->change->kind == CHANGE_MODIFY &&
+                (one->writes->len == 1 || (removes(write) && removes(before))) &&
+                plan_mark_line(JOB, write->mark) == one->line)
+                return true;
+        }
+    return false;
+}
+
+static bool may_go(GPtrArray *rows, guint at, guint number, GArray *done)
+{
+    const PlannedRow *row = rows->pdata[at];
+    const PlannedWrite *own = row->writes->pdata[number];
+    guint from = 0;
+    for (guint i = 0; i <= at; i++) {
+        const PlannedRow *one = rows->pdata[i];
+        bool needed = i == at;
+        for (guint k = 0; k < row->needs->len; k++)
+            needed |=
+                g_array_index(row->needs, unsigned, k) == one->line && !merely_follows(row, one);
+        for (guint j = 0; j < one->writes->len && (i < at || j < number); j++) {
+            const PlannedWrite *write = one->writes->pdata[j];
+            if ((needed || g_str_equal(write->change->dn, own->change->dn)) &&
+                !g_array_index(done, gboolean, from + j))
+                return false;
+        }
+        from += one->writes->len;
+    }
+    return true;
+}
+
+static void apply_at_random(GPtrArray *rows)
+{
+    g_autoptr(GArray) done = g_array_new(FALSE, TRUE, sizeof(gboolean));
+    guint index = 0;
+    g_array_set_size(done, 1000);
+    for (guint i = 0; i < rows->len; i++) {
+        const PlannedRow *row = rows->pdata[i];
+        for (guint j = 0; j < row->writes->len; j++, index++) {
+            const PlannedWrite *write = row->writes->pdata[j];
+            g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+            if (!may_go(rows, i, j, done) || g_test_rand_int_range(0, 4) == 0)
+                continue;
+            g_ptr_array_add(one, write_new(write->change, NULL));
+            g_assert_cmpint(__real_directory_apply(other, one, NULL), ==, ANSWER_YES);
+            g_array_index(done, gboolean, index) = ((Write *)one->pdata[0])->state == WRITE_DONE;
+        }
+    }
+}
+
+void any_subset(const char *const *texts, guint rounds)
+{
+    g_auto(Run) model = {0};
+    model_run(&model, texts);
+    for (guint round = 0; round < rounds; round++) {
+        g_auto(Run) run = {0};
+        reset();
+        run_start(&run, texts);
+        g_autoptr(GPtrArray) rows = planned_rows_from_variant(run.stored);
+        apply_at_random(rows);
+        run.attempts = 1;
+        run_whole(&run);
+        assert_same(&run, &model);
+    }
+}
+
+/* What a slice does is what its rows do one by one, each planned when the one before is done. */
+void assert_as_one_by_one(const Run *model, char **texts)
+{
+    g_autoptr(GString) outcomes = g_string_new(NULL);
+    g_autofree char *last = NULL;
+    reset();
+    for (guint i = 0; texts[i]; i++) {
+        const char *const row[] = {texts[i], NULL};
+        g_auto(Run) run = {0};
+        run_start_at(&run, row, i + 2);
+        run_whole(&run);
+        g_string_append(outcomes, run.outcomes);
+        g_free(last);
+        last = without_what_differs(run.directory_after);
+    }
+    g_autofree char *wanted = without_what_differs(model->directory_after);
+    assert_same_lines(outcomes->str, model->outcomes);
+    assert_same_lines(last, wanted);
+}
+
+void random_slices(char *(*random_row)(void), guint rounds)
+{
+    for (guint round = 0; round < rounds; round++) {
+        g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+        g_auto(Run) model = {0};
+        g_auto(Run) run = {0};
+        g_autoptr(GError) error = NULL;
+        guint count = (guint)g_test_rand_int_range(5, 40);
+        for (guint i = 0; i < count; i++)
+            g_ptr_array_add(texts, random_row());
+        g_ptr_array_add(texts, NULL);
+        model_run(&model, (const char *const *)texts->pdata);
+        gint32 writes = (gint32)faults.sent + 1;
+        reset();
+        run_start(&run, (const char *const *)texts->pdata);
+        do {
+            g_clear_error(&error);
+            faults.cut = run.attempts < 6 ? (Cut)g_test_rand_int_range(0, CUT_COUNT) : CUT_NONE;
+            faults.budget = (guint)g_test_rand_int_range(0, writes);
+        } while (run_attempt(&run, &error) != ANSWER_YES);
+        faults.cut = CUT_NONE;
+        for (guint i = 0; i < count; i++)
+            g_test_message("%u %s", i + 2, (char *)texts->pdata[i]);
+        g_test_message("%s", model.outcomes);
+        assert_same(&run, &model);
+        assert_as_one_by_one(&model, (char **)texts->pdata);
+    }
 }
 
 void replace_value(const char *dn, const char *attribute, const char *value)

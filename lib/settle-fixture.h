@@ -3,12 +3,12 @@
 #define BATCHLOAD_SETTLE_FIXTURE_H
 
 #include "lib/settle.h"
+#include "lib/stream-fixture.h"
 #include "tests/operations.h"
 #include "tests/slapd-fixture.h"
 
 /* For tests: a slice is carried out once without any fault, and then again and again with one; the
- * outcomes and the whole directory must be the same. Programs with it are linked with
- * --wrap=directory_apply. */
+ * outcomes and the whole directory must be the same. */
 
 extern SlapdFixture *fixture;
 extern Directory *other;             /* another writer, and the one who looks, as rootdn */
@@ -43,8 +43,6 @@ typedef struct {
     void (*meddle)(void); /* called once, before write number meddle_at */
 } Faults;
 extern Faults faults;
-
-Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 
 /* --- the directory before and after --- */
 
@@ -103,6 +101,12 @@ void assert_same(const Run *run, const Run *model);
 /* Cuts a slice off after each number of writes, in each way; only each step-th, where it is not to
  * be thorough (-m thorough). second: and again after so many more; 0: no more. */
 void sweep(const char *const *texts, void (*meddle)(void), guint second, guint step);
+
+/* Slices of which some writes are done that may be under way at the same time. */
+void any_subset(const char *const *texts, guint rounds);
+void assert_as_one_by_one(const Run *model, char **texts);
+/* Slices of random rows, cut off anywhere, end as their rows one by one. */
+void random_slices(char *(*random_row)(void), guint rounds);
 
 /* --- the mixed slice --- */
 

@@ -1,47 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/settle.h"
-#include "lib/undo.h"
+#include "lib/settle-private.h"
 
 /* doc/settling.md tells the rules. The work goes in passes: look at the DNs of what is not done
  * (not in the very first pass of a first attempt), judge each row, then either send what stands
  * before the first row that must be planned anew, or plan anew. */
-
-/* Most writes handed to the directory at once. */
-#define SETTLE_BATCH 256
-
-typedef enum {
-    VERDICT_NONE,   /* nothing to do: done, or its outcome stands */
-    VERDICT_SEND,   /* some of its writes are to be sent */
-    VERDICT_REPLAN, /* to be planned anew */
-    VERDICT_RENEW,  /* its entry is deleted, only removals from lists are to be made anew */
-} Verdict;
-
-typedef enum { STAGE_OPEN, STAGE_QUEUED, STAGE_HELD, STAGE_STUCK, STAGE_DONE } Stage;
-
-/* How surely a row ends as planned; the worst of several counts. */
-typedef enum { FATE_SURE, FATE_UNDER_WAY, FATE_OPEN } Fate;
-
-/* How far a write is. */
-typedef enum {
-    PART_OPEN,
-    PART_PASSWORD, /* done but for its password, which may be set, too */
-    PART_DONE,
-} Part;
-
-/* How far a row is. */
-typedef struct {
-    Stage stage;
-    Verdict verdict;
-    Part *parts;         /* per write */
-    bool conflict;       /* a write met another state since the row was planned */
-    bool mismatch;       /* what stands there is not what the plan expects */
-    bool proven;         /* a row that needs it is done, so it is */
-    bool disturbed;      /* its effect is not what the rows that need it were planned on */
-    PlannedRow *refused; /* as it was planned, until those that need it are planned anew; or NULL */
-    Fate fate;           /* of a row without writes, as of flush number asked_at */
-    guint asked_at;
-    unsigned replans; /* for its own sake, not for an earlier row's */
-} Track;
 
 /* What stands at a DN: as read, and with what the rows judged so far will have made of it. */
 typedef struct {
@@ -51,20 +13,6 @@ typedef struct {
     char *version;
     char *mark;
 } State;
-
-typedef struct {
-    const Settle *settle;
-    GPtrArray *rows;
-    Track *tracks;
-    GHashTable *index;   /* line → index + 1 */
-    GHashTable *deletes; /* DN → line of the last row that deletes it; DNs borrowed */
-    GHashTable *states;  /* DN → State */
-    guint flushes;
-    GPtrArray *batch;      /* of Write */
-    GArray *batch_rows;    /* per write: index of its row */
-    GArray *batch_numbers; /* and which of the row's writes it is */
-    bool passwords;        /* some have been sent */
-} Work;
 
 static void state_free(gpointer data)
 {
@@ -76,24 +24,10 @@ static void state_free(gpointer data)
     g_free(state);
 }
 
-static PlannedRow *row_at(const Work *work, guint at)
-{
-    return work->rows->pdata[at];
-}
-
-static guint writes_of(const PlannedRow *row)
-{
-    return row->writes ? row->writes->len : 0;
-}
-
-static const Operation *operation_at(const Work *work, guint at)
-{
-    return work->settle->operations->pdata[at];
-}
-
 static void track_clear(Track *track)
 {
     g_free(track->parts);
+    g_free(track->links);
     planned_row_free(track->refused);
 }
 
@@ -101,7 +35,9 @@ static void track_reset(Work *work, guint at)
 {
     Track *track = &work->tracks[at];
     g_free(track->parts);
+    g_free(track->links);
     track->parts = g_new0(Part, writes_of(row_at(work, at)) + 1);
+    track->links = g_new0(Link, writes_of(row_at(work, at)) + 1);
     track->stage = STAGE_OPEN;
     track->conflict = false;
 }
@@ -110,14 +46,10 @@ static void work_init(Work *work, const Settle *settle, GPtrArray *rows)
 {
     work->settle = settle;
     work->rows = rows;
-    work->flushes = 1;
     work->tracks = g_new0(Track, rows->len + 1);
     work->index = g_hash_table_new(NULL, NULL);
     work->deletes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     work->states = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, state_free);
-    work->batch = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
-    work->batch_rows = g_array_new(FALSE, FALSE, sizeof(guint));
-    work->batch_numbers = g_array_new(FALSE, FALSE, sizeof(guint));
     for (guint i = 0; i < rows->len; i++) {
         g_hash_table_insert(work->index, GUINT_TO_POINTER(row_at(work, i)->line),
                             GUINT_TO_POINTER(i + 1));
@@ -133,14 +65,11 @@ static void work_clear(Work *work)
     g_hash_table_unref(work->index);
     g_hash_table_unref(work->deletes);
     g_hash_table_unref(work->states);
-    g_ptr_array_unref(work->batch);
-    g_array_unref(work->batch_rows);
-    g_array_unref(work->batch_numbers);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
 
 /* What is done of the row's plan, and of those before it, goes into the trail of to. */
-static void follow_up(const Work *work, guint at, PlannedRow *to)
+void settle_follow_up(const Work *work, guint at, PlannedRow *to)
 {
     const PlannedRow *row = row_at(work, at);
     if (to != row)
@@ -154,7 +83,7 @@ static void follow_up(const Work *work, guint at, PlannedRow *to)
 
 static void row_close(Work *work, guint at)
 {
-    follow_up(work, at, row_at(work, at));
+    settle_follow_up(work, at, row_at(work, at));
     planned_row_close(row_at(work, at));
 }
 
@@ -272,14 +201,10 @@ static void foresee(Work *work, const PlannedRow *row, const PlannedWrite *write
         state->mark = g_strdup_printf("%s/%u", work->settle->context->job, row->line);
 }
 
-static Track *track_of_line(const Work *work, unsigned line)
-{
-    guint at = GPOINTER_TO_UINT(g_hash_table_lookup(work->index, GUINT_TO_POINTER(line)));
-    return at ? &work->tracks[at - 1] : NULL;
-}
-
 /* A row is sent only when those that it needs are done: where one of its writes is found, they
- * were. So an entry that was made and deleted again is not made a second time. */
+ * were. So an entry that was made and deleted again is not made a second time. Those that it merely
+ * follows are known only once it is done as a whole, and of one of several writes no more than the
+ * one before, which is seen there. */
 static void prove(Work *work)
 {
     for (guint i = 0; i < work->rows->len; i++)
@@ -292,10 +217,13 @@ static void prove(Work *work)
             const State *state = g_hash_table_lookup(work->states, write->change->dn);
             begun = state && !as_expected(state, write) && bears_mark(work, state, row);
         }
+        if (begun)
+            links_stamp(work, i);
         for (guint j = 0; begun && row->needs && j < row->needs->len; j++) {
-            Track *other = track_of_line(work, g_array_index(row->needs, unsigned, j));
-            if (other)
-                other->proven = true;
+            guint other = need_at(work, row, j);
+            if (other && (work->tracks[other - 1].follower != i + 1 ||
+                          (work->tracks[i].proven && writes_of(row_at(work, other - 1)) == 1)))
+                work->tracks[other - 1].proven = true;
         }
     }
 }
@@ -304,8 +232,9 @@ static void prove(Work *work)
 static bool needs_disturbed(const Work *work, const PlannedRow *row)
 {
     for (guint i = 0; row->needs && i < row->needs->len; i++) {
-        const Track *other = track_of_line(work, g_array_index(row->needs, unsigned, i));
-        if (other && (other->disturbed || other->verdict == VERDICT_REPLAN))
+        guint other = need_at(work, row, i);
+        const Track *track = other ? &work->tracks[other - 1] : NULL;
+        if (track && (track->disturbed || track->verdict == VERDICT_REPLAN))
             return true;
     }
     return false;
@@ -360,227 +289,6 @@ static Verdict judge_row(Work *work, guint at)
         return VERDICT_REPLAN;
     }
     return VERDICT_SEND;
-}
-
-/* --- sending --- */
-
-/* The sentence for a write that the directory refuses. */
-static Outcome *refusal(const Work *work, guint at, const Write *write, bool left)
-{
-    const Operation *operation = operation_at(work, at);
-    const Field which =
-        profile_field_of_attribute(work->settle->context->profile, write->attribute);
-    const char *field = which != FIELD_COUNT ? field_name(which) : NULL;
-    const char *value = operation ? operation->address->full : NULL;
-    const bool secret = field_is_secret(which);
-    if (secret)
-        value = NULL;
-    else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
-        value = operation->white[which - FIELD_WHITE_FIRST];
-    bool text = write->server_text && (write->changed || !secret);
-    const Track *track = &work->tracks[at];
-    g_assert(track->parts != NULL);
-    const char *partly =
-        left ? " The rest of the row was done before that, and not all of it could be taken back; "
-               "look at this address."
-        : track->parts[0] == PART_DONE ? " It was taken off its lists before that."
-                                       : "";
-    const char *advice = field_advice(which);
-    const char *words = write->words ? write->words : "The directory refuses this row.";
-    return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
-                          "%.*s%s%s%s.%s", (int)strlen(words) - 1, words,
-                          text ? " (the directory says: " : "", text ? write->server_text : "",
-                          text ? ")" : "", partly);
-}
-
-static void row_refused(Work *work, guint at, Outcome *outcome)
-{
-    Track *track = &work->tracks[at];
-    PlannedRow *row = planned_row_new(row_at(work, at)->line, outcome);
-    follow_up(work, at, row);
-    track->refused = row_at(work, at);
-    work->rows->pdata[at] = row;
-    track->stage = STAGE_DONE;
-    track->disturbed = true;
-}
-
-static void take_result(Work *work, guint at, guint number, const Write *write)
-{
-    Track *track = &work->tracks[at];
-    switch (write->state) {
-    case WRITE_DONE:
-        g_assert(track->parts != NULL);
-        track->parts[number] = PART_DONE;
-        track->stage = STAGE_DONE;
-        for (guint j = 0; j < writes_of(row_at(work, at)); j++)
-            if (track->parts[j] != PART_DONE)
-                track->stage = STAGE_QUEUED;
-        return;
-    case WRITE_CONFLICT:
-        track->stage = STAGE_STUCK;
-        track->conflict = true;
-        return;
-    case WRITE_REFUSED:
-        row_refused(work, at, refusal(work, at, write, false));
-        return;
-    case WRITE_UNSENT:
-    case WRITE_UNKNOWN:
-        track->stage = STAGE_STUCK;
-        return;
-    }
-}
-
-/* A row whose password is refused is not left half done. */
-static Answer take_back(Work *work, guint at, guint number, const Write *write, GError **error)
-{
-    bool left = false;
-    if (undo_refused(work->settle->context, row_at(work, at)->line, write->change, &left, error) !=
-        ANSWER_YES)
-        return ANSWER_UNKNOWN;
-    Outcome *outcome = refusal(work, at, write, left);
-    if (left)
-        work->tracks[at].parts[number] = PART_DONE;
-    row_refused(work, at, outcome);
-    return ANSWER_YES;
-}
-
-static Answer flush(Work *work, GError **error)
-{
-    work->flushes++;
-    if (work->batch->len == 0)
-        return ANSWER_YES;
-    Answer answer = directory_apply(work->settle->context->directory, work->batch, error);
-    for (guint i = 0; i < work->batch->len; i++) {
-        guint at = g_array_index(work->batch_rows, guint, i);
-        guint number = g_array_index(work->batch_numbers, guint, i);
-        const Write *write = work->batch->pdata[i];
-        if (write->state != WRITE_REFUSED || !write->changed)
-            take_result(work, at, number, write);
-        else if (answer == ANSWER_YES)
-            answer = take_back(work, at, number, write, error);
-    }
-    g_ptr_array_set_size(work->batch, 0);
-    g_array_set_size(work->batch_rows, 0);
-    g_array_set_size(work->batch_numbers, 0);
-    return answer == ANSWER_YES ? ANSWER_YES : ANSWER_UNKNOWN;
-}
-
-static void queue_write(Work *work, guint at, guint number)
-{
-    const PlannedWrite *write = row_at(work, at)->writes->pdata[number];
-    char *assertion = NULL;
-    if (write->change->kind != CHANGE_ADD)
-        assertion = profile_assertion(work->settle->context->profile, write->uuid, write->version,
-                                      write->version ? NULL : write->mark);
-    Write *queued = write_new(write->change, assertion);
-    work->passwords |= change_password(write->change) != NULL;
-    queued->again = work->tracks[at].parts[number] == PART_PASSWORD;
-    g_ptr_array_add(work->batch, queued);
-    g_array_append_val(work->batch_rows, at);
-    g_array_append_val(work->batch_numbers, number);
-    work->tracks[at].stage = STAGE_QUEUED;
-}
-
-static guint need_at(const Work *work, const PlannedRow *row, guint number)
-{
-    unsigned line = g_array_index(row->needs, unsigned, number);
-    return GPOINTER_TO_UINT(g_hash_table_lookup(work->index, GUINT_TO_POINTER(line)));
-}
-
-/* What is known of a row before the next flush. One without writes shares the fate of those that
- * it needs. */
-static Fate fate_of(Work *work, guint at)
-{
-    Track *track = &work->tracks[at];
-    const PlannedRow *row = row_at(work, at);
-    if (track->disturbed || track->stage == STAGE_STUCK || track->stage == STAGE_HELD)
-        return FATE_OPEN;
-    if (track->stage == STAGE_QUEUED)
-        return FATE_UNDER_WAY;
-    if (track->stage == STAGE_DONE || writes_of(row) > 0 || !row->needs)
-        return FATE_SURE;
-    if (track->asked_at == work->flushes)
-        return track->fate;
-    track->asked_at = work->flushes;
-    track->fate = FATE_SURE;
-    for (guint i = 0; i < row->needs->len; i++) {
-        guint other = need_at(work, row, i);
-        Fate fate = other ? fate_of(work, other - 1) : FATE_SURE;
-        track->fate = MAX(track->fate, fate);
-    }
-    return track->fate;
-}
-
-/* Whether the row must be left to the next pass: a row that it needs did not end as planned. */
-static bool is_held(Work *work, const PlannedRow *row)
-{
-    for (guint i = 0; row->needs && i < row->needs->len; i++) {
-        guint at = need_at(work, row, i);
-        if (at && fate_of(work, at - 1) == FATE_OPEN)
-            return true;
-    }
-    return false;
-}
-
-/* Whether a row that this one needs is under way, so that its end must be known before this one
- * is sent. Not if this one asserts the mark which the other leaves on the same DN; unless that may
- * be taken back again. */
-static bool must_wait(Work *work, const PlannedRow *row)
-{
-    const PlannedWrite *own = row->writes->pdata[0];
-    for (guint i = 0; row->needs && i < row->needs->len; i++) {
-        guint at = need_at(work, row, i);
-        if (!at || fate_of(work, at - 1) != FATE_UNDER_WAY)
-            continue;
-        const PlannedRow *other = row_at(work, at - 1);
-        const PlannedWrite *write = writes_of(other) ? other->writes->pdata[0] : NULL;
-        if (!write || !own->mark || change_password(write->change) ||
-            !g_str_equal(own->change->dn, write->change->dn))
-            return true;
-    }
-    return false;
-}
-
-/* The writes of a row of several, each after the one before is done. */
-static Answer send_one_by_one(Work *work, guint at, GError **error)
-{
-    Track *track = &work->tracks[at];
-    guint count = writes_of(row_at(work, at));
-    for (guint j = 0; j < count && track->stage != STAGE_DONE; j++) {
-        if (track->parts[j] == PART_DONE)
-            continue;
-        queue_write(work, at, j);
-        if (flush(work, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-        if (track->stage == STAGE_STUCK)
-            break;
-    }
-    return ANSWER_YES;
-}
-
-/* Sends the rows before end that are to be sent. ANSWER_YES: every write that was sent has a sure
- * end. */
-static Answer send_rows(Work *work, guint end, GError **error)
-{
-    for (guint i = 0; i < end; i++) {
-        PlannedRow *row = row_at(work, i);
-        Track *track = &work->tracks[i];
-        if (track->verdict != VERDICT_SEND || track->stage == STAGE_DONE)
-            continue;
-        bool several = row->writes->len > 1;
-        if ((several || must_wait(work, row) || work->batch->len >= SETTLE_BATCH) &&
-            flush(work, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-        if (is_held(work, row)) {
-            track->stage = STAGE_HELD;
-            continue;
-        }
-        if (!several)
-            queue_write(work, i, 0);
-        else if (send_one_by_one(work, i, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-    }
-    return flush(work, error);
 }
 
 /* --- planning anew --- */
@@ -686,7 +394,7 @@ static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
         if (work->tracks[i].stage == STAGE_DONE)
             row_close(work, i);
         if (fresh->pdata[i])
-            follow_up(work, i, fresh->pdata[i]);
+            settle_follow_up(work, i, fresh->pdata[i]);
         g_ptr_array_add(proposed, fresh->pdata[i] ? fresh->pdata[i] : row_at(work, i));
     }
     if (!work->settle->commit(work->settle->data, proposed, error))
@@ -755,6 +463,7 @@ static bool judge_rows(Work *work, guint *first, bool *sends)
 {
     *first = work->rows->len;
     *sends = false;
+    links_find(work);
     prove(work);
     for (guint i = 0; i < work->rows->len; i++) {
         Verdict verdict = judge_row(work, i);
@@ -783,7 +492,7 @@ Answer settle_rows(const Settle *settle, GPtrArray *rows, GError **error)
                 row_close(&work, i);
             return ANSWER_YES;
         }
-        Answer answer = sends ? send_rows(&work, first, error) : replan_rows(&work, first, error);
+        Answer answer = sends ? settle_send(&work, first, error) : replan_rows(&work, first, error);
         if (answer != ANSWER_YES && sends)
             keep_done(&work);
         if (answer != ANSWER_YES)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/job-fixture.h"
+#include "lib/stream-fixture.h"
 #include <curl/curl.h>
 #include <gmime/gmime.h>
 #include <signal.h>
@@ -19,8 +20,6 @@ static guint left;  /* events until this process is killed; 0: never */
 
 /* --- faults --- */
 
-Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
-Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 bool __real_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
 bool __wrap_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error);
 bool __real_spool_intent_store_with(SpoolClaim *claim, GVariant *intent,
@@ -52,43 +51,46 @@ static guint steps_of(const Write *write)
     return change_password(write->change) && !write->again ? 2 : 1;
 }
 
-static void apply_steps(Directory *directory, GPtrArray *writes, guint steps)
+static void apply_without_password(Directory *directory, const Write *write)
 {
-    g_autoptr(GPtrArray) some = g_ptr_array_new();
-    g_autoptr(Change) alone = NULL;
-    g_autoptr(Write) last = NULL;
-    for (guint i = 0; steps && i < writes->len; i++) {
-        Write *write = writes->pdata[i];
-        if (steps_of(write) > steps) {
-            alone = change_alone(write->change);
-            last = write_new(alone, g_strdup(write->assertion));
-            write = last;
-        }
-        steps -= steps_of(write);
-        g_ptr_array_add(some, write);
-    }
-    __real_directory_apply(directory, some, NULL);
+    g_autoptr(Change) alone = change_alone(write->change);
+    g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_ptr_array_add(writes, write_new(alone, g_strdup(write->assertion)));
+    __real_directory_apply(directory, writes, NULL);
 }
 
-Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
+static bool dying; /* when what is in flight has ended */
+
+static Pass before(Directory *directory, Write *write, bool idle)
 {
-    for (guint i = 0; meddle && i < writes->len; i++) {
-        const Change *change = ((Write *)writes->pdata[i])->change;
-        if (change->kind != CHANGE_DELETE || !g_str_has_prefix(change->dn, CLEO))
-            continue;
+    const Change *change = write->change;
+    bool meddles = meddle && change->kind == CHANGE_DELETE && g_str_has_prefix(change->dn, CLEO);
+    bool within = left && steps_of(write) > left;
+    if ((meddles || within || dying) && !idle)
+        return PASS_WAIT;
+    if (meddles) {
         meddle = false;
         write_other(directory, change->dn, "theirs");
     }
-    guint steps = 0;
-    for (guint i = 0; i < writes->len; i++)
-        steps += steps_of(writes->pdata[i]);
-    if (left && steps >= left) {
-        apply_steps(directory, writes, left);
+    if (within)
+        apply_without_password(directory, write);
+    if (within || dying)
         kill(getpid(), SIGKILL);
-    }
-    left -= left ? steps : 0;
-    return __real_directory_apply(directory, writes, error);
+    dying = left && left == steps_of(write);
+    left -= left ? steps_of(write) : 0;
+    return PASS_ON;
 }
+
+static Answer end(bool stopped, Answer answer, GError **error)
+{
+    (void)stopped;
+    (void)error;
+    if (dying)
+        kill(getpid(), SIGKILL);
+    return answer;
+}
+
+StreamFixture stream_fixture = {.before = before, .end = end};
 
 bool __wrap_spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
 {

@@ -47,61 +47,9 @@ static void test_sweep_repeatedly(void)
     sweep(mixed_rows(), NULL, 7, 3);
 }
 
-/* Writes in flight are done in any order that one connection allows. */
-static bool may_go(GPtrArray *rows, guint at, guint number, GArray *done)
-{
-    const PlannedRow *row = rows->pdata[at];
-    const PlannedWrite *own = row->writes->pdata[number];
-    guint from = 0;
-    for (guint i = 0; i <= at; i++) {
-        const PlannedRow *one = rows->pdata[i];
-        bool needed = i == at;
-        for (guint k = 0; k < row->needs->len; k++)
-            needed |= g_array_index(row->needs, unsigned, k) == one->line;
-        for (guint j = 0; j < one->writes->len && (i < at || j < number); j++) {
-            const PlannedWrite *write = one->writes->pdata[j];
-            if ((needed || g_str_equal(write->change->dn, own->change->dn)) &&
-                !g_array_index(done, gboolean, from + j))
-                return false;
-        }
-        from += one->writes->len;
-    }
-    return true;
-}
-
-static void apply_at_random(GPtrArray *rows)
-{
-    g_autoptr(GArray) done = g_array_new(FALSE, TRUE, sizeof(gboolean));
-    guint index = 0;
-    g_array_set_size(done, 1000);
-    for (guint i = 0; i < rows->len; i++) {
-        const PlannedRow *row = rows->pdata[i];
-        for (guint j = 0; j < row->writes->len; j++, index++) {
-            const PlannedWrite *write = row->writes->pdata[j];
-            g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
-            if (!may_go(rows, i, j, done) || g_test_rand_int_range(0, 4) == 0)
-                continue;
-            g_ptr_array_add(one, write_new(write->change, NULL));
-            g_assert_cmpint(__real_directory_apply(other, one, NULL), ==, ANSWER_YES);
-            g_array_index(done, gboolean, index) = ((Write *)one->pdata[0])->state == WRITE_DONE;
-        }
-    }
-}
-
 static void test_any_subset(void)
 {
-    g_auto(Run) model = {0};
-    model_run(&model, mixed_rows());
-    for (guint round = 0; round < 40; round++) {
-        g_auto(Run) run = {0};
-        reset();
-        run_start(&run, mixed_rows());
-        g_autoptr(GPtrArray) rows = planned_rows_from_variant(run.stored);
-        apply_at_random(rows);
-        run.attempts = 1;
-        run_whole(&run);
-        assert_same(&run, &model);
-    }
+    any_subset(mixed_rows(), 40);
 }
 
 /* --- slices of any rows, cut off anywhere --- */
@@ -133,53 +81,9 @@ static char *random_row(void)
     return g_strconcat(parts[0], own, parts[1], parts[2] ? named : NULL, NULL);
 }
 
-/* What a slice does is what its rows do one by one, each planned when the one before is done. */
-static void assert_as_one_by_one(const Run *model, char **texts)
-{
-    g_autoptr(GString) outcomes = g_string_new(NULL);
-    g_autofree char *last = NULL;
-    reset();
-    for (guint i = 0; texts[i]; i++) {
-        const char *const row[] = {texts[i], NULL};
-        g_auto(Run) run = {0};
-        run_start_at(&run, row, i + 2);
-        run_whole(&run);
-        g_string_append(outcomes, run.outcomes);
-        g_free(last);
-        last = without_what_differs(run.directory_after);
-    }
-    g_autofree char *wanted = without_what_differs(model->directory_after);
-    assert_same_lines(outcomes->str, model->outcomes);
-    assert_same_lines(last, wanted);
-}
-
 static void test_random_slices(void)
 {
-    for (guint round = 0; round < (g_test_thorough() ? 2000 : 60); round++) {
-        g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-        g_auto(Run) model = {0};
-        g_auto(Run) run = {0};
-        g_autoptr(GError) error = NULL;
-        guint count = (guint)g_test_rand_int_range(5, 40);
-        for (guint i = 0; i < count; i++)
-            g_ptr_array_add(texts, random_row());
-        g_ptr_array_add(texts, NULL);
-        model_run(&model, (const char *const *)texts->pdata);
-        gint32 writes = (gint32)faults.sent + 1;
-        reset();
-        run_start(&run, (const char *const *)texts->pdata);
-        do {
-            g_clear_error(&error);
-            faults.cut = run.attempts < 6 ? (Cut)g_test_rand_int_range(0, CUT_COUNT) : CUT_NONE;
-            faults.budget = (guint)g_test_rand_int_range(0, writes);
-        } while (run_attempt(&run, &error) != ANSWER_YES);
-        faults.cut = CUT_NONE;
-        for (guint i = 0; i < count; i++)
-            g_test_message("%u %s", i + 2, (char *)texts->pdata[i]);
-        g_test_message("%s", model.outcomes);
-        assert_same(&run, &model);
-        assert_as_one_by_one(&model, (char **)texts->pdata);
-    }
+    random_slices(random_row, g_test_thorough() ? 2000 : 60);
 }
 
 /* --- rows that rely on one another --- */

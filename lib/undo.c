@@ -129,12 +129,6 @@ static Answer image_of(Undo *undo, const char *dn, GHashTable *looked, Image **i
     return ANSWER_YES;
 }
 
-static Change *change_copy(const Change *change)
-{
-    g_autoptr(GVariant) value = g_variant_ref_sink(change_to_variant(change));
-    return change_from_variant(value);
-}
-
 Answer undo_prepare(Undo *undo, GPtrArray *rows, GError **error)
 {
     g_autoptr(GHashTable) looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

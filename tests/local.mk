@@ -46,7 +46,7 @@ dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.p
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
-dist_check_SCRIPTS += tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py
+dist_check_SCRIPTS += tests/e2e_lists.py tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py
 dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sweep.py tests/e2e_disk.py
 
 # For scripts/check: which tests there are.
