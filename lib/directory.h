@@ -72,6 +72,40 @@ Answer directory_search(Directory *directory, const char *base, DirectoryScope s
                         const char *filter, const char *const *attributes, unsigned limit,
                         GPtrArray **entries, GError **error);
 
+/* One search of several; the first part is the caller's, borrowed. */
+typedef enum {
+    QUERY_OPEN, /* not carried out to its end */
+    QUERY_DONE,
+    QUERY_NO_BASE,  /* base itself does not exist */
+    QUERY_TOO_MANY, /* more than limit entries */
+    QUERY_CUT,      /* the server gives the service fewer entries at once than there are */
+} QueryState;
+typedef struct {
+    const char *base;
+    DirectoryScope scope;
+    const char *filter;
+    const char *const *attributes;
+    unsigned limit;
+    /* results */
+    QueryState state;
+    unsigned found; /* entries that were handed over, at most limit */
+} DirectoryQuery;
+
+/* Takes an entry over, as it comes; may not use the directory. false: enough of all the searches.
+ */
+typedef bool (*DirectoryFound)(gpointer data, const DirectoryQuery *query, Entry *entry);
+
+/* Most searches of one call that are in flight at a time. */
+#define DIRECTORY_SEARCHES_MAX 4
+
+/* Carries out all queries (of DirectoryQuery *) on the one connection, a few at a time; their
+ * entries come in any order, and none is kept. ANSWER_YES: each has a state other than QUERY_OPEN.
+ * ANSWER_NO: found had enough. ANSWER_UNKNOWN: with DIRECTORY_ERROR. */
+Answer directory_search_many(Directory *directory, GPtrArray *queries, DirectoryFound found,
+                             gpointer data, GError **error);
+/* Why a query that is QUERY_TOO_MANY or QUERY_CUT could not be answered. */
+void directory_query_fault(const DirectoryQuery *query, GError **error);
+
 /* Whether the server offers to set passwords (RFC 3062) and hash them, as its root entry tells;
  * asked once a connection. ANSWER_YES, or ANSWER_UNKNOWN: with DIRECTORY_ERROR_SETTINGS where it
  * does not. */

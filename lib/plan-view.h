@@ -17,6 +17,9 @@ typedef struct {
     char *version;
     char *mark;
     unsigned line; /* the row of this plan that changed it last; 0: as read */
+    bool part;     /* of the entry only the routing attributes were read */
+    bool kept;     /* not to be forgotten: it is another than what a look would find */
+    gsize weight;  /* values that it counts for, unless it is kept */
 } Seen;
 
 typedef enum { DOMAIN_MISSING, DOMAIN_DISABLED, DOMAIN_ENABLED } DomainState;
@@ -24,23 +27,30 @@ typedef enum { DOMAIN_MISSING, DOMAIN_DISABLED, DOMAIN_ENABLED } DomainState;
 View *view_new(const PlanContext *context);
 void view_free(View *view);
 
-/* Forgets what was only read when it has grown beyond PLAN_VALUES_MAX. Invalidates every Seen. */
-void view_trim(View *view);
+/* Forgets what was only read. Invalidates every Seen. */
+void view_forget(View *view);
 
-/* Whether view_fetch() would still keep within half of PLAN_VALUES_MAX. */
-bool view_has_room(const View *view);
+/* Values of what was only read: a long one counts for several. */
+gsize view_values(const View *view);
 
-/* Reads the addresses (of Address *) that are not known yet, in few searches. */
-Answer view_fetch(View *view, GPtrArray *addresses, GError **error);
-/* Finds the lists of the grant on which any of the addresses (of Address *) is. */
-Answer view_fetch_lists(View *view, GPtrArray *addresses, GError **error);
+/* Reads the addresses (of Address *) that are not known yet, in few searches; whole: all that a
+ * plan may ask of them, else only what they are and where mail to them goes on to. ANSWER_NO: not
+ * all of them, view_values() has come to room; G_MAXSIZE: as many as there are. */
+Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GError **error);
+/* Finds the lists of the grant on which any of the addresses (of Address *) is. The same. */
+Answer view_fetch_lists(View *view, GPtrArray *addresses, gsize room, GError **error);
+/* Reads the domains (of char *) that are not known yet. ANSWER_YES or ANSWER_UNKNOWN. */
+Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error);
 
-/* ANSWER_YES or ANSWER_UNKNOWN; *state or *seen (owned by the view) is set. */
+/* ANSWER_YES or ANSWER_UNKNOWN; *state or *seen (owned by the view) is set. A Seen of a part is
+ * replaced when the whole is wanted. */
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error);
-Answer view_address(View *view, const Address *address, const Seen **seen, GError **error);
+Answer view_address(View *view, const Address *address, bool whole, const Seen **seen,
+                    GError **error);
 
-/* What is known of a DN, or NULL. */
+/* What is known of a DN or an address, or NULL. */
 const Seen *view_seen(const View *view, const char *dn);
+const Seen *view_known(View *view, const Address *address);
 
 /* The lists of the grant that have the address as member, in order of their DNs: an array of
  * Seen * that belong to the view; caller owns the array. ANSWER_NO: on more than PLAN_LISTS_MAX. */

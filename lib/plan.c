@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan.h"
 #include "lib/password.h"
+#include "lib/plan-ahead.h"
 #include "lib/plan-view.h"
 #include "lib/plan-words.h"
 
 struct Plan {
     const PlanContext *context;
     View *view;
+    Ahead *ahead;        /* NULL: each row looks for itself */
     GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
                             may be planned anew since they need others */
     GPtrArray *joined;   /* of char *: member and name of its list in turn */
@@ -39,6 +41,7 @@ void plan_free(Plan *plan)
 {
     if (!plan)
         return;
+    ahead_free(plan->ahead);
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
     g_ptr_array_unref(plan->joined);
@@ -207,10 +210,12 @@ static void step_needs(Step *step, unsigned line)
         g_array_append_val(needs, line);
 }
 
-/* What stands at an address; the row needs the earlier row that made it so. */
-static Answer step_look(Step *step, const Address *address, const Seen **seen, GError **error)
+/* What stands at an address, all of it or only what others see of it; the row needs the earlier row
+ * that made it so. */
+static Answer step_look(Step *step, const Address *address, bool whole, const Seen **seen,
+                        GError **error)
 {
-    Answer answer = view_address(step->view, address, seen, error);
+    Answer answer = view_address(step->view, address, whole, seen, error);
     if (answer != ANSWER_YES)
         return answer;
     if (!g_hash_table_contains(step->looked, address->full))
@@ -235,7 +240,7 @@ static Answer check_domain(Step *step, GError **error)
         return step_end(step,
                         outcome_failed("DOMAIN", domain, "Ask your service provider about it.",
                                        "The domain %s is switched off.", domain));
-    return step_look(step, step->operation->address, &step->own, error);
+    return step_look(step, step->operation->address, true, &step->own, error);
 }
 
 static Answer not_available(Step *step)
@@ -289,12 +294,12 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
     for (guint i = 0; i < addresses->len; i++)
         if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
             g_ptr_array_add(inside, addresses->pdata[i]);
-    if (view_fetch(step->view, inside, error) != ANSWER_YES)
+    if (view_fetch(step->view, inside, false, G_MAXSIZE, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < inside->len; i++) {
         const Address *address = inside->pdata[i];
         const Seen *seen = NULL;
-        if (step_look(step, address, &seen, error) != ANSWER_YES)
+        if (step_look(step, address, false, &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         if (!seen->entry && !seen->elsewhere)
             g_ptr_array_add(missing, (gpointer)address);
@@ -341,7 +346,7 @@ static Answer walk_note(Walk *walk, const Step *step, GPtrArray *next, GError **
         g_ptr_array_add(fresh, address);
         g_ptr_array_add(walk->stack, g_steal_pointer(&address));
     }
-    return view_fetch(step->view, fresh, error);
+    return view_fetch(step->view, fresh, false, G_MAXSIZE, error);
 }
 
 /* Follows everything on the stack, depth first. */
@@ -351,7 +356,7 @@ static Answer walk_on(Walk *walk, Step *step, GError **error)
     while (walk->stack->len) {
         g_autoptr(Address) address = g_ptr_array_steal_index(walk->stack, walk->stack->len - 1);
         const Seen *seen = NULL;
-        if (step_look(step, address, &seen, error) != ANSWER_YES)
+        if (step_look(step, address, false, &seen, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         if (!seen->entry)
             continue;
@@ -718,8 +723,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
         .mark = mark,
         .looked = looked,
     };
-    view_trim(plan->view);
-    Answer answer = ANSWER_YES;
+    Answer answer = plan->ahead ? ahead_reach(plan->ahead, operation->line, error) : ANSWER_YES;
     for (guint i = 0; i < G_N_ELEMENTS(checks) && answer == ANSWER_YES; i++)
         answer = checks[i](&step, error);
     if (answer == ANSWER_UNKNOWN)
@@ -734,30 +738,11 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
 
 /* --- reading ahead, and being told --- */
 
-static void add_inside(const Grant *grant, GPtrArray *wanted, GPtrArray *addresses)
-{
-    for (guint i = 0; addresses && i < addresses->len; i++)
-        if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
-            g_ptr_array_add(wanted, addresses->pdata[i]);
-}
-
 Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error)
 {
-    const Grant *grant = plan->context->grant;
-    g_autoptr(GPtrArray) wanted = g_ptr_array_new(), deleted = g_ptr_array_new();
-    for (guint i = 0; i < operations->len && wanted->len < PLAN_VALUES_MAX / 50; i++) {
-        const Operation *operation = operations->pdata[i];
-        if (!operation || !grant_covers(grant, operation->address->domain))
-            continue;
-        g_ptr_array_add(wanted, operation->address);
-        if (operation->action == ACTION_DELETE && !operation->members)
-            g_ptr_array_add(deleted, operation->address);
-        else if (operation->action != ACTION_DELETE)
-            add_inside(grant, wanted, named(operation));
-    }
-    if (view_fetch(plan->view, wanted, error) != ANSWER_YES)
-        return ANSWER_UNKNOWN;
-    return view_has_room(plan->view) ? view_fetch_lists(plan->view, deleted, error) : ANSWER_YES;
+    ahead_free(plan->ahead);
+    plan->ahead = ahead_new(plan->context, plan->view, operations);
+    return ahead_reach(plan->ahead, 0, error);
 }
 
 void plan_observe(Plan *plan, const char *dn, const Entry *entry)

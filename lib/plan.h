@@ -50,7 +50,8 @@ typedef struct {
 /* Most lists an address may be on and still be deleted by one row. */
 #define PLAN_LISTS_MAX 2000
 
-/* Most values of entries kept between rows. */
+/* Most values of entries that were only read kept between rows; one of more than 64 bytes counts
+ * for several. */
 #define PLAN_VALUES_MAX 100000
 
 /* What a write expects to find: absent (uuid, version and mark all NULL), the version that was
@@ -92,8 +93,10 @@ typedef struct Plan Plan;
 Plan *plan_new(const PlanContext *context);
 void plan_free(Plan *plan);
 
-/* Reads ahead in a few searches what the operations (GPtrArray of Operation *, NULL members are
- * skipped) will ask for, within the grant. ANSWER_YES or ANSWER_UNKNOWN. */
+/* Reads ahead in a few searches what the operations (GPtrArray of Operation *, in the order of
+ * their lines, NULL members are skipped) will ask for, within the grant: so much as there is room
+ * for, and the rest when plan_row() comes to it. The array gets a reference; the operations must
+ * live until the last plan_row(). ANSWER_YES or ANSWER_UNKNOWN. */
 Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error);
 
 /* Plans one row and lays its effect over what the next rows see. Scope and privilege are checked

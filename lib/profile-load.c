@@ -222,6 +222,17 @@ static void list_attributes(Profile *profile)
     g_ptr_array_add(profile->attributes, NULL);
 }
 
+static void list_routing(Profile *profile)
+{
+    static const ProfileName names[] = {NAME_ADDRESS, NAME_ENABLED, NAME_MARK,  NAME_UNIQUE_ID,
+                                        NAME_VERSION, NAME_TARGET,  NAME_MEMBER};
+    profile->routing = g_ptr_array_new();
+    g_ptr_array_add(profile->routing, (char *)"objectClass");
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        g_ptr_array_add(profile->routing, profile->name[names[i]]);
+    g_ptr_array_add(profile->routing, NULL);
+}
+
 Profile *profile_load(const char *path, const char *base, GError **error)
 {
     g_autoptr(Profile) profile = g_new0(Profile, 1);
@@ -232,6 +243,7 @@ Profile *profile_load(const char *path, const char *base, GError **error)
         return NULL;
     profile->base = g_strdup(base);
     list_attributes(profile);
+    list_routing(profile);
     return g_steal_pointer(&profile);
 }
 
@@ -251,5 +263,6 @@ void profile_free(Profile *profile)
         g_free(profile->type[i].known_by);
     }
     g_clear_pointer(&profile->attributes, g_ptr_array_unref);
+    g_clear_pointer(&profile->routing, g_ptr_array_unref);
     g_free(profile);
 }

@@ -35,6 +35,7 @@ struct Profile {
     unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
     ProfileType type[TYPE_COUNT];
     GPtrArray *attributes; /* of char *, borrowed, NULL at the end */
+    GPtrArray *routing;    /* those that profile_routing_attributes() has; the same */
 };
 
 #endif

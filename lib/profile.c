@@ -81,6 +81,11 @@ const char *const *profile_attributes(const Profile *profile)
     return (const char *const *)profile->attributes->pdata;
 }
 
+const char *const *profile_routing_attributes(const Profile *profile)
+{
+    return (const char *const *)profile->routing->pdata;
+}
+
 /* --- filters --- */
 
 static void append_test(GString *filter, const char *attribute, const char *value)

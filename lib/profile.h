@@ -37,6 +37,9 @@ GPtrArray *profile_entry_addresses(const Profile *profile, const Entry *entry);
 /* Attributes to ask for so that every question below can be answered; NULL-terminated, owned by
  * the profile. Includes the operational ones (entry's unique id and version). */
 const char *const *profile_attributes(const Profile *profile);
+/* Those of them that tell what an entry is, whether it is enabled, who wrote it last, and where
+ * mail to it goes on to: enough of one that is only named by others. */
+const char *const *profile_routing_attributes(const Profile *profile);
 /* RFC 4515 filters, values escaped. One for no addresses or members matches nothing. */
 char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses /* of Address */);
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address);

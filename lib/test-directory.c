@@ -386,6 +386,115 @@ static void test_many(Case *one, gconstpointer data)
     }
 }
 
+/* --- several searches --- */
+
+typedef struct {
+    guint each[8]; /* entries of each query */
+    DirectoryQuery *first;
+    guint enough; /* entries in all; 0: never */
+} Found;
+
+static bool count_found(gpointer data, const DirectoryQuery *query, Entry *entry)
+{
+    Found *found = data;
+    entry_free(entry);
+    found->each[query - found->first]++;
+    return found->enough == 0 || --found->enough > 0;
+}
+
+#define QUERY(base_, filter_, limit_)                                                              \
+    {                                                                                              \
+        .base = base_, .scope = DIRECTORY_SCOPE_ONE, .filter = filter_, .attributes = all,         \
+        .limit = limit_                                                                            \
+    }
+
+/* Each has its own end, whatever the others come to; also two that come in pages, of which a server
+ * keeps one a connection. */
+static void test_search_many(Case *one, gconstpointer data)
+{
+    static const struct {
+        DirectoryQuery query;
+        QueryState state;
+        unsigned found;
+    } rows[8] = {
+        {QUERY(DOMAIN_DN, "(ou=n1*)", 5000), QUERY_DONE, 1111},
+        {QUERY(DOMAIN_DN, "(ou=n11)", 1), QUERY_DONE, 1},
+        {QUERY(DOMAIN_DN, "(ou=n2*)", 5000), QUERY_DONE, 111},
+        {QUERY("ou=no," DOMAIN_DN, "(ou=*)", 10), QUERY_NO_BASE, 0},
+        {QUERY(DOMAIN_DN, "(ou=n*)", 20), QUERY_TOO_MANY, 20},
+        {QUERY(DOMAIN_DN, "(ou=n*)", 600), QUERY_TOO_MANY, 600},
+        {QUERY(DOMAIN_DN, "(ou=nobody)", 600), QUERY_DONE, 0},
+        {QUERY(DOMAIN_DN, "(ou=n*)", 2000), QUERY_DONE, 2000},
+    };
+    DirectoryQuery queries[G_N_ELEMENTS(rows)];
+    g_autoptr(GPtrArray) array = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    Found found = {.first = queries};
+    (void)data;
+    add_many(one, 2000);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        queries[i] = rows[i].query;
+        g_ptr_array_add(array, &queries[i]);
+    }
+    g_assert_cmpint(directory_search_many(one->directory, array, count_found, &found, &error), ==,
+                    ANSWER_YES);
+    g_assert_no_error(error);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_cmpint(queries[i].state, ==, rows[i].state);
+        g_assert_cmpuint(queries[i].found, ==, rows[i].found);
+        g_assert_cmpuint(found.each[i], ==, rows[i].found);
+    }
+    /* Enough in the middle of one; the connection goes on. */
+    found.enough = 300;
+    g_assert_cmpint(directory_search_many(one->directory, array, count_found, &found, &error), ==,
+                    ANSWER_NO);
+    g_assert_no_error(error);
+    g_assert_cmpint(exists(one->directory, "n7"), ==, ANSWER_YES);
+    /* None are none, and need no server. */
+    slapd_fixture_kill(one->slapd);
+    g_ptr_array_set_size(array, 0);
+    g_assert_cmpint(directory_search_many(one->directory, array, count_found, &found, &error), ==,
+                    ANSWER_YES);
+    g_ptr_array_add(array, &queries[1]);
+    g_assert_cmpint(directory_search_many(one->directory, array, count_found, &found, &error), ==,
+                    ANSWER_UNKNOWN);
+    g_assert_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY);
+    g_assert_cmpint(queries[1].state, ==, QUERY_OPEN);
+}
+
+/* More than the server gives at once. */
+static void test_search_cut(Case *one, gconstpointer data)
+{
+    static const struct {
+        const char *limits;
+        unsigned asked, found;
+    } rows[] = {
+        {"size=50", 300, 50},
+        {"size=50", 3000, 50},
+        {"size.soft=50 size.hard=60", 300, 60},
+        {"size=unlimited size.unchecked=100", 300, 0},
+    };
+    DirectorySettings settings = one->slapd->settings;
+    (void)data;
+    add_many(one, 200);
+    settings.bind_dn = one->slapd->service_dn;
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        DirectoryQuery query = QUERY(DOMAIN_DN, "(ou=n*)", rows[i].asked);
+        g_autofree char *limits =
+            g_strdup_printf("services,dc=example,dc=org\" %s", rows[i].limits);
+        g_autoptr(GPtrArray) array = g_ptr_array_new();
+        Found found = {.first = &query};
+        slapd_fixture_configure(one->slapd, "services,dc=example,dc=org\" size=unlimited", limits);
+        g_autoptr(Directory) service = directory_new(&settings, NULL);
+        g_ptr_array_add(array, &query);
+        g_assert_cmpint(directory_search_many(service, array, count_found, &found, NULL), ==,
+                        ANSWER_YES);
+        g_assert_cmpint(query.state, ==, QUERY_CUT);
+        g_assert_cmpuint(query.found, ==, rows[i].found);
+        slapd_fixture_configure(one->slapd, limits, "services,dc=example,dc=org\" size=unlimited");
+    }
+}
+
 /* --- passwords --- */
 
 static void test_check_password(Case *one, gconstpointer data)
@@ -597,6 +706,8 @@ int main(int argc, char **argv)
         {"/directory/referral", test_referral, NULL},
         {"/directory/alias", test_alias, NULL},
         {"/directory/many", test_many, NULL},
+        {"/directory/search-many", test_search_many, NULL},
+        {"/directory/search-cut", test_search_cut, NULL},
         {"/directory/check-password", test_check_password, NULL},
         {"/directory/access", test_access, NULL},
         {"/directory/starttls", test_starttls, NULL},

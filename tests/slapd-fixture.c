@@ -42,6 +42,7 @@ static char *shipped_text(const char *folder, const char *name)
 static void write_file(const char *path, const char *text)
 {
     g_autoptr(GError) error = NULL;
+    /* Without CONSISTENT the end of a longer one before would stay. */
     if (!g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
         g_error("%s", error->message);
 }

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/plan-fetch.h"
+
+/* Many addresses are asked for in parts, several searches at a time. A part of which the directory
+ * has more than it gives at once, or than is wanted, is asked for again in smaller ones. */
+
+typedef struct {
+    guint from, count; /* of the addresses */
+    bool divide;
+} Part;
+
+typedef struct Fetch Fetch;
+
+/* One search of a part. */
+typedef struct {
+    DirectoryQuery query; /* the first member */
+    char *base, *filter;
+    guint part;
+} Ask;
+
+struct Fetch {
+    View *view;
+    GPtrArray *addresses; /* of Address * */
+    GArray *parts;        /* of Part: still to be asked for */
+    GPtrArray *asks;      /* of Ask: those of the parts */
+    gsize room;           /* values in the view from which on nothing more is taken */
+    bool whole;           /* all attributes are asked for */
+    GHashTable *asked;    /* the addresses in text; borrowed */
+    GHashTable *homes;    /* keys of the DNs that their domains' addresses lie below; borrowed */
+    GHashTable *borne, *outside; /* those of asked that an entry bears in another place of the
+                                    domain, or outside of it; borrowed */
+    /* Adds the searches of a part. */
+    void (*ask)(Fetch *fetch, guint part);
+    /* Takes an entry over. */
+    Answer (*take)(Fetch *fetch, Entry *entry, GError **error);
+    /* What is left to do for a part that was answered. */
+    Answer (*end)(Fetch *fetch, const Part *part, GError **error);
+    /* What to do with one address of which there is too much; *fault says why. */
+    Answer (*give_up)(Fetch *fetch, const DirectoryQuery *query, GError **error);
+    GError *fault; /* of take */
+};
+
+static void ask_free(gpointer data)
+{
+    Ask *ask = data;
+    g_free(ask->base);
+    g_free(ask->filter);
+    g_free(ask);
+}
+
+static void fetch_clear(Fetch *fetch)
+{
+    g_clear_pointer(&fetch->parts, g_array_unref);
+    g_clear_pointer(&fetch->asks, g_ptr_array_unref);
+    g_clear_pointer(&fetch->asked, g_hash_table_unref);
+    g_clear_pointer(&fetch->homes, g_hash_table_unref);
+    g_clear_pointer(&fetch->borne, g_hash_table_unref);
+    g_clear_pointer(&fetch->outside, g_hash_table_unref);
+    g_clear_error(&fetch->fault);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fetch, fetch_clear)
+
+/* How many addresses go into one search. */
+static guint most_at_once(const Fetch *fetch)
+{
+    guint known = fetch->view->at_once;
+    if (known >= FETCH_MAX + FETCH_DOUBLES_MAX)
+        return FETCH_MAX;
+    /* Some room is kept for what bears an address twice. */
+    return known > 2 * FETCH_DOUBLES_MAX ? known - FETCH_DOUBLES_MAX : known;
+}
+
+/* Makes as many parts as it takes, and at least so many, all of one size. */
+static void add_parts(const Fetch *fetch, GArray *parts, guint from, guint count, guint least)
+{
+    guint most = most_at_once(fetch);
+    for (guint left = MAX((count + most - 1) / most, least); left > 0; left--) {
+        Part part = {.from = from, .count = count / left};
+        from += part.count;
+        count -= part.count;
+        g_array_append_val(parts, part);
+    }
+}
+
+static Ask *add_ask(Fetch *fetch, guint part, char *base, DirectoryScope scope, char *filter,
+                    unsigned limit)
+{
+    const Profile *profile = fetch->view->context->profile;
+    Ask *ask = g_new0(Ask, 1);
+    ask->base = base;
+    ask->filter = filter;
+    ask->part = part;
+    ask->query = (DirectoryQuery){
+        .base = base,
+        .scope = scope,
+        .filter = filter,
+        .attributes =
+            fetch->whole ? profile_attributes(profile) : profile_routing_attributes(profile),
+        .limit = limit,
+    };
+    g_ptr_array_add(fetch->asks, ask);
+    return ask;
+}
+
+static bool found_entry(gpointer data, const DirectoryQuery *query, Entry *entry)
+{
+    Fetch *fetch = data;
+    (void)query;
+    if (fetch->view->values >= fetch->room) {
+        entry_free(entry);
+        return false;
+    }
+    return fetch->take(fetch, entry, &fetch->fault) == ANSWER_YES;
+}
+
+/* The part is divided from now on, or given up. */
+static Answer heed_query(Fetch *fetch, const Ask *ask, GError **error)
+{
+    Part *part = &g_array_index(fetch->parts, Part, ask->part);
+    if (ask->query.state != QUERY_TOO_MANY && ask->query.state != QUERY_CUT)
+        return ANSWER_YES;
+    if (ask->query.state == QUERY_CUT && ask->query.found > 0)
+        fetch->view->at_once = MIN(fetch->view->at_once, ask->query.found);
+    bool first = !part->divide;
+    part->divide = true;
+    if (part->count > 1 || !first)
+        return ANSWER_YES;
+    return fetch->give_up(fetch, &ask->query, error);
+}
+
+/* What is left to be asked for takes the place of what was. */
+static Answer settle_parts(Fetch *fetch, GError **error)
+{
+    GArray *left = g_array_new(FALSE, FALSE, sizeof(Part));
+    Answer answer = ANSWER_YES;
+    for (guint i = 0; i < fetch->asks->len && answer == ANSWER_YES; i++)
+        answer = heed_query(fetch, fetch->asks->pdata[i], error);
+    for (guint i = 0; i < fetch->parts->len && answer == ANSWER_YES; i++) {
+        const Part *part = &g_array_index(fetch->parts, Part, i);
+        if (!part->divide) {
+            answer = fetch->end(fetch, part, error);
+        } else if (part->count > 1) {
+            add_parts(fetch, left, part->from, part->count, 2);
+        }
+    }
+    g_array_unref(fetch->parts);
+    fetch->parts = left;
+    return answer;
+}
+
+/* ANSWER_NO: there is no more room. */
+static Answer fetch_run(Fetch *fetch, GError **error)
+{
+    fetch->parts = g_array_new(FALSE, FALSE, sizeof(Part));
+    fetch->asks = g_ptr_array_new_with_free_func(ask_free);
+    add_parts(fetch, fetch->parts, 0, fetch->addresses->len, 0);
+    while (fetch->parts->len > 0) {
+        g_ptr_array_set_size(fetch->asks, 0);
+        for (guint i = 0; i < fetch->parts->len; i++)
+            fetch->ask(fetch, i);
+        Answer answer = directory_search_many(fetch->view->context->directory, fetch->asks,
+                                              found_entry, fetch, error);
+        if (fetch->fault) {
+            g_propagate_error(error, g_steal_pointer(&fetch->fault));
+            return ANSWER_UNKNOWN;
+        }
+        if (answer == ANSWER_YES)
+            answer = settle_parts(fetch, error);
+        if (answer != ANSWER_YES)
+            return answer;
+    }
+    return ANSWER_YES;
+}
+
+/* --- what an entry is --- */
+
+/* Brings the DN of an entry that was read into the spelling in which we would write it, so that
+ * one entry has one spelling in all writes. Returns its key; *address what it bears, or NULL;
+ * *home: it stands where that belongs. */
+static char *entry_settle_dn(const View *view, Entry *entry, Address **address, bool *home)
+{
+    g_autofree char *key = view_key(entry->dn);
+    *address = profile_entry_address(view->context->profile, entry);
+    *home = false;
+    if (*address) {
+        g_autofree char *ours = profile_entry_dn(view->context->profile, *address);
+        g_autofree char *our_key = view_key(ours);
+        *home = g_str_equal(key, our_key);
+        if (*home) {
+            g_free(entry->dn);
+            entry->dn = g_steal_pointer(&ours);
+        }
+    }
+    return g_steal_pointer(&key);
+}
+
+static bool check_readable(const View *view, const Entry *entry, GError **error)
+{
+    const Profile *profile = view->context->profile;
+    if (profile_entry_uuid(profile, entry) && profile_entry_version(profile, entry))
+        return true;
+    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
+                        "the directory does not let the service read the unique identifier and "
+                        "the version of entries");
+    return false;
+}
+
+/* Whether the view knows of it what is asked for now. */
+static bool is_known(const Fetch *fetch, const Seen *seen)
+{
+    return seen && !(fetch->whole && seen->part);
+}
+
+/* --- addresses --- */
+
+/* One search for addresses, below all domains: what bears an address elsewhere would get its mail,
+ * too, or make it ambiguous. */
+static void ask_addresses(Fetch *fetch, guint number)
+{
+    const Profile *profile = fetch->view->context->profile;
+    const Part *part = &g_array_index(fetch->parts, Part, number);
+    g_autoptr(GPtrArray) addresses = g_ptr_array_sized_new(part->count);
+    for (guint i = 0; i < part->count; i++)
+        g_ptr_array_add(addresses, fetch->addresses->pdata[part->from + i]);
+    add_ask(fetch, number, profile_domains_dn(profile), DIRECTORY_SCOPE_SUB,
+            profile_filter_addresses(profile, addresses), part->count + FETCH_DOUBLES_MAX);
+}
+
+/* Notes which of the addresses that are asked for an entry bears: by hand it may have got several.
+ * container: the key of what it lies directly below. live: no earlier row has made it go. */
+static void note_borne(Fetch *fetch, const Entry *entry, const char *container, bool live)
+{
+    const GPtrArray *values = profile_entry_addresses(fetch->view->context->profile, entry);
+    for (guint i = 0; values && i < values->len; i++) {
+        g_autoptr(Address) address = address_parse(values->pdata[i], NULL, NULL);
+        gpointer text = NULL;
+        if (!address || !g_hash_table_lookup_extended(fetch->asked, address->full, &text, NULL))
+            continue;
+        bool inside = g_strcmp0(container, view_container(fetch->view, address->domain)) == 0;
+        if (!inside)
+            g_hash_table_add(fetch->outside, text);
+        else if (live)
+            g_hash_table_add(fetch->borne, text);
+    }
+}
+
+/* What lies in a container of the domains is seen, of all else only the addresses are of
+ * interest. */
+static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
+{
+    View *view = fetch->view;
+    g_autoptr(Entry) entry = taken;
+    g_autoptr(Address) address = NULL;
+    bool home = false;
+    if (!check_readable(view, entry, error))
+        return ANSWER_UNKNOWN;
+    g_autofree char *key = entry_settle_dn(view, entry, &address, &home);
+    const char *comma = strchr(key, ',');
+    const char *container = comma ? comma + 1 : NULL;
+    const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
+    if (!container || !g_hash_table_contains(fetch->homes, container)) {
+        note_borne(fetch, entry, container, true);
+        return ANSWER_YES;
+    }
+    const Seen *seen = g_hash_table_lookup(view->seen, key);
+    Answer known = is_known(fetch, seen) ? ANSWER_YES : view_recall(view, key, &seen, error);
+    if (known == ANSWER_UNKNOWN)
+        return known;
+    if (!home || values->len > 1) /* else it bears but the address that it stands for */
+        note_borne(fetch, entry, container, known == ANSWER_NO || seen->entry || seen->line);
+    if (known == ANSWER_NO)
+        view_put_read(view, key, g_steal_pointer(&entry), !fetch->whole);
+    return ANSWER_YES;
+}
+
+static Answer end_addresses(Fetch *fetch, const Part *part, GError **error)
+{
+    (void)fetch;
+    (void)part;
+    (void)error;
+    return ANSWER_YES;
+}
+
+static Answer give_up_address(Fetch *fetch, const DirectoryQuery *query, GError **error)
+{
+    (void)fetch;
+    directory_query_fault(query, error);
+    return ANSWER_UNKNOWN;
+}
+
+/* All was found that there is: the other addresses bear nothing. */
+static Answer settle_absent(Fetch *fetch, GError **error)
+{
+    View *view = fetch->view;
+    for (guint i = 0; i < fetch->addresses->len; i++) {
+        const Address *address = fetch->addresses->pdata[i];
+        const char *key = view_address_key(view, address);
+        const Seen *known = g_hash_table_lookup(view->seen, key);
+        if (is_known(fetch, known))
+            continue;
+        Answer answer = view_recall(view, key, &known, error);
+        if (answer == ANSWER_UNKNOWN)
+            return answer;
+        if (answer == ANSWER_NO)
+            view_put_read(view, key, NULL, false);
+        Seen *seen = g_hash_table_lookup(view->seen, key);
+        seen->elsewhere = !seen->entry && g_hash_table_contains(fetch->borne, address->full);
+        seen->outside = !seen->entry && g_hash_table_contains(fetch->outside, address->full);
+    }
+    return ANSWER_YES;
+}
+
+Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GError **error)
+{
+    g_autoptr(GPtrArray) wanted = g_ptr_array_new();
+    g_auto(Fetch) fetch = {
+        .view = view,
+        .addresses = wanted,
+        .room = room,
+        .whole = whole,
+        .asked = g_hash_table_new(g_str_hash, g_str_equal),
+        .homes = g_hash_table_new(g_str_hash, g_str_equal),
+        .borne = g_hash_table_new(g_str_hash, g_str_equal),
+        .outside = g_hash_table_new(g_str_hash, g_str_equal),
+        .ask = ask_addresses,
+        .take = take_address,
+        .end = end_addresses,
+        .give_up = give_up_address,
+    };
+    for (guint i = 0; i < addresses->len; i++) {
+        Address *address = addresses->pdata[i];
+        if (g_hash_table_contains(fetch.asked, address->full))
+            continue;
+        const char *key = view_address_key(view, address);
+        if (is_known(&fetch, g_hash_table_lookup(view->seen, key)))
+            continue;
+        g_hash_table_add(fetch.asked, address->full);
+        g_hash_table_add(fetch.homes, (gpointer)view_container(view, address->domain));
+        g_ptr_array_add(wanted, address);
+    }
+    Answer answer = fetch_run(&fetch, error);
+    return answer == ANSWER_YES ? settle_absent(&fetch, error) : answer;
+}
+
+/* --- domains --- */
+
+typedef struct {
+    DirectoryQuery query; /* the first member */
+    char *dn;
+    const char *domain;
+    bool enabled;
+} DomainAsk;
+
+static void domain_ask_free(gpointer data)
+{
+    DomainAsk *ask = data;
+    g_free(ask->dn);
+    g_free(ask);
+}
+
+static bool found_domain(gpointer view, const DirectoryQuery *query, Entry *entry)
+{
+    DomainAsk *ask = (DomainAsk *)query;
+    ask->enabled = profile_domain_enabled(((View *)view)->context->profile, entry);
+    entry_free(entry);
+    return true;
+}
+
+static void ask_domain(const View *view, GPtrArray *asks, const char *domain)
+{
+    const Profile *profile = view->context->profile;
+    DomainAsk *ask = g_new0(DomainAsk, 1);
+    ask->domain = domain;
+    ask->dn = profile_domain_dn(profile, domain);
+    ask->query = (DirectoryQuery){
+        .base = ask->dn,
+        .scope = DIRECTORY_SCOPE_BASE,
+        .filter = "(objectClass=*)",
+        .attributes = profile_routing_attributes(profile),
+        .limit = 1,
+    };
+    g_ptr_array_add(asks, ask);
+}
+
+Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error)
+{
+    g_autoptr(GPtrArray) asks = g_ptr_array_new_with_free_func(domain_ask_free);
+    g_autoptr(GHashTable) asked = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < domains->len; i++)
+        if (!g_hash_table_contains(view->domains, domains->pdata[i]) &&
+            g_hash_table_add(asked, domains->pdata[i]))
+            ask_domain(view, asks, domains->pdata[i]);
+    if (directory_search_many(view->context->directory, asks, found_domain, view, error) !=
+        ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < asks->len; i++) {
+        const DomainAsk *ask = asks->pdata[i];
+        if (ask->query.state == QUERY_TOO_MANY || ask->query.state == QUERY_CUT) {
+            directory_query_fault(&ask->query, error);
+            return ANSWER_UNKNOWN;
+        }
+        DomainState state = ask->query.found == 0 ? DOMAIN_MISSING
+                            : ask->enabled        ? DOMAIN_ENABLED
+                                                  : DOMAIN_DISABLED;
+        g_hash_table_insert(view->domains, g_strdup(ask->domain), GINT_TO_POINTER(state));
+    }
+    return ANSWER_YES;
+}
+
+/* --- lists --- */
+
+/* In all that the grant covers, and nowhere else: how many lists of others an address is on must
+ * not matter. */
+static void ask_lists(Fetch *fetch, guint number)
+{
+    const PlanContext *context = fetch->view->context;
+    const Part *part = &g_array_index(fetch->parts, Part, number);
+    g_autoptr(GPtrArray) members = g_ptr_array_sized_new(part->count);
+    for (guint i = 0; i < part->count; i++)
+        g_ptr_array_add(members, ((Address *)fetch->addresses->pdata[part->from + i])->full);
+    g_autofree char *filter = profile_filter_lists_with(context->profile, members);
+    if (context->grant->every_domain)
+        add_ask(fetch, number, g_strdup(profile_base(context->profile)), DIRECTORY_SCOPE_SUB,
+                g_strdup(filter), PLAN_LISTS_MAX);
+    for (char **domain = context->grant->domains; !context->grant->every_domain && *domain;
+         domain++)
+        add_ask(fetch, number, profile_domain_dn(context->profile, *domain), DIRECTORY_SCOPE_ONE,
+                g_strdup(filter), PLAN_LISTS_MAX);
+}
+
+static Answer take_list(Fetch *fetch, Entry *taken, GError **error)
+{
+    View *view = fetch->view;
+    g_autoptr(Entry) entry = taken;
+    g_autoptr(Address) address = NULL;
+    bool home = false;
+    g_autofree char *key = entry_settle_dn(view, entry, &address, &home);
+    const Seen *seen = g_hash_table_lookup(view->seen, key);
+    if (!address || !grant_covers(view->context->grant, address->domain) || is_known(fetch, seen))
+        return ANSWER_YES;
+    if (!check_readable(view, entry, error))
+        return ANSWER_UNKNOWN;
+    Answer known = view_recall(view, key, &seen, error);
+    if (known == ANSWER_NO)
+        view_put_read(view, key, g_steal_pointer(&entry), false);
+    return known == ANSWER_UNKNOWN ? known : ANSWER_YES;
+}
+
+/* The lists of a part are known, but for those that got its addresses in earlier slices. */
+static Answer end_lists(Fetch *fetch, const Part *part, GError **error)
+{
+    View *view = fetch->view;
+    for (guint i = 0; i < part->count; i++) {
+        const Address *address = fetch->addresses->pdata[part->from + i];
+        if (view_recall_lists(view, address, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        g_hash_table_add(view->lists_known, g_strdup(address->full));
+    }
+    return ANSWER_YES;
+}
+
+static Answer give_up_lists(Fetch *fetch, const DirectoryQuery *query, GError **error)
+{
+    /* What is read ahead in vain is left to its row. */
+    if (query->state == QUERY_TOO_MANY || fetch->room != G_MAXSIZE)
+        return ANSWER_YES;
+    directory_query_fault(query, error);
+    return ANSWER_UNKNOWN;
+}
+
+Answer view_fetch_lists(View *view, GPtrArray *addresses, gsize room, GError **error)
+{
+    g_autoptr(GPtrArray) wanted = g_ptr_array_new();
+    g_autoptr(GHashTable) asked = g_hash_table_new(g_str_hash, g_str_equal);
+    g_auto(Fetch) fetch = {
+        .view = view,
+        .addresses = wanted,
+        .room = room,
+        .whole = true,
+        .ask = ask_lists,
+        .take = take_list,
+        .end = end_lists,
+        .give_up = give_up_lists,
+    };
+    for (guint i = 0; i < addresses->len; i++) {
+        Address *address = addresses->pdata[i];
+        if (!g_hash_table_contains(view->lists_known, address->full) &&
+            g_hash_table_add(asked, address->full))
+            g_ptr_array_add(wanted, address);
+    }
+    return fetch_run(&fetch, error);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PLAN_FETCH_H
+#define BATCHLOAD_PLAN_FETCH_H
+
+#include "lib/plan-view.h"
+
+/* What the sources of the view share: what it holds, and how that is read from the directory. */
+
+struct View {
+    const PlanContext *context;
+    GHashTable *seen;        /* key of the DN → Seen */
+    GHashTable *lists;       /* those of seen that are lists, all of which was read; same keys,
+                                borrowed */
+    GHashTable *domains;     /* domain → DomainState */
+    GHashTable *containers;  /* domain → key of its DN */
+    GHashTable *keys;        /* address → key of what stands there */
+    GHashTable *lists_known; /* addresses whose lists have been looked for */
+    gsize values;            /* of all entries that may be forgotten again */
+    guint at_once; /* entries that the directory gives in one answer, as far as is known */
+};
+
+/* Entries that one search is expected to find at most. Below the limit that servers have by
+ * default (500), so that a few which bear an address twice find room. */
+#define FETCH_MAX 450
+/* Entries besides that may bear one of its addresses. */
+#define FETCH_DOUBLES_MAX 10
+
+/* One spelling of a DN for comparison. Caller owns the result. */
+char *view_key(const char *dn);
+/* The key of what stands at an address; owned by the view, until view_forget(). */
+const char *view_address_key(View *view, const Address *address);
+/* The key of the DN below which the addresses of a domain lie; owned by the view. */
+const char *view_container(View *view, const char *domain);
+
+/* Lays down what an earlier slice made of key, which is not known yet, or only in part.
+ * ANSWER_YES: *seen belongs to the view. ANSWER_NO: nothing. */
+Answer view_recall(View *view, const char *key, const Seen **seen, GError **error);
+/* The same with every list that got the address in an earlier slice. ANSWER_YES, or
+ * ANSWER_UNKNOWN. */
+Answer view_recall_lists(View *view, const Address *address, GError **error);
+/* What was read at key; entry (NULL: nothing stands there) is taken over. part: only its routing
+ * attributes were asked for. */
+void view_put_read(View *view, const char *key, Entry *entry, bool part);
+
+#endif
