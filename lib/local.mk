@@ -35,8 +35,10 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-audit.c \
+	lib/spool-sqlite-overlay.c \
 	lib/spool-sqlite-private.h lib/lockout.c lib/lockout.h lib/spool-overlay.c \
-	lib/spool-files.c lib/spool-files.h lib/spool-queue.c lib/spool-queue.h \
+	lib/spool-content.c lib/spool-content.h lib/spool-files.c lib/spool-files.h \
+	lib/spool-queue.c lib/spool-queue.h \
 	lib/spool-intake.c lib/spool-room.c lib/spool-proof.c lib/spool-work.c lib/spool-hand.c \
 	lib/network.c lib/network.h lib/command.c lib/command.h
 EXTRA_DIST += tests/tsan-glib.c
@@ -191,7 +193,8 @@ check_PROGRAMS += test-config
 test_config_SOURCES = lib/test-config.c
 test_config_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-job
-test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
+test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h lib/spool-fixture.c \
+	lib/spool-fixture.h $(stream_fixture)
 test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/job and the rooms that it calls.
 test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_job_done \

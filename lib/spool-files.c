@@ -304,11 +304,15 @@ static bool sync_one(int fd, const char *what, bool *fatal, GError **error)
     return disk_error(error, "%s can't be synced", what);
 }
 
-bool spool_files_sync(const SpoolFiles *files, SpoolFolder folder, int fd, bool *fatal,
-                      GError **error)
+bool spool_files_sync(int fd, bool *fatal, GError **error)
 {
-    return sync_one(fd, "a file of the spool", fatal, error) &&
-           sync_one(files->folder[folder], folder_names[folder], fatal, error);
+    return sync_one(fd, "a file of the spool", fatal, error);
+}
+
+bool spool_files_sync_folder(const SpoolFiles *files, SpoolFolder folder, bool *fatal,
+                             GError **error)
+{
+    return sync_one(files->folder[folder], folder_names[folder], fatal, error);
 }
 
 bool spool_files_rename(const SpoolFiles *files, SpoolFolder folder, const char *from,

@@ -8,6 +8,7 @@
  *
  *   DIR/  lock  spool.db (-wal, -shm)  mail/ID  rows/ID  response/ID
  *
+ * (ID.tmp until the file is whole; what is small lies in spool.db, see lib/spool-content.h.)
  * All of it is the daemon's own (0700, 0600); links, other owners and other modes are refused.
  * Everything is opened relative to folders held open, never through a link. Any thread. */
 typedef enum { SPOOL_MAIL, SPOOL_ROWS, SPOOL_RESPONSE, SPOOL_FOLDER_COUNT } SpoolFolder;
@@ -40,9 +41,10 @@ guint64 spool_files_room(const SpoolFiles *files);
  * included, for the library does not heed whether its own sync of the folder went well. */
 bool spool_files_sync_names(const SpoolFiles *files, GError **error);
 
-/* Syncs the file and its folder. *fatal: what the disk holds is not known. */
-bool spool_files_sync(const SpoolFiles *files, SpoolFolder folder, int fd, bool *fatal,
-                      GError **error);
+/* Syncs a file, or the names in a folder. *fatal: what the disk holds is not known. */
+bool spool_files_sync(int fd, bool *fatal, GError **error);
+bool spool_files_sync_folder(const SpoolFiles *files, SpoolFolder folder, bool *fatal,
+                             GError **error);
 bool spool_files_rename(const SpoolFiles *files, SpoolFolder folder, const char *from,
                         const char *to, GError **error);
 /* Leftovers are no failure: the next start removes them. */

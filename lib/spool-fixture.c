@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-fixture.h"
+#include "lib/spool-content.h"
 #include <glib/gstdio.h>
+#include <sqlite3.h>
 #include <string.h>
 
 SpoolFixture *spool_fixture_at(const char *top)
@@ -86,13 +88,26 @@ Answer spool_fixture_mail(Spool *spool, const char *requester, const char *clien
     return spool_intake_commit(intake, &facts, id, error);
 }
 
+/* What makes anything large. Owned by the caller. */
+static char *padding(bool large)
+{
+    return g_strnfill(large ? SPOOL_SMALL_MAX : 0, 'x');
+}
+
+static bool is_large(const SpoolClaim *claim)
+{
+    return spool_claim_job(claim)->bytes > SPOOL_SMALL_MAX;
+}
+
 char *spool_fixture_new_mail(SpoolFixture *fixture, const char *requester, const char *client,
                              const char *message_id)
 {
     g_autoptr(GError) error = NULL;
     char *id = NULL;
-    Answer answer = spool_fixture_mail(fixture->spool, requester, client, message_id,
-                                       "body " FIXTURE_PASSWORD, &id, &error);
+    g_autofree char *rest = padding(!fixture->small);
+    g_autofree char *body = g_strconcat("body " FIXTURE_PASSWORD, rest, NULL);
+    Answer answer =
+        spool_fixture_mail(fixture->spool, requester, client, message_id, body, &id, &error);
     g_assert_no_error(error);
     g_assert_cmpint(answer, ==, ANSWER_YES);
     g_assert_nonnull(id);
@@ -115,12 +130,13 @@ SpoolClaim *spool_fixture_claim(SpoolFixture *fixture, const char *expected, Job
 
 /* --- steps --- */
 
-static GVariant *make_rows(unsigned slice)
+static GVariant *make_rows(unsigned slice, bool large)
 {
     GVariantBuilder builder;
+    g_autofree char *name = padding(large);
     g_variant_builder_init(&builder, G_VARIANT_TYPE(TABLE_ROWS_TYPE));
     for (unsigned i = 0; i < FIXTURE_SLICE_ROWS; i++) {
-        const char *cells[] = {"example.org", "joe", FIXTURE_PASSWORD, NULL};
+        const char *cells[] = {"example.org", i == 0 ? name : "joe", FIXTURE_PASSWORD, NULL};
         g_variant_builder_add(&builder, "(uu^as)", 2 + slice * FIXTURE_SLICE_ROWS + i, 3, cells);
     }
     return g_variant_ref_sink(g_variant_builder_end(&builder));
@@ -132,7 +148,7 @@ bool spool_fixture_prove(SpoolClaim *claim, unsigned slices, const char *const *
     static const char *const names[] = {"DOMAIN", "USER", "PASSWORD", NULL};
     g_autoptr(SpoolRows) rows = spool_rows_new(claim, error);
     for (unsigned i = 0; rows && i < slices; i++) {
-        g_autoptr(GVariant) slice = make_rows(i);
+        g_autoptr(GVariant) slice = make_rows(i, is_large(claim));
         if (!spool_rows_add(rows, slice, FIXTURE_SLICE_ROWS, domains, error))
             return false;
     }
@@ -145,7 +161,7 @@ bool spool_fixture_slice(SpoolClaim *claim, GError **error)
     g_autoptr(GVariant) rows = spool_slice_rows(claim, number, error);
     if (!rows)
         return false;
-    g_autoptr(GVariant) expected = make_rows(number);
+    g_autoptr(GVariant) expected = make_rows(number, is_large(claim));
     g_assert_true(g_variant_equal(rows, expected));
     g_autoptr(GVariant) intent =
         g_variant_ref_sink(g_variant_new("(us)", number, FIXTURE_PASSWORD));
@@ -165,6 +181,12 @@ bool spool_fixture_slice(SpoolClaim *claim, GError **error)
     return spool_slice_done(claim, outcomes, counts, NULL, error);
 }
 
+static char *response_of(const SpoolClaim *claim)
+{
+    g_autofree char *rest = padding(is_large(claim));
+    return g_strdup_printf("response of %s%s", spool_claim_job(claim)->id, rest);
+}
+
 bool spool_fixture_report(SpoolClaim *claim, GError **error)
 {
     for (unsigned i = 0; i < spool_claim_job(claim)->slices; i++) {
@@ -174,16 +196,16 @@ bool spool_fixture_report(SpoolClaim *claim, GError **error)
         g_assert_cmpuint(g_variant_n_children(outcomes), ==, FIXTURE_SLICE_ROWS);
     }
     g_autoptr(GOutputStream) out = spool_response_create(claim, error);
-    g_autofree char *text = g_strdup_printf("response of %s", spool_claim_job(claim)->id);
+    g_autofree char *text = response_of(claim);
     return out && g_output_stream_write_all(out, text, strlen(text), NULL, NULL, error) &&
            g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
 }
 
 bool spool_fixture_send(SpoolClaim *claim, GError **error)
 {
-    g_autofree char *expected = g_strdup_printf("response of %s", spool_claim_job(claim)->id);
+    g_autofree char *expected = response_of(claim);
     g_autoptr(GInputStream) in = spool_response_open(claim, error);
-    char text[200] = "";
+    char text[SPOOL_SMALL_MAX + 200] = "";
     gsize size = 0;
     if (!in || !g_input_stream_read_all(in, text, sizeof text - 1, &size, NULL, error))
         return false;
@@ -269,4 +291,34 @@ unsigned spool_fixture_files(const SpoolFixture *fixture, const char *name)
     while (folder && g_dir_read_name(folder))
         count++;
     return count;
+}
+
+static sqlite3 *open_database(const char *directory)
+{
+    g_autofree char *path = g_build_filename(directory, "spool.db", NULL);
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    return db;
+}
+
+unsigned spool_fixture_values(const char *directory, int kind)
+{
+    sqlite3 *db = open_database(directory);
+    sqlite3_stmt *statement = NULL;
+    g_assert_cmpint(
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM content WHERE kind=?1", -1, &statement, NULL),
+        ==, SQLITE_OK);
+    sqlite3_bind_int(statement, 1, kind);
+    g_assert_cmpint(sqlite3_step(statement), ==, SQLITE_ROW);
+    unsigned count = (unsigned)sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return count;
+}
+
+void spool_fixture_sql(const char *directory, const char *script)
+{
+    sqlite3 *db = open_database(directory);
+    g_assert_cmpint(sqlite3_exec(db, script, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
 }

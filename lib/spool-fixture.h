@@ -13,6 +13,8 @@ typedef struct {
     char *top; /* removed at the end */
     SpoolSettings settings;
     Spool *spool;
+    bool small; /* mails of spool_fixture_new_mail() lie in the store, with what is made of them;
+                   else they are files, with what is made of them */
 } SpoolFixture;
 
 SpoolFixture *spool_fixture_new(void);
@@ -48,6 +50,10 @@ unsigned spool_fixture_count(Spool *spool, bool all);
 bool spool_fixture_holds(const SpoolFixture *fixture, const char *bytes);
 /* Files in one folder of the spool. */
 unsigned spool_fixture_files(const SpoolFixture *fixture, const char *name);
+/* Values in the store instead; kind is a SpoolFolder. */
+unsigned spool_fixture_values(const char *directory, int kind);
+/* Runs statements on the database. */
+void spool_fixture_sql(const char *directory, const char *script);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpoolFixture, spool_fixture_free)
 

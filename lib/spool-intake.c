@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-private.h"
-#include <errno.h>
-#include <gio/gunixoutputstream.h>
 #include <sodium.h>
 #include <string.h>
-#include <unistd.h>
 
-/* A mail on its way in: sealed into mail/ID while it comes, synced, and then one row. */
+/* A mail on its way in: sealed while it comes, and then one row, which is the promise. */
 
 #define ID_RANDOM 6
 #define ID_ATTEMPTS 100
@@ -14,15 +11,14 @@
 struct SpoolIntake {
     Spool *spool;
     char *id;
-    int fd;
-    GOutputStream *stream;
-    SealHash *body;   /* NULL once finished */
-    char *header;     /* hash of what of the header goes into the key, or NULL */
-    JobFacts counted; /* whose room it takes */
-    bool counts;      /* it takes room that is to be given back */
+    SpoolSink *sink;
+    GOutputStream *stream; /* into sink */
+    SealHash *body;        /* NULL once finished */
+    char *header;          /* hash of what of the header goes into the key, or NULL */
+    JobFacts counted;      /* whose room it takes */
+    bool counts;           /* it takes room that is to be given back */
     guint64 bytes;
     bool broken; /* a write failed: never commit */
-    bool kept;   /* the file is a job's */
 };
 
 /* Base 32 without I, L, O and U, which are misread. */
@@ -37,8 +33,8 @@ static char *make_id(void)
                            g_date_time_get_day_of_month(now), tail);
 }
 
-/* An id that neither a row nor a file has. */
-static bool make_file(SpoolIntake *intake, GError **error)
+/* An id that no row has. (Of two mails that come in with the same one the later commit fails.) */
+static bool find_id(SpoolIntake *intake, GError **error)
 {
     Spool *spool = intake->spool;
     for (unsigned i = 0; i < ID_ATTEMPTS; i++) {
@@ -47,17 +43,9 @@ static bool make_file(SpoolIntake *intake, GError **error)
         Answer answer = spool->type->find(spool->store, id, &job, error);
         if (answer == ANSWER_UNKNOWN)
             return false;
-        if (answer == ANSWER_YES)
-            continue;
-        g_autoptr(GError) problem = NULL;
-        intake->fd = spool_files_create(spool->files, SPOOL_MAIL, id, &problem);
-        if (intake->fd >= 0) {
+        if (answer == ANSWER_NO) {
             intake->id = g_steal_pointer(&id);
             return true;
-        }
-        if (errno != EEXIST) {
-            g_propagate_error(error, g_steal_pointer(&problem));
-            return false;
         }
     }
     g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "no free job number was found");
@@ -101,12 +89,11 @@ SpoolIntake *spool_intake_new(Spool *spool, const JobFacts *facts, GError **erro
 {
     g_autoptr(SpoolIntake) intake = g_new0(SpoolIntake, 1);
     intake->spool = spool;
-    intake->fd = -1;
-    if (!take_room(intake, facts, error) || !make_file(intake, error))
+    if (!take_room(intake, facts, error) || !find_id(intake, error))
         return NULL;
     g_autofree char *label = spool_label(intake->id, "mail");
-    g_autoptr(GOutputStream) file = g_unix_output_stream_new(intake->fd, FALSE);
-    intake->stream = seal_output_stream_new(spool->key, label, file);
+    intake->sink = spool_sink_new(spool, SPOOL_MAIL, intake->id);
+    intake->stream = seal_output_stream_new(spool->key, label, G_OUTPUT_STREAM(intake->sink));
     intake->body = seal_hash_new(spool->key);
     return g_steal_pointer(&intake);
 }
@@ -169,18 +156,13 @@ static char *make_key(SpoolIntake *intake, const JobFacts *facts)
     return seal_hash_final(hash);
 }
 
-static bool seal_and_sync(SpoolIntake *intake, GError **error)
+static bool seal_and_sync(SpoolIntake *intake, GBytes **small, GError **error)
 {
-    Spool *spool = intake->spool;
     g_autoptr(GError) problem = NULL;
     if (intake->broken || !g_output_stream_close(intake->stream, NULL, &problem))
         return store_error(intake, problem, error);
-    bool fatal = false;
-    if (spool_files_sync(spool->files, SPOOL_MAIL, intake->fd, &fatal, error))
-        return true;
-    if (fatal)
-        spool_fail(spool);
-    return false;
+    return spool_sink_finish(intake->sink, small, error) &&
+           (!*small || spool_disk_has_room(intake->spool, SPOOL_COMMIT_BYTES, error));
 }
 
 static Job *make_job(const SpoolIntake *intake, const JobFacts *facts)
@@ -214,13 +196,14 @@ Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id
         return ANSWER_UNKNOWN;
     }
     g_autofree char *key = make_key(intake, facts);
-    if (!seal_and_sync(intake, error))
+    g_autoptr(GBytes) small = NULL;
+    if (!seal_and_sync(intake, &small, error))
         return ANSWER_UNKNOWN;
     g_autoptr(Job) job = make_job(intake, facts);
-    Answer answer = spool->type->add(spool->store, job, key, id, error);
+    Answer answer = spool->type->add(spool->store, job, key, small, id, error);
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     if (answer == ANSWER_YES) {
-        intake->kept = true;
+        spool_sink_keep(intake->sink);
         intake->counts = false;
         *id = g_strdup(job->id);
         spool_queue_add(spool->queue, g_steal_pointer(&job), NULL);
@@ -236,13 +219,9 @@ void spool_intake_free(SpoolIntake *intake)
 {
     if (!intake)
         return;
-    /* Before its descriptor: letting go of a stream writes. */
+    /* Before the sink: letting go of a stream writes. */
     g_clear_object(&intake->stream);
-    if (intake->fd >= 0)
-        close(intake->fd);
-    /* After a failed commit the row may be there all the same: the next start decides. */
-    if (intake->id && !intake->kept)
-        spool_drop(intake->spool, SPOOL_MAIL, intake->id);
+    g_clear_object(&intake->sink);
     give_room_back(intake);
     job_facts_clear(&intake->counted);
     seal_hash_free(intake->body);

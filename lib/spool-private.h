@@ -2,7 +2,7 @@
 #ifndef BATCHLOAD_SPOOL_PRIVATE_H
 #define BATCHLOAD_SPOOL_PRIVATE_H
 
-#include "lib/spool-files.h"
+#include "lib/spool-content.h"
 #include "lib/spool-queue.h"
 #include "lib/spool-store.h"
 
@@ -31,9 +31,11 @@ struct Spool {
 struct SpoolClaim {
     Spool *spool;
     SpoolEntry *entry;
-    int rows_fd;             /* for reading; -1: not yet */
-    int response_fd;         /* for the sync; -1: none */
-    GOutputStream *response; /* being written */
+    bool mail_in_store;      /* the mail is small: no file is removed when it goes */
+    GBytes *rows;            /* for reading; NULL: not yet, or a file */
+    int rows_fd;             /* likewise; -1: not yet, or none */
+    SpoolSink *sink;         /* of the response; NULL: none */
+    GOutputStream *response; /* being written into sink */
 };
 
 /* A claim on an entry that was taken; the caller holds the lock. */
@@ -54,6 +56,9 @@ bool spool_room_take(Spool *spool, const JobFacts *facts, GError **error);
 bool spool_room_grow(Spool *spool, const JobFacts *facts, guint64 bytes, GError **error);
 void spool_room_add(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
 void spool_room_remove(Spool *spool, const JobFacts *facts, bool proven, guint64 bytes);
+
+/* Bytes on the disk beside the sealed ones themselves that a commit takes. */
+#define SPOOL_COMMIT_BYTES 65536u
 
 /* Whether there is room on the disk for a commit of so many bytes, else SPOOL_ERROR_STORE: large
  * ones ask, so that what is kept for small ones (spool_sqlite_reserve()) lasts while the disk is

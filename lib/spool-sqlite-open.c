@@ -58,6 +58,9 @@ static const char *const upgrades[SPOOL_VERSION] = {
     "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN"
     " SELECT RAISE(ABORT, 'the audit is only added to'); END;",
     "CREATE INDEX job_unproven ON job(seq) WHERE " SPOOL_SQLITE_UNPROVEN ";",
+    /* kind is a SpoolFolder; what earlier versions have stored lies in files. */
+    "CREATE TABLE content(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, kind));",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

@@ -14,6 +14,9 @@ typedef enum {
     SQL_FIRST,
     SQL_ADD,
     SQL_SAVE,
+    SQL_CONTENT_STORE,
+    SQL_CONTENT_LOAD,
+    SQL_CONTENT_DELETE,
     SQL_HEAD_STORE,
     SQL_HEAD_LOAD,
     SQL_SLICE_STORE,
@@ -60,6 +63,7 @@ struct SpoolStore {
     GMutex lock;
     sqlite3 *db; /* NULL once failed */
     int failed;  /* atomic: asked without waiting for a commit */
+    bool later;  /* the transaction under way is not synced */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -72,6 +76,7 @@ bool spool_sqlite_error(SpoolStore *store, GError **error);
 /* A prepared statement, or NULL with SPOOL_ERROR_STORE. */
 sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error);
 void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text);
+void spool_sqlite_bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes);
 /* Runs a bound statement to its end. */
 bool spool_sqlite_run(SpoolStore *store, sqlite3_stmt *statement, GError **error);
 /* Steps a bound query: ANSWER_YES: a row. The caller ends with spool_sqlite_finish(). */
@@ -79,9 +84,16 @@ Answer spool_sqlite_step(SpoolStore *store, sqlite3_stmt *statement, GError **er
 void spool_sqlite_finish(SpoolStore *store, sqlite3_stmt *statement);
 /* A column, owned by the caller. */
 char *spool_sqlite_text(sqlite3_stmt *statement, int at);
+GBytes *spool_sqlite_bytes(sqlite3_stmt *statement, int at);
 /* A transaction; _end commits where all went well, else rolls back, and says which. */
 bool spool_sqlite_begin(SpoolStore *store, GError **error);
+/* The same, not synced by itself: the next one that is syncs it, too (they lie in one log, in this
+ * order). The end of the machine may undo it; the end of the process does not. */
+bool spool_sqlite_begin_later(SpoolStore *store, GError **error);
 bool spool_sqlite_end(SpoolStore *store, bool well, GError **error);
+/* Deletes the small contents of the job of these kinds, first to last; within a transaction. */
+bool spool_sqlite_content_delete(SpoolStore *store, const char *id, SpoolFolder first,
+                                 SpoolFolder last, GError **error);
 /* Everything of the job that can change. */
 bool spool_sqlite_save(SpoolStore *store, const Job *job, GError **error);
 
@@ -96,6 +108,15 @@ bool spool_sqlite_lockouts(SpoolStore *store, SpoolLockoutFunc found, gpointer d
                            GError **error);
 bool spool_sqlite_lockout_release(SpoolStore *store, const char *sender, const char *client,
                                   unsigned *count, GError **error);
+
+/* The overlay (lib/spool-sqlite-overlay.c): what is added within a transaction, and functions of
+ * the store. */
+bool spool_sqlite_effects_add(SpoolStore *store, const char *id, const SpoolEffects *effects,
+                              GError **error);
+Answer spool_sqlite_effect_load(SpoolStore *store, const char *id, const char *name,
+                                GBytes **effect, GError **error);
+bool spool_sqlite_effects_with(SpoolStore *store, const char *id, const char *member,
+                               GPtrArray *names, GPtrArray *effects, GError **error);
 
 /* Checks the version of a database just opened; where it is to be written, makes or upgrades its
  * tables and sets how it is written. path is for messages. */

@@ -146,10 +146,12 @@ Answer spool_sqlite_refuse(SpoolStore *store, const SpoolRefused *refused, GErro
     if (!spool_sqlite_begin(store, error))
         return ANSWER_UNKNOWN;
     bool well = max == 0 || may_answer(store, refused, &answered, error);
-    well = well && spool_sqlite_save(store, answered ? refused->answered : refused->ended, error) &&
-           (max == 0 || !answered || note_refusal(store, refused, error)) &&
-           (!refused->lockout || put_lockout(store, refused, error)) &&
-           (!refused->answered->proven || spool_sqlite_forget(store, refused->answered, error));
+    well =
+        well && spool_sqlite_save(store, answered ? refused->answered : refused->ended, error) &&
+        spool_sqlite_content_delete(store, refused->answered->id, SPOOL_MAIL, SPOOL_ROWS, error) &&
+        (max == 0 || !answered || note_refusal(store, refused, error)) &&
+        (!refused->lockout || put_lockout(store, refused, error)) &&
+        (!refused->answered->proven || spool_sqlite_forget(store, refused->answered, error));
     if (!spool_sqlite_end(store, well, error))
         return ANSWER_UNKNOWN;
     return answered ? ANSWER_YES : ANSWER_NO;

@@ -33,6 +33,9 @@ static const char *const sql_text[SQL_COUNT] = {
                  "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
                  "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17, "
                  "phase=?18, proven=?19 WHERE id=?20",
+    [SQL_CONTENT_STORE] = "INSERT OR REPLACE INTO content(job, kind, sealed) VALUES(?1, ?2, ?3)",
+    [SQL_CONTENT_LOAD] = "SELECT sealed FROM content WHERE job=?1 AND kind=?2",
+    [SQL_CONTENT_DELETE] = "DELETE FROM content WHERE job=?1 AND kind BETWEEN ?2 AND ?3",
     [SQL_HEAD_STORE] = "INSERT OR REPLACE INTO head(job, sealed) VALUES(?1, ?2)",
     [SQL_HEAD_LOAD] = "SELECT sealed FROM head WHERE job=?1",
     [SQL_SLICE_STORE] = "INSERT OR REPLACE INTO slice(job, number, offset, size, first_line, "
@@ -188,6 +191,33 @@ bool spool_sqlite_begin(SpoolStore *store, GError **error)
     return false;
 }
 
+/* Between transactions; the caller holds the lock. */
+static bool set_synchronous(SpoolStore *store, const char *pragma, GError **error)
+{
+    return store->db && (sqlite3_exec(store->db, pragma, NULL, NULL, NULL) == SQLITE_OK ||
+                         spool_sqlite_error(store, error));
+}
+
+/* After one that was not synced by itself. */
+static void end_later(SpoolStore *store)
+{
+    if (store->later && store->db && !set_synchronous(store, "PRAGMA synchronous=FULL", NULL))
+        store_fail(store);
+    store->later = false;
+}
+
+bool spool_sqlite_begin_later(SpoolStore *store, GError **error)
+{
+    g_mutex_lock(&store->lock);
+    store->later = true;
+    if ((!store->db || set_synchronous(store, "PRAGMA synchronous=NORMAL", error)) &&
+        run_plain(store, SQL_BEGIN, error))
+        return true;
+    end_later(store);
+    g_mutex_unlock(&store->lock);
+    return false;
+}
+
 /* Ends a transaction: commits where all went well, else rolls back. */
 bool spool_sqlite_end(SpoolStore *store, bool well, GError **error)
 {
@@ -196,6 +226,7 @@ bool spool_sqlite_end(SpoolStore *store, bool well, GError **error)
     if (!well && store->db && !sqlite3_get_autocommit(store->db) &&
         !run_plain(store, SQL_ROLLBACK, NULL))
         store_fail(store);
+    end_later(store);
     g_mutex_unlock(&store->lock);
     return well;
 }
@@ -205,14 +236,14 @@ void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text)
     sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
 }
 
-static void bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes)
+void spool_sqlite_bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes)
 {
     gsize size;
     const void *data = g_bytes_get_data(bytes, &size);
     sqlite3_bind_blob64(statement, at, data, size, SQLITE_STATIC);
 }
 
-static GBytes *column_bytes(sqlite3_stmt *statement, int at)
+GBytes *spool_sqlite_bytes(sqlite3_stmt *statement, int at)
 {
     const void *data = sqlite3_column_blob(statement, at);
     return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, at));
@@ -339,8 +370,32 @@ static Answer find_key(SpoolStore *store, const char *key, char **id, GError **e
     return answer;
 }
 
-static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, char **first,
-                         GError **error)
+static bool put_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes *blob,
+                     GError **error)
+{
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, id);
+    sqlite3_bind_int64(statement, 2, slice);
+    spool_sqlite_bind_bytes(statement, 3, blob);
+    return spool_sqlite_run(store, statement, error);
+}
+
+bool spool_sqlite_content_delete(SpoolStore *store, const char *id, SpoolFolder first,
+                                 SpoolFolder last, GError **error)
+{
+    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_CONTENT_DELETE, error);
+    if (!statement)
+        return false;
+    spool_sqlite_bind_text(statement, 1, id);
+    sqlite3_bind_int(statement, 2, first);
+    sqlite3_bind_int(statement, 3, last);
+    return spool_sqlite_run(store, statement, error);
+}
+
+static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, GBytes *mail,
+                         char **first, GError **error)
 {
     if (!spool_sqlite_begin(store, error))
         return ANSWER_UNKNOWN;
@@ -352,7 +407,8 @@ static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, cha
         bind_changing(statement, job);
         bind_fixed(statement, job);
         spool_sqlite_bind_text(statement, CHANGING_COUNT + FIXED_COUNT + 1, key);
-        well = spool_sqlite_run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error) &&
+               (!mail || put_blob(store, SQL_CONTENT_STORE, job->id, SPOOL_MAIL, mail, error));
     }
     well = spool_sqlite_end(store, well, error);
     if (found == ANSWER_YES)
@@ -380,8 +436,10 @@ static bool sqlite_save(SpoolStore *store, const Job *job, bool contents, GError
     if (!spool_sqlite_begin(store, error))
         return false;
     bool well = spool_sqlite_save(store, job, error);
+    const SpoolFolder last = job->state == JOB_ANSWER_FAILED ? SPOOL_ROWS : SPOOL_RESPONSE;
     if (contents)
-        well = well && run_for(store, SQL_INTENT_DELETE, job->id, error) &&
+        well = well && spool_sqlite_content_delete(store, job->id, SPOOL_MAIL, last, error) &&
+               run_for(store, SQL_INTENT_DELETE, job->id, error) &&
                run_for(store, SQL_OUTCOMES_DELETE, job->id, error) &&
                run_for(store, SQL_SLICES_DELETE, job->id, error) &&
                run_for(store, SQL_HEAD_DELETE, job->id, error) &&
@@ -408,63 +466,36 @@ static bool add_slice(SpoolStore *store, const char *id, unsigned number, const 
 }
 
 static bool sqlite_prove(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
-                         GError **error)
+                         GBytes *rows, bool later, GError **error)
 {
-    if (!spool_sqlite_begin(store, error))
+    if (!(later ? spool_sqlite_begin_later : spool_sqlite_begin)(store, error))
         return false;
     bool well = spool_sqlite_save(store, job, error);
     sqlite3_stmt *statement = well ? spool_sqlite_prepare(store, SQL_HEAD_STORE, error) : NULL;
     well = well && statement;
     if (well) {
         spool_sqlite_bind_text(statement, 1, job->id);
-        bind_bytes(statement, 2, head);
+        spool_sqlite_bind_bytes(statement, 2, head);
         well = spool_sqlite_run(store, statement, error);
     }
-    well = well && spool_sqlite_forget(store, job, error);
+    well = well && spool_sqlite_forget(store, job, error) &&
+           spool_sqlite_content_delete(store, job->id, SPOOL_MAIL, SPOOL_MAIL, error) &&
+           (!rows || put_blob(store, SQL_CONTENT_STORE, job->id, SPOOL_ROWS, rows, error));
     for (unsigned i = 0; well && i < slices->len; i++)
         well = add_slice(store, job->id, i, g_ptr_array_index(slices, i), error);
     return spool_sqlite_end(store, well, error);
 }
 
-static bool put_blob(SpoolStore *store, Sql sql, const char *id, unsigned slice, GBytes *blob,
-                     GError **error)
+static bool sqlite_answer(SpoolStore *store, const Job *job, GBytes *response, GError **error)
 {
-    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
-    if (!statement)
+    if (!spool_sqlite_begin(store, error))
         return false;
-    spool_sqlite_bind_text(statement, 1, id);
-    sqlite3_bind_int64(statement, 2, slice);
-    bind_bytes(statement, 3, blob);
-    return spool_sqlite_run(store, statement, error);
-}
-
-/* Three texts, or two and a blob, into a row. */
-static bool put_three(SpoolStore *store, Sql sql, const char *id, const char *second,
-                      const char *text, GBytes *blob, GError **error)
-{
-    sqlite3_stmt *statement = spool_sqlite_prepare(store, sql, error);
-    if (!statement)
-        return false;
-    spool_sqlite_bind_text(statement, 1, id);
-    spool_sqlite_bind_text(statement, 2, second);
-    if (blob)
-        bind_bytes(statement, 3, blob);
-    else
-        spool_sqlite_bind_text(statement, 3, text);
-    return spool_sqlite_run(store, statement, error);
-}
-
-static bool put_effects(SpoolStore *store, const char *id, const SpoolEffects *effects,
-                        GError **error)
-{
-    bool well = true;
-    for (unsigned i = 0; well && i < effects->names->len; i++)
-        well = put_three(store, SQL_EFFECT_STORE, id, effects->names->pdata[i], NULL,
-                         effects->sealed->pdata[i], error);
-    for (unsigned i = 0; well && i < effects->members->len; i++)
-        well = put_three(store, SQL_MEMBER_STORE, id, effects->members->pdata[i],
-                         effects->joined->pdata[i], NULL, error);
-    return well;
+    bool well =
+        spool_sqlite_save(store, job, error) &&
+        (response
+             ? put_blob(store, SQL_CONTENT_STORE, job->id, SPOOL_RESPONSE, response, error)
+             : spool_sqlite_content_delete(store, job->id, SPOOL_RESPONSE, SPOOL_RESPONSE, error));
+    return spool_sqlite_end(store, well, error);
 }
 
 static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
@@ -474,21 +505,21 @@ static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slic
         return false;
     bool well = spool_sqlite_save(store, job, error) &&
                 put_blob(store, SQL_INTENT_STORE, job->id, slice, intent, error) &&
-                (!effects || put_effects(store, job->id, effects, error));
+                (!effects || spool_sqlite_effects_add(store, job->id, effects, error));
     return spool_sqlite_end(store, well, error);
 }
 
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                              const SpoolEffects *effects, const SpoolChanges *changes,
+                              const SpoolEffects *effects, const SpoolChanges *changes, bool later,
                               GError **error)
 {
-    if (!spool_sqlite_begin(store, error))
+    if (!(later ? spool_sqlite_begin_later : spool_sqlite_begin)(store, error))
         return false;
     bool well =
         spool_sqlite_save(store, job, error) &&
         spool_sqlite_audit_add(store, job, changes, error) &&
         (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
-        (!effects || put_effects(store, job->id, effects, error)) &&
+        (!effects || spool_sqlite_effects_add(store, job->id, effects, error)) &&
         run_for(store, SQL_INTENT_DELETE, job->id, error);
     return spool_sqlite_end(store, well, error);
 }
@@ -523,9 +554,15 @@ static Answer load_blob(SpoolStore *store, Sql sql, const char *id, unsigned sli
     }
     Answer answer = spool_sqlite_step(store, statement, error);
     if (answer == ANSWER_YES)
-        *blob = column_bytes(statement, 0);
+        *blob = spool_sqlite_bytes(statement, 0);
     spool_sqlite_finish(store, statement);
     return answer;
+}
+
+static Answer sqlite_content_load(SpoolStore *store, const char *id, SpoolFolder kind,
+                                  GBytes **content, GError **error)
+{
+    return load_blob(store, SQL_CONTENT_LOAD, id, kind, content, error);
 }
 
 static Answer sqlite_head_load(SpoolStore *store, const char *id, GBytes **head, GError **error)
@@ -545,40 +582,6 @@ static Answer sqlite_outcomes_load(SpoolStore *store, const char *id, unsigned s
     return load_blob(store, SQL_OUTCOMES_LOAD, id, slice, outcomes, error);
 }
 
-static Answer sqlite_effect_load(SpoolStore *store, const char *id, const char *name,
-                                 GBytes **effect, GError **error)
-{
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_EFFECT_LOAD, error);
-    if (!statement)
-        return ANSWER_UNKNOWN;
-    spool_sqlite_bind_text(statement, 1, id);
-    spool_sqlite_bind_text(statement, 2, name);
-    Answer answer = spool_sqlite_step(store, statement, error);
-    if (answer == ANSWER_YES)
-        *effect = column_bytes(statement, 0);
-    spool_sqlite_finish(store, statement);
-    return answer;
-}
-
-static bool sqlite_effects_with(SpoolStore *store, const char *id, const char *member,
-                                GPtrArray *names, GPtrArray *effects, GError **error)
-{
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_MEMBER_LOAD, error);
-    if (!statement)
-        return false;
-    spool_sqlite_bind_text(statement, 1, id);
-    spool_sqlite_bind_text(statement, 2, member);
-    Answer answer;
-    while ((answer = spool_sqlite_step(store, statement, error)) == ANSWER_YES) {
-        g_ptr_array_add(names, spool_sqlite_text(statement, 0));
-        g_ptr_array_add(effects, column_bytes(statement, 1));
-    }
-    spool_sqlite_finish(store, statement);
-    return answer == ANSWER_NO;
-}
-
 static Answer sqlite_canary_load(SpoolStore *store, GBytes **value, GError **error)
 {
     return load_blob(store, SQL_CANARY_LOAD, NULL, 0, value, error);
@@ -591,7 +594,7 @@ static bool sqlite_canary_store(SpoolStore *store, GBytes *value, GError **error
     sqlite3_stmt *statement = spool_sqlite_prepare(store, SQL_CANARY_STORE, error);
     bool well = statement;
     if (well) {
-        bind_bytes(statement, 1, value);
+        spool_sqlite_bind_bytes(statement, 1, value);
         well = spool_sqlite_run(store, statement, error);
     }
     return spool_sqlite_end(store, well, error);
@@ -748,12 +751,14 @@ const SpoolStoreType spool_store_sqlite = {
     .prove = sqlite_prove,
     .intent_store = sqlite_intent_store,
     .slice_done = sqlite_slice_done,
+    .answer = sqlite_answer,
+    .content_load = sqlite_content_load,
     .head_load = sqlite_head_load,
     .slice_load = sqlite_slice_load,
     .intent_load = sqlite_intent_load,
     .outcomes_load = sqlite_outcomes_load,
-    .effect_load = sqlite_effect_load,
-    .effects_with = sqlite_effects_with,
+    .effect_load = spool_sqlite_effect_load,
+    .effects_with = spool_sqlite_effects_with,
     .list = sqlite_list,
     .find = sqlite_find,
     .refuse = spool_sqlite_refuse,

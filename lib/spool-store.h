@@ -2,7 +2,7 @@
 #ifndef BATCHLOAD_SPOOL_STORE_H
 #define BATCHLOAD_SPOOL_STORE_H
 
-#include "lib/spool.h"
+#include "lib/spool-files.h"
 
 /* The table of functions behind which the spool's rows lie. What it is given is sealed already.
  * Every function is one short transaction and may be called by any thread; they are serialised
@@ -10,7 +10,7 @@
 
 typedef struct SpoolStore SpoolStore;
 
-/* Where a slice lies in the job's rows file, and what it touches. */
+/* Where a slice lies in the job's rows, and what it touches. */
 typedef struct {
     guint64 offset; /* of the sealed bytes */
     guint32 size;
@@ -77,23 +77,32 @@ typedef struct {
     Answer (*canary_load)(SpoolStore *store, GBytes **value, GError **error);
     bool (*canary_store)(SpoolStore *store, GBytes *value, GError **error);
 
-    /* A new job. ANSWER_NO: the key is another job's, *first names it, owned by the caller. */
-    Answer (*add)(SpoolStore *store, const Job *job, const char *key, char **first, GError **error);
-    /* Everything of the job that can change. contents: intent, outcomes, slices, headline and
-     * overlay are deleted in the same transaction. */
-    bool (*save)(SpoolStore *store, const Job *job, bool contents, GError **error);
-    /* save() with the headline and the index of all slices (of SpoolSlice); wrong passwords of the
-     * pair are forgotten. */
-    bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices,
+    /* A new job, and its mail where that is small (lib/spool-content.h), or NULL. ANSWER_NO: the
+     * key is another job's, *first names it, owned by the caller. */
+    Answer (*add)(SpoolStore *store, const Job *job, const char *key, GBytes *mail, char **first,
                   GError **error);
+    /* Everything of the job that can change. contents: intent, outcomes, slices, headline and
+     * overlay, mail, rows and response are deleted in the same transaction (in JOB_ANSWER_FAILED
+     * not the response). */
+    bool (*save)(SpoolStore *store, const Job *job, bool contents, GError **error);
+    /* save() with the headline, the index of all slices (of SpoolSlice) and the rows where they are
+     * small, or NULL; the mail is deleted, wrong passwords of the pair are forgotten. later: the
+     * disk may have it later, but not after the next commit that is not so. */
+    bool (*prove)(SpoolStore *store, const Job *job, GBytes *head, GPtrArray *slices, GBytes *rows,
+                  bool later, GError **error);
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
                          const SpoolEffects *effects, GError **error);
     /* save() with the slice's outcomes, effects and changes (each may be NULL); the intent is
-     * deleted. */
+     * deleted. later as with prove(). */
     bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
-                       const SpoolEffects *effects, const SpoolChanges *changes, GError **error);
+                       const SpoolEffects *effects, const SpoolChanges *changes, bool later,
+                       GError **error);
+    /* save() with the response where it is small; NULL: it is a file. */
+    bool (*answer)(SpoolStore *store, const Job *job, GBytes *response, GError **error);
 
     /* ANSWER_NO: none stored. Results are owned by the caller. */
+    Answer (*content_load)(SpoolStore *store, const char *id, SpoolFolder kind, GBytes **content,
+                           GError **error);
     Answer (*head_load)(SpoolStore *store, const char *id, GBytes **head, GError **error);
     Answer (*slice_load)(SpoolStore *store, const char *id, unsigned slice, SpoolSlice **found,
                          GError **error);
@@ -111,8 +120,8 @@ typedef struct {
     bool (*list)(SpoolStore *store, bool all, SpoolFoundFunc found, gpointer data, GError **error);
     Answer (*find)(SpoolStore *store, const char *id, Job **job, GError **error);
 
-    /* ANSWER_YES: answered was saved, ANSWER_NO: ended. Wrong passwords are forgotten if the job is
-     * proven. */
+    /* ANSWER_YES: answered was saved, ANSWER_NO: ended. The mail is deleted. Wrong passwords are
+     * forgotten if the job is proven. */
     Answer (*refuse)(SpoolStore *store, const SpoolRefused *refused, GError **error);
     /* Of one pair; lockout is filled where there is one. */
     Answer (*lockout_load)(SpoolStore *store, const char *sender, const char *client,

@@ -14,20 +14,17 @@
 struct SpoolRows {
     Spool *spool;
     char *id;
-    int fd;
+    SpoolSink *sink;
     guint64 offset;
     guint64 rows;
     GPtrArray *slices; /* of SpoolSlice */
     char *note;
-    bool kept;
 };
 
-/* Bytes on the disk beside the sealed ones themselves that a commit takes; of one slice's place in
- * the rows. */
-#define COMMIT_BYTES 65536
+/* Bytes that one slice's place in the rows takes. */
 #define SLICE_BYTES 1024
 
-/* Slices are framed by their length, so that the file could be read without its index. */
+/* Slices are framed by their length, so that the rows could be read without their index. */
 #define FRAME 4
 
 /* --- claiming and waiting --- */
@@ -55,7 +52,6 @@ SpoolClaim *spool_claim_new(Spool *spool, SpoolEntry *entry)
     claim->spool = spool;
     claim->entry = entry;
     claim->rows_fd = -1;
-    claim->response_fd = -1;
     return claim;
 }
 
@@ -91,11 +87,12 @@ const Job *spool_claim_job(const SpoolClaim *claim)
     return claim->entry->job;
 }
 
-static void close_fd(int *fd)
+static void close_rows(SpoolClaim *claim)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    g_clear_pointer(&claim->rows, g_bytes_unref);
+    if (claim->rows_fd >= 0)
+        close(claim->rows_fd);
+    claim->rows_fd = -1;
 }
 
 void spool_claim_release(SpoolClaim *claim)
@@ -104,8 +101,8 @@ void spool_claim_release(SpoolClaim *claim)
         return;
     Spool *spool = claim->spool;
     g_clear_object(&claim->response);
-    close_fd(&claim->rows_fd);
-    close_fd(&claim->response_fd);
+    g_clear_object(&claim->sink);
+    close_rows(claim);
     g_mutex_lock(&spool->lock);
     spool_queue_give_back(spool->queue, claim->entry);
     spool_changed(spool);
@@ -222,12 +219,7 @@ GInputStream *spool_mail_open(SpoolClaim *claim, GError **error)
     const char *id = claim->entry->job->id;
     if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return NULL;
-    int fd = spool_files_read(claim->spool->files, SPOOL_MAIL, id, error);
-    if (fd < 0)
-        return NULL;
-    g_autofree char *label = spool_label(id, "mail");
-    g_autoptr(GInputStream) file = g_unix_input_stream_new(fd, TRUE);
-    return seal_input_stream_new(claim->spool->key, label, file);
+    return spool_content_open(claim->spool, SPOOL_MAIL, id, &claim->mail_in_store, error);
 }
 
 SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error)
@@ -236,41 +228,26 @@ SpoolRows *spool_rows_new(SpoolClaim *claim, GError **error)
     const char *id = claim->entry->job->id;
     if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return NULL;
-    /* Of an earlier attempt. */
-    spool_files_remove(spool->files, SPOOL_ROWS, id);
-    int fd = spool_files_create(spool->files, SPOOL_ROWS, id, error);
-    if (fd < 0)
-        return NULL;
     SpoolRows *rows = g_new0(SpoolRows, 1);
     rows->spool = spool;
     rows->id = g_strdup(id);
-    rows->fd = fd;
+    rows->sink = spool_sink_new(spool, SPOOL_ROWS, id);
     rows->slices = g_ptr_array_new_with_free_func((GDestroyNotify)spool_slice_free);
     return rows;
 }
 
-static bool write_all(int fd, const guint8 *data, gsize size, GError **error)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, data, size);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0) {
-            g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "rows can't be written: %s",
-                        g_strerror(wrote < 0 ? errno : ENOSPC));
-            return false;
-        }
-        data += wrote;
-        size -= (gsize)wrote;
-    }
-    return true;
-}
-
-static bool read_at(int fd, guint8 *data, gsize size, guint64 offset, const char *id,
+/* Of the rows, that were found. */
+static bool read_at(const SpoolClaim *claim, guint8 *data, gsize size, guint64 offset,
                     GError **error)
 {
+    const char *id = claim->entry->job->id;
+    gsize whole = claim->rows ? g_bytes_get_size(claim->rows) : 0;
+    if (offset <= whole && size <= whole - offset) {
+        memcpy(data, (const guint8 *)g_bytes_get_data(claim->rows, NULL) + offset, size);
+        return true;
+    }
     while (size > 0) {
-        ssize_t got = pread(fd, data, size, (off_t)offset);
+        ssize_t got = claim->rows_fd < 0 ? 0 : pread(claim->rows_fd, data, size, (off_t)offset);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
@@ -312,8 +289,9 @@ bool spool_rows_add(SpoolRows *rows, GVariant *slice, unsigned count, const char
         return false;
     }
     guint32 frame = GUINT32_TO_BE((guint32)size);
-    if (!write_all(rows->fd, (const guint8 *)&frame, FRAME, error) ||
-        !write_all(rows->fd, data, size, error))
+    GOutputStream *out = G_OUTPUT_STREAM(rows->sink);
+    if (!g_output_stream_write_all(out, &frame, FRAME, NULL, NULL, error) ||
+        !g_output_stream_write_all(out, data, size, NULL, NULL, error))
         return false;
     SpoolSlice *made = g_new0(SpoolSlice, 1);
     made->offset = rows->offset + FRAME;
@@ -353,23 +331,11 @@ void spool_rows_free(SpoolRows *rows)
 {
     if (!rows)
         return;
-    close_fd(&rows->fd);
-    if (!rows->kept)
-        spool_drop(rows->spool, SPOOL_ROWS, rows->id);
+    g_clear_object(&rows->sink);
     g_ptr_array_unref(rows->slices);
     g_free(rows->note);
     g_free(rows->id);
     g_free(rows);
-}
-
-static bool sync_file(Spool *spool, SpoolFolder folder, int fd, GError **error)
-{
-    bool fatal = false;
-    if (spool_files_sync(spool->files, folder, fd, &fatal, error))
-        return true;
-    if (fatal)
-        spool_fail(spool);
-    return false;
 }
 
 bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
@@ -381,9 +347,10 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     if (!spool_job_expect(claim, JOB_RECEIVED, error))
         return false;
     unsigned slices = rows ? rows->slices->len : 0;
+    g_autoptr(GBytes) small = NULL;
     if (slices > 0 &&
-        (!sync_file(spool, SPOOL_ROWS, rows->fd, error) ||
-         !spool_disk_has_room(spool, COMMIT_BYTES + (guint64)slices * SLICE_BYTES, error)))
+        (!spool_sink_finish(rows->sink, &small, error) ||
+         !spool_disk_has_room(spool, SPOOL_COMMIT_BYTES + (guint64)slices * SLICE_BYTES, error)))
         return false;
     Job next = spool_job_next(claim, slices > 0 ? JOB_WORKING : JOB_REPORTING);
     next.reference = (char *)reference;
@@ -396,11 +363,15 @@ bool spool_job_proved(SpoolClaim *claim, const char *reference, Mode mode,
     g_autofree char *label = spool_label(id, "head");
     g_autoptr(GBytes) head = spool_seal_variant(spool, label, names);
     g_autoptr(GPtrArray) none = g_ptr_array_new();
-    if (!spool->type->prove(spool->store, &next, head, rows ? rows->slices : none, error))
+    /* Nothing is told of the verdict before the next commit, and where that is lost the mail is as
+     * it was: but not if its file was removed. */
+    if (!spool->type->prove(spool->store, &next, head, rows ? rows->slices : none, small,
+                            claim->mail_in_store, error))
         return false;
-    spool_drop(spool, SPOOL_MAIL, id);
+    if (!claim->mail_in_store)
+        spool_drop(spool, SPOOL_MAIL, id);
     if (slices > 0)
-        rows->kept = true;
+        spool_sink_keep(rows->sink);
     spool_job_adopt(claim, &next, slices > 0 ? g_ptr_array_steal_index(rows->slices, 0) : NULL);
     return true;
 }
@@ -473,12 +444,11 @@ GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error)
     g_autoptr(SpoolSlice) slice = find_slice(claim, number, error);
     if (!slice)
         return NULL;
-    if (claim->rows_fd < 0)
-        claim->rows_fd = spool_files_read(spool->files, SPOOL_ROWS, id, error);
-    if (claim->rows_fd < 0)
+    if (!claim->rows && claim->rows_fd < 0 &&
+        !spool_content_find(spool, SPOOL_ROWS, id, &claim->rows, &claim->rows_fd, error))
         return NULL;
     g_autofree guint8 *data = g_malloc(slice->size + 1u);
-    if (!read_at(claim->rows_fd, data, slice->size, slice->offset, id, error))
+    if (!read_at(claim, data, slice->size, slice->offset, error))
         return NULL;
     g_autofree char *label = spool_slice_label(id, "rows", number);
     return spool_unseal_variant(spool, label, TABLE_ROWS_TYPE, data, slice->size, error);
@@ -496,7 +466,7 @@ bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEff
         next.started = g_get_real_time();
     g_autofree char *label = spool_slice_label(next.id, "intent", next.slices_done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    if (!spool_disk_has_room(spool, COMMIT_BYTES + g_bytes_get_size(sealed), error) ||
+    if (!spool_disk_has_room(spool, SPOOL_COMMIT_BYTES + g_bytes_get_size(sealed), error) ||
         !spool->type->intent_store(spool->store, &next, next.slices_done, sealed, effects, error))
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
@@ -570,7 +540,11 @@ static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned cou
     g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
     const SpoolChanges changes = changes_of(&next, trail, NULL);
-    if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, &changes, error))
+    /* Where an intent is stored, and this is lost, the rows are settled once more; and nothing is
+     * told of them before the next commit. */
+    bool later = next.mode == MODE_APPLY && claim->entry->unsettled;
+    if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, &changes, later,
+                                 error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;
@@ -608,7 +582,7 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
         step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
     const SpoolChanges changes = changes_of(&next, step->trail, step->undone);
     if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, &changes,
-                                 error))
+                                 false, error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;
@@ -625,7 +599,7 @@ bool spool_job_broken_off(SpoolClaim *claim, const char *refusal, GError **error
     next.refusal = (char *)refusal;
     if (!spool->type->save(spool->store, &next, true, error))
         return false;
-    close_fd(&claim->rows_fd);
+    close_rows(claim);
     spool_drop(spool, SPOOL_ROWS, next.id);
     spool_drop(spool, SPOOL_RESPONSE, next.id);
     spool_job_adopt(claim, &next, NULL);
@@ -651,28 +625,18 @@ GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error
     return spool_unseal_variant(spool, label, SPOOL_OUTCOMES_TYPE, data, size, error);
 }
 
-static char *unfinished_name(const SpoolClaim *claim)
-{
-    return g_strconcat(claim->entry->job->id, ".tmp", NULL);
-}
-
 /* In SENDING too: a response that was refused may be built again, smaller. */
 GOutputStream *spool_response_create(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
     if (claim->entry->job->state != JOB_SENDING && !spool_job_expect(claim, JOB_REPORTING, error))
         return NULL;
-    g_autofree char *name = unfinished_name(claim);
+    const char *id = claim->entry->job->id;
     g_clear_object(&claim->response);
-    close_fd(&claim->response_fd);
-    spool_files_remove(spool->files, SPOOL_RESPONSE, name);
-    int fd = spool_files_create(spool->files, SPOOL_RESPONSE, name, error);
-    if (fd < 0)
-        return NULL;
-    claim->response_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    g_autoptr(GOutputStream) file = g_unix_output_stream_new(fd, TRUE);
-    g_autofree char *label = spool_label(claim->entry->job->id, "response");
-    claim->response = seal_output_stream_new(spool->key, label, file);
+    g_clear_object(&claim->sink);
+    g_autofree char *label = spool_label(id, "response");
+    claim->sink = spool_sink_new(spool, SPOOL_RESPONSE, id);
+    claim->response = seal_output_stream_new(spool->key, label, G_OUTPUT_STREAM(claim->sink));
     return g_object_ref(claim->response);
 }
 
@@ -682,20 +646,23 @@ bool spool_response_stored(SpoolClaim *claim, GError **error)
     if (claim->entry->job->state != JOB_SENDING && !spool_job_expect(claim, JOB_REPORTING, error))
         return false;
     Job next = spool_job_next(claim, JOB_SENDING);
-    if (!claim->response || claim->response_fd < 0 || !g_output_stream_is_closed(claim->response)) {
+    if (!claim->response || !g_output_stream_is_closed(claim->response)) {
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
                     "the response of job %s was not written to its end", next.id);
         return false;
     }
-    g_autofree char *name = unfinished_name(claim);
-    if (!sync_file(spool, SPOOL_RESPONSE, claim->response_fd, error) ||
-        !spool_files_rename(spool->files, SPOOL_RESPONSE, name, next.id, error) ||
-        !sync_file(spool, SPOOL_RESPONSE, claim->response_fd, error))
+    g_autoptr(GBytes) small = NULL;
+    if (!spool_sink_finish(claim->sink, &small, error))
+        return false;
+    /* The name may have been that of the response that is replaced. */
+    spool_sink_keep(claim->sink);
+    if (!spool_disk_has_room(spool, SPOOL_COMMIT_BYTES, error) ||
+        !spool->type->answer(spool->store, &next, small, error))
         return false;
     g_clear_object(&claim->response);
-    close_fd(&claim->response_fd);
-    if (!spool->type->save(spool->store, &next, false, error))
-        return false;
+    g_clear_object(&claim->sink);
+    if (small)
+        spool_drop(spool, SPOOL_RESPONSE, next.id);
     spool_job_adopt(claim, &next, NULL);
     return true;
 }
@@ -707,12 +674,7 @@ GInputStream *spool_response_open(SpoolClaim *claim, GError **error)
     const char *id = claim->entry->job->id;
     if (!spool_job_expect(claim, JOB_SENDING, error))
         return NULL;
-    int fd = spool_files_read(claim->spool->files, SPOOL_RESPONSE, id, error);
-    if (fd < 0)
-        return NULL;
-    g_autofree char *label = spool_label(id, "response");
-    g_autoptr(GInputStream) file = g_unix_input_stream_new(fd, TRUE);
-    return seal_input_stream_new(claim->spool->key, label, file);
+    return spool_content_open(claim->spool, SPOOL_RESPONSE, id, NULL, error);
 }
 
 void spool_response_handed_over(SpoolClaim *claim)
@@ -735,7 +697,7 @@ static bool end_job(SpoolClaim *claim, JobState state, const char *why, GError *
     next.waiting = (char *)why;
     if (!spool->type->save(spool->store, &next, true, error))
         return false;
-    close_fd(&claim->rows_fd);
+    close_rows(claim);
     spool_drop(spool, SPOOL_ROWS, next.id);
     if (state == JOB_DONE)
         spool_drop(spool, SPOOL_RESPONSE, next.id);

@@ -48,7 +48,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 6
+#define SPOOL_VERSION 7
 
 typedef struct {
     char *directory;

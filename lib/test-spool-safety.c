@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/spool-content.h"
 #include "lib/spool-fixture.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -173,16 +174,16 @@ static void test_older(void)
     g_autofree char *path = inside(fixture, "spool.db");
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_cmpint(
-        sqlite3_exec(db,
-                     "DROP INDEX job_unproven;"
-                     "ALTER TABLE job DROP COLUMN mode; ALTER TABLE job DROP COLUMN "
-                     "phase; ALTER TABLE job DROP COLUMN proven; ALTER TABLE job DROP "
-                     "COLUMN login; DROP TABLE refusal; DROP TABLE lockout; DROP TABLE audit;"
-                     "DROP TABLE overlay;"
-                     "DROP TABLE overlay_member; PRAGMA user_version=1",
-                     NULL, NULL, NULL),
-        ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db,
+                                 "DROP INDEX job_unproven;"
+                                 "ALTER TABLE job DROP COLUMN mode; ALTER TABLE job DROP COLUMN "
+                                 "phase; ALTER TABLE job DROP COLUMN proven; ALTER TABLE job DROP "
+                                 "COLUMN login; DROP TABLE refusal; DROP TABLE lockout; DROP TABLE "
+                                 "audit; DROP TABLE content;"
+                                 "DROP TABLE overlay;"
+                                 "DROP TABLE overlay_member; PRAGMA user_version=1",
+                                 NULL, NULL, NULL),
+                    ==, SQLITE_OK);
     sqlite3_close(db);
     g_assert_null(spool_open_readonly(fixture->settings.directory, &error));
     g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE);
@@ -268,6 +269,36 @@ static void test_damage(gconstpointer data)
     g_assert_false(spool_failed(fixture->spool));
 }
 
+/* The same of what lies in the store. */
+static void test_damage_in_store(void)
+{
+    static const char *const domains[] = {"x.example", NULL};
+    static const char cut[] = "UPDATE content SET sealed=substr(sealed, 1, 60)";
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    char text[100];
+    gsize size;
+    fixture->small = true;
+    g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    spool_fixture_sql(fixture->settings.directory, cut);
+    g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
+    g_autoptr(GInputStream) mail = spool_mail_open(claim, &error);
+    g_assert_no_error(error);
+    g_assert_false(g_input_stream_read_all(mail, text, sizeof text, &size, NULL, &error));
+    g_assert_error(error, SEAL_ERROR, SEAL_ERROR_BROKEN);
+    g_clear_error(&error);
+    g_assert_true(spool_fixture_prove(claim, 1, domains, &error));
+    spool_fixture_sql(fixture->settings.directory, cut);
+    g_assert_null(spool_slice_rows(claim, 0, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+    g_clear_error(&error);
+    spool_fixture_sql(fixture->settings.directory, "DELETE FROM content");
+    g_clear_pointer(&claim, spool_claim_release);
+    claim = spool_fixture_claim(fixture, id, JOB_WORKING);
+    g_assert_null(spool_slice_rows(claim, 0, &error));
+    g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY);
+}
+
 static void test_gone(void)
 {
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
@@ -298,9 +329,15 @@ static bool promises(Spool *spool)
            spool_claim(spool, &claim, &due, NULL) != ANSWER_UNKNOWN;
 }
 
+/* size: of what is kept of a job, "small" (in the store) or "large" (files). */
+static char *body_of(const char *size)
+{
+    return g_strnfill(g_str_equal(size, "small") ? 4000 : SPOOL_SMALL_MAX + 1, 'x');
+}
+
 /* One life of a daemon: opens the spool, takes one mail in (the file "accepted" says that it was
  * promised) and does what there is to do. */
-static int live(const char *top)
+static int live(const char *top, const char *size)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(SpoolFixture) fixture = spool_fixture_at(top);
@@ -309,8 +346,9 @@ static int live(const char *top)
     g_autofree char *id = NULL;
     bool well = fixture->spool;
     if (well) {
-        well = spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", "body", &id,
-                                  &error) != ANSWER_UNKNOWN;
+        g_autofree char *body = body_of(size);
+        well = spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", body, &id, &error) !=
+               ANSWER_UNKNOWN;
         if (well)
             close(open(accepted, O_WRONLY | O_CREAT, 0600));
         well = well && spool_fixture_drive(fixture->spool, &error);
@@ -333,8 +371,9 @@ static void assert_one_done(gpointer data, const Job *job)
 }
 
 /* After whatever happened: start again, the MTA sends again; one job, done once. */
-static void assert_promise(SpoolFixture *fixture)
+static void assert_promise(SpoolFixture *fixture, const char *size)
 {
+    g_autofree char *body = body_of(size);
     g_autoptr(GError) error = NULL;
     g_autofree char *accepted = g_build_filename(fixture->top, "accepted", NULL);
     g_autofree char *id = NULL;
@@ -346,7 +385,7 @@ static void assert_promise(SpoolFixture *fixture)
     if (promised)
         g_assert_cmpuint(before, ==, 1);
     Answer answer =
-        spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", "body", &id, &error);
+        spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", body, &id, &error);
     g_assert_no_error(error);
     g_assert_cmpint(answer, ==, before ? ANSWER_NO : ANSWER_YES);
     g_assert_true(spool_fixture_drive(fixture->spool, &error));
@@ -358,18 +397,28 @@ static void assert_promise(SpoolFixture *fixture)
     g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 0);
     g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
     g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, 0);
+    for (int kind = 0; kind < SPOOL_FOLDER_COUNT; kind++)
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, kind), ==, 0);
 }
 
+typedef struct {
+    const char *size, *call, *fault;
+    unsigned stride; /* of a quick run */
+    int ends[2];     /* how a life may end that was struck */
+} Sweep;
+
 /* Runs a life under strace with one fault. Whether the fault struck; *ended: how the life did. */
-static bool run_with_fault(const SpoolFixture *fixture, const char *call, const char *fault,
-                           unsigned when, int *ended)
+static bool run_with_fault(const SpoolFixture *fixture, const Sweep *sweep, unsigned when,
+                           int *ended)
 {
+    const char *call = sweep->call, *fault = sweep->fault;
     g_autoptr(GError) error = NULL;
     g_autofree char *inject = g_strdup_printf("inject=%s:%s:when=%u", call, fault, when);
     g_autofree char *trace = g_strdup_printf("trace=%s", call);
     g_autofree char *log = g_build_filename(fixture->top, "strace", NULL);
-    const char *const arguments[] = {"strace", "-f",   "-qq",   "-o",     log,          "-e", trace,
-                                     "-e",     inject, program, "--live", fixture->top, NULL};
+    const char *const arguments[] = {"strace", "-f",         "-qq",       "-o",   log,
+                                     "-e",     trace,        "-e",        inject, program,
+                                     "--live", fixture->top, sweep->size, NULL};
     g_auto(GStrv) environment =
         g_environ_setenv(g_get_environ(), "ASAN_OPTIONS", "detect_leaks=0", TRUE);
     int status = 0;
@@ -383,27 +432,28 @@ static bool run_with_fault(const SpoolFixture *fixture, const char *call, const 
     return struck;
 }
 
-typedef struct {
-    const char *call, *fault;
-    unsigned stride; /* of a quick run */
-    int ends[2];     /* how a life may end that was struck */
-} Sweep;
-
 #define KILLED (128 + SIGKILL)
 static const Sweep sweeps[] = {
-    {"fsync", "error=EIO", 1, {LIFE_FAILED}},
-    {"fdatasync", "error=EIO", 1, {LIFE_FAILED}},
-    {"write", "error=EIO", 3, {LIFE_WAITED}},
-    {"pwrite64", "error=EIO", 7, {LIFE_FAILED}},
-    {"write", "error=ENOSPC", 3, {LIFE_WAITED}},
-    {"pwrite64", "error=ENOSPC", 7, {LIFE_WAITED, LIFE_FAILED}},
-    {"renameat", "error=EIO", 1, {LIFE_WAITED}},
-    {"fsync", "signal=KILL", 1, {KILLED}},
-    {"fdatasync", "signal=KILL", 1, {KILLED}},
-    {"write", "signal=KILL", 3, {KILLED}},
-    {"pwrite64", "signal=KILL", 7, {KILLED}},
-    {"unlinkat", "signal=KILL", 1, {KILLED}},
-    {"renameat", "signal=KILL", 1, {KILLED}},
+    {"large", "fsync", "error=EIO", 1, {LIFE_FAILED}},
+    {"large", "fdatasync", "error=EIO", 1, {LIFE_FAILED}},
+    {"large", "write", "error=EIO", 3, {LIFE_WAITED}},
+    {"large", "pwrite64", "error=EIO", 7, {LIFE_FAILED}},
+    {"large", "write", "error=ENOSPC", 3, {LIFE_WAITED}},
+    {"large", "pwrite64", "error=ENOSPC", 7, {LIFE_WAITED, LIFE_FAILED}},
+    {"large", "renameat", "error=EIO", 1, {LIFE_WAITED}},
+    {"large", "fsync", "signal=KILL", 1, {KILLED}},
+    {"large", "fdatasync", "signal=KILL", 1, {KILLED}},
+    {"large", "write", "signal=KILL", 3, {KILLED}},
+    {"large", "pwrite64", "signal=KILL", 7, {KILLED}},
+    {"large", "unlinkat", "signal=KILL", 1, {KILLED}},
+    {"large", "renameat", "signal=KILL", 1, {KILLED}},
+    {"small", "fsync", "error=EIO", 1, {LIFE_FAILED}},
+    {"small", "fdatasync", "error=EIO", 1, {LIFE_FAILED}},
+    {"small", "pwrite64", "error=EIO", 7, {LIFE_FAILED}},
+    {"small", "pwrite64", "error=ENOSPC", 7, {LIFE_WAITED, LIFE_FAILED}},
+    {"small", "fdatasync", "signal=KILL", 1, {KILLED}},
+    {"small", "pwrite64", "signal=KILL", 7, {KILLED}},
+    {"small", "unlinkat", "signal=KILL", 1, {KILLED}},
 };
 
 /* The Nth call fails or kills, for N = 1, 2, 3 … (with -m slow, else in strides) until a whole run
@@ -416,13 +466,13 @@ static void test_sweep(gconstpointer data)
         g_autoptr(SpoolFixture) fixture = spool_fixture_new();
         g_clear_pointer(&fixture->spool, spool_close);
         int ended = 0;
-        struck = run_with_fault(fixture, sweep->call, sweep->fault, when, &ended);
+        struck = run_with_fault(fixture, sweep, when, &ended);
         if (struck && ended != sweep->ends[0] && ended != sweep->ends[1])
             g_test_fail_printf("fault %u ended with %d", when, ended);
         if (!struck)
             g_assert_cmpint(ended, ==, 0);
         faults += struck;
-        assert_promise(fixture);
+        assert_promise(fixture, sweep->size);
         g_assert_cmpuint(when, <, 500);
     }
     g_test_message("%u faults", faults);
@@ -453,7 +503,7 @@ static void wait_on_full_disk(SpoolFixture *fixture)
 
 /* In a mount namespace of its own: fills a small disk with mails until they are refused, then
  * makes room. */
-static void fill_disk(const char *top)
+static void fill_disk(const char *top, const char *size)
 {
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
@@ -464,9 +514,10 @@ static void fill_disk(const char *top)
     g_autoptr(SpoolFixture) fixture = spool_fixture_at(top);
     g_assert_true(seal_key_create(fixture->settings.key_file, &error));
     spool_fixture_reopen(fixture);
-    g_autofree char *body = g_strnfill(20000, 'x');
-    unsigned taken = 0;
-    for (unsigned i = 0; i < 200; i++) {
+    g_autofree char *body = body_of(size);
+    bool small = strlen(body) < SPOOL_SMALL_MAX;
+    unsigned taken = 0, count = small ? 5000 : 200;
+    for (unsigned i = 0; i < count; i++) {
         g_autofree char *message_id = g_strdup_printf("<%u@x>", i);
         g_autofree char *id = NULL;
         Answer answer =
@@ -478,11 +529,11 @@ static void fill_disk(const char *top)
         g_clear_error(&error);
     }
     g_assert_cmpuint(taken, >, 3);
-    g_assert_cmpuint(taken, <, 180);
+    g_assert_cmpuint(taken, <, count * 9 / 10);
     wait_on_full_disk(fixture);
     spool_fixture_reopen(fixture);
     g_assert_cmpuint(spool_fixture_count(fixture->spool, true), ==, taken);
-    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, taken);
+    g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, small ? 0 : taken);
     g_assert_cmpint(mount("none", top, "tmpfs", MS_REMOUNT, "size=24m,mode=0700"), ==, 0);
     g_assert_true(spool_fixture_drive(fixture->spool, &error));
     g_assert_no_error(error);
@@ -492,12 +543,12 @@ static void fill_disk(const char *top)
     _exit(0);
 }
 
-static void test_full_disk(void)
+static void test_full_disk(gconstpointer size)
 {
     g_autofree char *top = g_dir_make_tmp("spool-XXXXXX", NULL);
     pid_t child = fork();
     if (child == 0)
-        fill_disk(top);
+        fill_disk(top, size);
     int status = 0;
     g_assert_cmpint(waitpid(child, &status, 0), ==, child);
     g_rmdir(top);
@@ -507,8 +558,8 @@ static void test_full_disk(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && g_str_equal(argv[1], "--live"))
-        return live(argv[2]);
+    if (argc == 4 && g_str_equal(argv[1], "--live"))
+        return live(argv[2], argv[3]);
     g_test_init(&argc, &argv, NULL);
     program = argv[0];
     for (unsigned i = 0; i < G_N_ELEMENTS(planted); i++) {
@@ -523,12 +574,14 @@ int main(int argc, char **argv)
     g_test_add_func("/spool-safety/other key", test_other_key);
     g_test_add_data_func("/spool-safety/cut off", GINT_TO_POINTER(true), test_damage);
     g_test_add_data_func("/spool-safety/changed", GINT_TO_POINTER(false), test_damage);
+    g_test_add_func("/spool-safety/damage in store", test_damage_in_store);
     g_test_add_func("/spool-safety/file gone", test_gone);
     for (unsigned i = 0; i < G_N_ELEMENTS(sweeps); i++) {
-        g_autofree char *path =
-            g_strconcat("/spool-safety/sweep/", sweeps[i].call, " ", sweeps[i].fault, NULL);
+        g_autofree char *path = g_strconcat("/spool-safety/sweep/", sweeps[i].size, " ",
+                                            sweeps[i].call, " ", sweeps[i].fault, NULL);
         g_test_add_data_func(path, &sweeps[i], test_sweep);
     }
-    g_test_add_func("/spool-safety/full disk", test_full_disk);
+    g_test_add_data_func("/spool-safety/full disk/large", "large", test_full_disk);
+    g_test_add_data_func("/spool-safety/full disk/small", "small", test_full_disk);
     return g_test_run();
 }

@@ -31,8 +31,9 @@ static void assert_no_claim(SpoolFixture *fixture)
     g_assert_no_error(error);
 }
 
-/* The whole way, with a new start at each state, and no secret on the disk at any. */
-static void test_states(void)
+/* The whole way, with a new start at each state, and no secret on the disk at any; what is small in
+ * the store, what is large in files. */
+static void test_states(gconstpointer small)
 {
     static const JobState states[] = {JOB_RECEIVED,  JOB_WORKING, JOB_WORKING, JOB_WORKING,
                                       JOB_REPORTING, JOB_SENDING, JOB_DONE};
@@ -45,15 +46,24 @@ static void test_states(void)
         [JOB_SENDING] = {0, 1, 1},
     };
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    fixture->small = GPOINTER_TO_INT(small);
     g_autofree char *id = spool_fixture_new_mail(fixture, "a@example.org", "192.0.2.1", "<1@x>");
     for (unsigned i = 0; i < G_N_ELEMENTS(states); i++) {
         g_autoptr(GError) error = NULL;
         JobState state = states[i];
         spool_fixture_reopen(fixture);
         assert_state(fixture, id, state);
-        g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, files[state].mail);
-        g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, files[state].rows);
-        g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, files[state].response);
+        unsigned mail = files[state].mail, rows = files[state].rows;
+        unsigned response = files[state].response, large = !fixture->small;
+        g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, mail * large);
+        g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, rows * large);
+        g_assert_cmpuint(spool_fixture_files(fixture, "response"), ==, response * large);
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, SPOOL_MAIL), ==,
+                         mail * !large);
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, SPOOL_ROWS), ==,
+                         rows * !large);
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, SPOOL_RESPONSE), ==,
+                         response * !large);
         g_assert_true(spool_fixture_holds(fixture, id));
         g_assert_false(spool_fixture_holds(fixture, FIXTURE_PASSWORD));
         if (state == JOB_DONE)
@@ -201,7 +211,7 @@ static void test_duplicates(void)
         if (rows[i].first >= 0)
             g_assert_cmpstr(id, ==, g_ptr_array_index(ids, rows[i].first));
         jobs += rows[i].first < 0;
-        g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, jobs);
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, SPOOL_MAIL), ==, jobs);
         g_assert_cmpuint(spool_fixture_count(fixture->spool, true), ==, jobs);
         if (i == 5)
             spool_fixture_reopen(fixture);
@@ -213,6 +223,7 @@ static void test_expire(void)
 {
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
     g_autoptr(GError) error = NULL;
+    fixture->small = true;
     g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
     g_free(spool_fixture_new_mail(fixture, "b@x.example", "d", "<1@x>"));
     g_free(spool_fixture_new_mail(fixture, "f@x.example", "d", "<1@x>"));
@@ -412,15 +423,20 @@ static void test_rows_anew(void)
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *id = spool_fixture_new_mail(fixture, "a@x.example", "c", "<1@x>");
+    g_autofree char *large = g_strnfill(SPOOL_SMALL_MAX, 'x');
     SpoolClaim *claim = spool_fixture_claim(fixture, id, JOB_RECEIVED);
     SpoolRows *rows = spool_rows_new(claim, &error);
     g_assert_nonnull(rows);
+    const char *cell[] = {large, NULL};
+    for (unsigned i = 0; i < 2; i++) {
+        GVariantBuilder builder;
+        g_variant_builder_init(&builder, G_VARIANT_TYPE(TABLE_ROWS_TYPE));
+        g_variant_builder_add(&builder, "(uu^as)", 2 + i, 1, cell);
+        g_assert_true(spool_rows_add(rows, g_variant_builder_end(&builder), 1, domains, &error));
+        g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 1);
+    }
     spool_rows_free(rows);
     g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
-    rows = spool_rows_new(claim, &error);
-    g_assert_nonnull(rows);
-    g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 1);
-    spool_rows_free(rows);
     g_assert_true(spool_fixture_prove(claim, 1, domains, &error));
     spool_claim_release(claim);
     claim = spool_fixture_claim(fixture, id, JOB_WORKING);
@@ -469,6 +485,7 @@ static void test_full(void)
         g_autoptr(SpoolFixture) fixture = spool_fixture_new();
         g_autoptr(GError) error = NULL;
         char *id = NULL;
+        fixture->small = true;
         fixture->settings.jobs_max = limits[i].jobs;
         fixture->settings.bytes_max = limits[i].bytes;
         spool_fixture_reopen(fixture);
@@ -481,7 +498,7 @@ static void test_full(void)
         g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL);
         g_clear_error(&error);
         g_assert_null(id);
-        g_assert_cmpuint(spool_fixture_files(fixture, "mail"), ==, 2);
+        g_assert_cmpuint(spool_fixture_values(fixture->settings.directory, SPOOL_MAIL), ==, 2);
         g_assert_false(spool_failed(fixture->spool));
         /* Room again when a job is done. */
         g_assert_true(spool_fixture_drive(fixture->spool, &error));
@@ -686,7 +703,8 @@ static void test_many_slices(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/spool/states", test_states);
+    g_test_add_data_func("/spool/states/files", GINT_TO_POINTER(false), test_states);
+    g_test_add_data_func("/spool/states/small", GINT_TO_POINTER(true), test_states);
     g_test_add_func("/spool/overlay", test_overlay);
     g_test_add_func("/spool/mail", test_mail_again);
     g_test_add_func("/spool/R6 the same mail again is no second job", test_duplicates);

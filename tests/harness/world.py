@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Everything together: a hoster with two customers, from the shipped files."""
 
+import contextlib
 import imaplib
 import os
 import secrets
 import shutil
+import sqlite3
 import uuid
 
 from . import mail
 from .milter import Milter, Tree
 from .process import Nursery, need_root, wait_for
 from .servers import Dovecot, Postfix, Slapd, salted
+
+SPOOL_KINDS = ("mail", "rows", "response")  # as the spool numbers them
 
 BASE = "dc=hoster,dc=example"
 BATCH_ADDRESS = "batch_load@ibpmail.example"
@@ -234,6 +238,35 @@ class World:
     def log_lines(self, *words):
         return [line for line in self.log_text().splitlines()
                 if all(word in line for word in words)]
+
+    @contextlib.contextmanager
+    def store(self, spool=None):
+        """The database of the spool, or of another one; what is changed is committed."""
+        path = os.path.join(spool or self.milter.spool, "spool.db")
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as store, store:
+            yield store
+
+    def contents(self, identifier=None, spool=None):
+        """What the spool (or another one) holds of jobs beside their records, be it small (in the store) or large
+        (files): {"mail", "rows", "response"}."""
+        with self.store(spool) as store:
+            found = {SPOOL_KINDS[kind] for job, kind in store.execute("SELECT job, kind FROM content")
+                     if identifier in (None, job)}
+        return found | {kind for kind in SPOOL_KINDS
+                        for name in os.listdir(os.path.join(spool or self.milter.spool, kind))
+                        if identifier in (None, name)}
+
+    def damage(self, kind, identifier, gone=False):
+        """A byte of what is small becomes another one, or all of it goes."""
+        one = (identifier, SPOOL_KINDS.index(kind))
+        with self.store() as store:
+            sealed = store.execute("SELECT sealed FROM content WHERE job=? AND kind=?",
+                                   one).fetchone()[0]
+            middle = len(sealed) // 2
+            changed = sealed[:middle] + bytes([sealed[middle] ^ 1]) + sealed[middle + 1:]
+            store.execute("DELETE FROM content WHERE job=? AND kind=?", one)
+            if not gone:
+                store.execute("INSERT INTO content VALUES(?, ?, ?)", (*one, changed))
 
     def search_spool(self, secret):
         """Raises when any file of the spool holds secret in clear."""
