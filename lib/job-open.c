@@ -304,16 +304,34 @@ static Answer prove(JobWorker *worker, SpoolClaim *claim, const Request *request
     return check_proof(worker, job, request->password, error);
 }
 
+void job_worker_prepare(JobWorker *worker)
+{
+    RequestLimits limits = worker->config->request;
+    limits.password_optional = worker->spare_without_password;
+    if (worker->spare && request_reader_waits(worker->spare, &limits))
+        return;
+    g_clear_pointer(&worker->spare, request_reader_free);
+    worker->spare = request_reader_prepare(worker->config->parser, &limits, NULL);
+}
+
+/* The reader of this mail: the one that waits, or one that is started now. */
+static RequestReader *read_mail(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    RequestLimits limits = worker->config->request;
+    limits.password_optional = needs_no_password(spool_claim_job(claim));
+    worker->spare_without_password = limits.password_optional;
+    g_autoptr(RequestReader) reader = g_steal_pointer(&worker->spare);
+    if (!reader || !request_reader_waits(reader, &limits))
+        return request_reader_new(worker->config->parser, &limits, open_mail, claim, error);
+    return request_reader_begin(reader, open_mail, claim, error) ? g_steal_pointer(&reader) : NULL;
+}
+
 bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    const Config *config = worker->config;
     g_autoptr(GError) problem = NULL;
     g_autofree char *reference = NULL;
     g_auto(Lockout) lockout = {0};
-    RequestLimits limits = config->request;
-    limits.password_optional = needs_no_password(spool_claim_job(claim));
-    g_autoptr(RequestReader) mail =
-        request_reader_new(config->parser, &limits, open_mail, claim, error);
+    g_autoptr(RequestReader) mail = read_mail(worker, claim, error);
     if (!mail)
         return false;
     const Request *request = request_reader_request(mail, &reference, &problem);

@@ -3,6 +3,7 @@
 #define BATCHLOAD_JOB_PRIVATE_H
 
 #include "lib/job.h"
+#include "lib/request.h"
 
 /* Shared by the files of the room lib/job. Each stage does one bounded step of a claimed job.
  * true: the step ended and its commit stands. false with an error: it could not be told; the job
@@ -12,6 +13,8 @@ struct JobWorker {
     Config *config;
     Spool *spool;
     Directory *directory;
+    RequestReader *spare;        /* waits for the next mail; NULL: none was started */
+    bool spare_without_password; /* what the last mail needed none of */
     PlanHasGrantFunc has_grant;
     gpointer has_grant_data;
     int stopping; /* atomic */

@@ -24,6 +24,7 @@ void job_worker_free(JobWorker *worker)
 {
     if (!worker)
         return;
+    request_reader_free(worker->spare);
     directory_free(worker->directory);
     config_unref(worker->config);
     g_free(worker);

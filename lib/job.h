@@ -22,6 +22,10 @@ void job_worker_free(JobWorker *worker);
  * Never fails as a whole: what goes wrong is logged with the job's queue id and kept in the job. */
 void job_step(JobWorker *worker, SpoolClaim *claim);
 
+/* While there is nothing to do: starts what reads the next mail, so that it need not be waited for.
+ * What fails is told when it is needed. */
+void job_worker_prepare(JobWorker *worker);
+
 /* Long steps (opening a job, building its response) end without a result, and are done again after
  * the next start; a slice is finished. Any thread; for good. */
 void job_worker_stop(JobWorker *worker);

@@ -631,8 +631,8 @@ GInputStream *request_reader_table(RequestReader *reader)
 
 /* --- the reader --- */
 
-RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
-                                  RequestOpenFunc open, gpointer data, GError **error)
+RequestReader *request_reader_prepare(const char *helper, const RequestLimits *limits,
+                                      GError **error)
 {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
@@ -642,8 +642,6 @@ RequestReader *request_reader_new(const char *helper, const RequestLimits *limit
     }
     g_autoptr(RequestReader) reader = g_new0(RequestReader, 1);
     reader->limits = *limits;
-    reader->open = open;
-    reader->data = data;
     reader->fd = sockets[0];
     reader->out = g_malloc(sizeof(guint32) + REQUEST_FRAME_MAX);
     reader->in = g_malloc(HEAD_SIZE + REQUEST_FRAME_MAX);
@@ -654,7 +652,41 @@ RequestReader *request_reader_new(const char *helper, const RequestLimits *limit
                     g_strerror(failed));
         return NULL;
     }
-    if (!open_mail(reader, error))
+    return g_steal_pointer(&reader);
+}
+
+static bool same_limits(const RequestLimits *a, const RequestLimits *b)
+{
+    return a->message_bytes_max == b->message_bytes_max &&
+           a->attachment_bytes_max == b->attachment_bytes_max &&
+           a->mime_depth_max == b->mime_depth_max && a->mime_parts_max == b->mime_parts_max &&
+           a->header_bytes_max == b->header_bytes_max &&
+           a->parser_memory_max == b->parser_memory_max &&
+           a->parser_cpu_seconds == b->parser_cpu_seconds &&
+           a->parser_seconds == b->parser_seconds && a->password_optional == b->password_optional;
+}
+
+bool request_reader_waits(const RequestReader *reader, const RequestLimits *limits)
+{
+    struct pollfd look = {reader->fd, POLLIN, 0};
+    return reader->fd >= 0 && reader->open == NULL && same_limits(&reader->limits, limits) &&
+           poll(&look, 1, 0) >= 0 && (look.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
+}
+
+bool request_reader_begin(RequestReader *reader, RequestOpenFunc open, gpointer data,
+                          GError **error)
+{
+    g_return_val_if_fail(reader->open == NULL, false);
+    reader->open = open;
+    reader->data = data;
+    return open_mail(reader, error);
+}
+
+RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
+                                  RequestOpenFunc open, gpointer data, GError **error)
+{
+    g_autoptr(RequestReader) reader = request_reader_prepare(helper, limits, error);
+    if (reader == NULL || !request_reader_begin(reader, open, data, error))
         return NULL;
     return g_steal_pointer(&reader);
 }

@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* The mail becomes a request: keywords and the attachment. The bytes are parsed by a helper
- * program (batchload-parse, GMime) in a confined child, a fresh one per mail: a mail that crashes
- * GMime or exhausts memory costs that mail only. doc/requests.md section 2.
+ * program (batchload-parse, GMime) in a confined child, a fresh one per mail (which may have been
+ * started before it): a mail that crashes GMime or exhausts memory costs that mail only.
+ * doc/requests.md section 2.
  *
  * The child never holds the mail: it reads it as a replayed stream. Frames on its standard input
  * are a 32-bit length in host order and that many bytes; length 0 is the end of the mail, length
@@ -89,9 +90,19 @@ const char *request_reader_ended(const RequestReader *reader);
  * any error, which is told as REQUEST_ERROR_CHILD or _DAMAGED. */
 typedef GInputStream *(*RequestOpenFunc)(gpointer data, GError **error);
 
-/* Starts helper (an absolute path) on a mail. One thread at a time; it blocks in the calling
- * thread only. limits are copied; data must outlive the reader. SIGCHLD must not be ignored in
- * the process; SIGPIPE does not matter. NULL with REQUEST_ERROR_CHILD. Caller owns the result. */
+/* Starts helper (an absolute path), which shuts itself in and waits for its one mail: ahead of it,
+ * since that takes longer than to read a small one. limits are copied. One thread at a time.
+ * SIGCHLD must not be ignored in the process; SIGPIPE does not matter. NULL with
+ * REQUEST_ERROR_CHILD. Caller owns the result. */
+RequestReader *request_reader_prepare(const char *helper, const RequestLimits *limits,
+                                      GError **error);
+/* Whether it was started with these limits, got no mail yet, and its child lives. */
+bool request_reader_waits(const RequestReader *reader, const RequestLimits *limits);
+/* Gives it its mail, once; data must outlive the reader. It blocks in the calling thread only.
+ * false with REQUEST_ERROR_CHILD or _DAMAGED. */
+bool request_reader_begin(RequestReader *reader, RequestOpenFunc open, gpointer data,
+                          GError **error);
+/* Both at once. */
 RequestReader *request_reader_new(const char *helper, const RequestLimits *limits,
                                   RequestOpenFunc open, gpointer data, GError **error);
 

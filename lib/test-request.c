@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -219,6 +220,42 @@ static void test_password_optional(void)
 }
 
 /* Reading stops, wherever it is, without a trace. */
+/* Only the child of a reader that was started ahead: there, and shut in, before there is a mail. */
+static pid_t only_child(void)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *path =
+        g_strdup_printf("/proc/self/task/%d/children", (int)syscall(SYS_gettid));
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return (pid_t)g_ascii_strtoll(text, NULL, 10);
+}
+
+/* Started ahead: for one mail, and only with the limits it was started with. */
+static void test_prepared(void)
+{
+    g_autofree char *helper = helper_path();
+    g_autoptr(GError) error = NULL;
+    RequestLimits other = usual;
+    other.password_optional = true;
+    g_autoptr(RequestReader) reader = request_reader_prepare(helper, &usual, &error);
+    g_assert_no_error(error);
+    g_assert_true(request_reader_waits(reader, &usual));
+    g_assert_false(request_reader_waits(reader, &other));
+    g_assert_true(request_reader_begin(reader, open_mail, (gpointer)&good_mail, &error));
+    g_assert_false(request_reader_waits(reader, &usual));
+    const Request *request = request_reader_request(reader, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(request->reference, ==, "ref-1");
+    g_assert_false(request_reader_waits(reader, &usual));
+    g_clear_pointer(&reader, request_reader_free);
+    /* Ended by somebody while it waits. */
+    reader = request_reader_prepare(helper, &usual, &error);
+    g_assert_true(request_reader_waits(reader, &usual));
+    g_assert_cmpint(kill(only_child(), SIGKILL), ==, 0);
+    while (request_reader_waits(reader, &usual))
+        g_usleep(1000);
+}
+
 static void test_abandoned(void)
 {
     g_autofree char *helper = helper_path();
@@ -607,6 +644,7 @@ int main(int argc, char **argv)
     g_test_add_func("/request/good", test_good);
     g_test_add_func("/request/stopped", test_stopped);
     g_test_add_func("/request/R2.15/optional", test_password_optional);
+    g_test_add_func("/request/prepared", test_prepared);
     g_test_add_func("/request/abandoned", test_abandoned);
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         g_autofree char *path = g_strdup_printf("/request/%s", refusals[i].name);

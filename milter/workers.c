@@ -121,6 +121,7 @@ static gpointer work(gpointer data)
             break;
         }
         expire_sometimes(workers);
+        job_worker_prepare(seat->hand->worker);
         spool_wait(workers->spool, MIN(due, g_get_real_time() + NAP));
     }
     return NULL;
