@@ -16,7 +16,8 @@ typedef struct {
     unsigned slice;     /* the next to be loaded */
     unsigned at;        /* in the loaded one */
     GPtrArray *rows;    /* of TableRow; given out ones are NULL */
-    GVariant *outcomes; /* SPOOL_OUTCOMES_TYPE */
+    GVariant *outcomes; /* SPOOL_OUTCOMES_TYPE, of as many */
+    Unpack unpack;      /* the outcome at at */
 } Reader;
 
 static void reader_drop(Reader *reader)
@@ -55,9 +56,8 @@ static bool reader_load(Reader *reader, GError **error)
     if (!reader->outcomes)
         return false;
     reader->rows = table_rows_from_variant(rows, reader->head);
-    if (!reader->rows ||
-        !g_variant_is_of_type(reader->outcomes, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE)) ||
-        g_variant_n_children(reader->outcomes) != reader->rows->len) {
+    unpack_init(&reader->unpack, reader->outcomes);
+    if (!reader->rows || unpack_open_array(&reader->unpack, 4) != reader->rows->len) {
         g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
                             "stored rows and outcomes do not fit together");
         return false;
@@ -82,9 +82,10 @@ static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GErr
         if (!reader_load(reader, error))
             return ANSWER_UNKNOWN;
     }
-    g_autoptr(GVariant) pair = g_variant_get_child_value(reader->outcomes, reader->at);
-    g_autoptr(GVariant) stored = g_variant_get_child_value(pair, 1);
-    Outcome *found = outcome_from_variant(stored);
+    unpack_open_tuple(&reader->unpack, 4, 0);
+    unpack_uint32(&reader->unpack); /* the row's line */
+    Outcome *found = outcome_unpack(&reader->unpack);
+    unpack_close(&reader->unpack);
     if (!found) {
         g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
                             "a stored outcome has a wrong shape");

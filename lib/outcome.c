@@ -97,17 +97,28 @@ GVariant *outcome_to_variant(const Outcome *outcome)
     return pack_end(pack, OUTCOME_TYPE);
 }
 
-Outcome *outcome_from_variant(GVariant *value)
+Outcome *outcome_unpack(Unpack *unpack)
 {
     g_autoptr(Outcome) outcome = outcome_new(RESULT_FAILED);
-    guchar result = RESULT_COUNT;
-
-    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(OUTCOME_TYPE)))
-        return NULL;
-    g_variant_get(value, OUTCOME_TYPE, &result, &outcome->field, &outcome->value, &outcome->reason,
-                  &outcome->advice);
+    unpack_open_tuple(unpack, 1, 3);
+    const guint8 result = unpack_byte(unpack);
+    outcome->field = g_strdup(unpack_maybe_string(unpack));
+    outcome->value = g_strdup(unpack_maybe_string(unpack));
+    outcome->reason = g_strdup(unpack_maybe_string(unpack));
+    outcome->advice = g_strdup(unpack_maybe_string(unpack));
+    unpack_close(unpack);
     if (result >= RESULT_COUNT)
         return NULL;
     outcome->result = result;
     return g_steal_pointer(&outcome);
+}
+
+Outcome *outcome_from_variant(GVariant *value)
+{
+    Unpack unpack;
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(OUTCOME_TYPE)) ||
+        !g_variant_is_normal_form(value))
+        return NULL;
+    unpack_init(&unpack, value);
+    return outcome_unpack(&unpack);
 }

@@ -36,12 +36,14 @@ Outcome *outcome_failed(const char *field, const char *value, const char *advice
 Outcome *outcome_copy(const Outcome *outcome);
 void outcome_free(Outcome *outcome);
 
-/* As one value of type (ymsmsmsms), for the spool. Floating; _from_variant NULL on other shapes.
- * outcome_pack() appends it. */
+/* As one value of type (ymsmsmsms), for the spool. Floating; _from_variant NULL on other shapes,
+ * and where it is not in normal form. outcome_pack() appends it, outcome_unpack() reads the next
+ * member. */
 #define OUTCOME_TYPE "(ymsmsmsms)"
 void outcome_pack(const Outcome *outcome, Pack *pack);
 void outcome_pack(const Outcome *outcome, Pack *pack);
 GVariant *outcome_to_variant(const Outcome *outcome);
+Outcome *outcome_unpack(Unpack *unpack);
 Outcome *outcome_from_variant(GVariant *value);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outcome, outcome_free)

@@ -10,8 +10,6 @@
  * bytes as the whole container needs. What is there of a maybe has a zero byte behind it. */
 
 #define FIRST_BYTES 512
-/* Containers within containers. */
-#define DEPTH_MAX 16
 
 typedef struct {
     PackKind kind;
@@ -30,7 +28,7 @@ struct Pack {
     Block *block;
     gsize used;
     GArray *ends; /* of gsize, of all open containers */
-    Frame frames[DEPTH_MAX];
+    Frame frames[PACK_DEPTH_MAX];
     guint depth;
 };
 
@@ -100,7 +98,7 @@ static void member(Pack *pack, bool fixed)
 
 void pack_open(Pack *pack, PackKind kind, unsigned alignment)
 {
-    g_assert(pack->depth < DEPTH_MAX);
+    g_assert(pack->depth < PACK_DEPTH_MAX);
     align(pack, alignment);
     pack->frames[pack->depth++] = (Frame){kind, pack->used, pack->ends->len, false};
 }
@@ -196,4 +194,116 @@ GVariant *pack_end(Pack *pack, const char *type)
                                               block_free, block);
     pack_free(pack);
     return value;
+}
+
+/* --- reading --- */
+
+void unpack_init(Unpack *unpack, GVariant *value)
+{
+    unpack->begin = unpack->at = g_variant_get_data(value);
+    unpack->end = unpack->begin + g_variant_get_size(value);
+    unpack->depth = 0;
+}
+
+static void skip_padding(Unpack *unpack, unsigned alignment)
+{
+    gsize over = (gsize)(unpack->at - unpack->begin) % alignment;
+    unpack->at += over > 0 ? alignment - over : 0;
+}
+
+static gsize end_at(const UnpackFrame *frame, unsigned index)
+{
+    guint64 end = 0;
+    memcpy(&end, frame->ends + (gsize)index * frame->width, frame->width);
+    return (gsize)GUINT64_FROM_LE(end);
+}
+
+/* Where the next member, which has no fixed size, ends. */
+static const guint8 *member_end(Unpack *unpack)
+{
+    if (unpack->depth == 0)
+        return unpack->end;
+    UnpackFrame *frame = &unpack->frames[unpack->depth - 1];
+    unsigned index = frame->next++;
+    if (index >= frame->count)
+        return frame->ends;
+    return frame->begin + end_at(frame, frame->tuple ? frame->count - 1 - index : index);
+}
+
+/* Of a container that is not empty. */
+static UnpackFrame *open_frame(Unpack *unpack, unsigned alignment, gsize *size)
+{
+    g_assert(unpack->depth < PACK_DEPTH_MAX);
+    const guint8 *end = member_end(unpack);
+    if (end > unpack->at)
+        skip_padding(unpack, alignment);
+    UnpackFrame *frame = &unpack->frames[unpack->depth++];
+    *size = (gsize)(end - unpack->at);
+    *frame = (UnpackFrame){.begin = unpack->at, .ends = end, .width = end_width(*size, 0)};
+    return frame;
+}
+
+gsize unpack_open_array(Unpack *unpack, unsigned alignment)
+{
+    gsize size;
+    UnpackFrame *frame = open_frame(unpack, alignment, &size);
+    if (size == 0)
+        return 0;
+    /* The last end is that of all members, and so where the ends begin. */
+    frame->ends -= frame->width;
+    gsize members = end_at(frame, 0);
+    frame->ends = frame->begin + members;
+    frame->count = (unsigned)((size - members) / frame->width);
+    return frame->count;
+}
+
+void unpack_open_tuple(Unpack *unpack, unsigned alignment, unsigned sized)
+{
+    gsize size;
+    UnpackFrame *frame = open_frame(unpack, alignment, &size);
+    frame->tuple = true;
+    frame->count = sized;
+    frame->ends -= (gsize)sized * frame->width;
+}
+
+void unpack_close(Unpack *unpack)
+{
+    g_assert(unpack->depth > 0);
+    const UnpackFrame *frame = &unpack->frames[--unpack->depth];
+    unpack->at = frame->ends + (gsize)frame->count * frame->width;
+}
+
+guint8 unpack_byte(Unpack *unpack)
+{
+    return *unpack->at++;
+}
+
+guint32 unpack_uint32(Unpack *unpack)
+{
+    guint32 value;
+    skip_padding(unpack, sizeof value);
+    memcpy(&value, unpack->at, sizeof value);
+    unpack->at += sizeof value;
+    return value;
+}
+
+const void *unpack_bytes(Unpack *unpack, gsize *size)
+{
+    const guint8 *bytes = unpack->at;
+    unpack->at = member_end(unpack);
+    *size = (gsize)(unpack->at - bytes);
+    return bytes;
+}
+
+const char *unpack_string(Unpack *unpack)
+{
+    gsize size;
+    return unpack_bytes(unpack, &size);
+}
+
+const char *unpack_maybe_string(Unpack *unpack)
+{
+    gsize size;
+    const char *text = unpack_bytes(unpack, &size);
+    return size > 0 ? text : NULL;
 }

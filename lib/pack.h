@@ -3,6 +3,7 @@
 #define BATCHLOAD_PACK_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /* Writes the bytes of a GVariant one after the other, where building it of many small ones would
  * cost ten times as much. What is called must fit the type: the reader checks untrusted bytes, not
@@ -34,5 +35,35 @@ void pack_value(Pack *pack, GVariant *value);         /* of alignment 1 */
 GVariant *pack_end(Pack *pack, const char *type);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pack, pack_free)
+
+/* Reads a value member by member, in order and all of them. What is called must fit the type, and
+ * the value be in normal form (g_variant_is_normal_form()), which it must outlive. Strings belong
+ * to the value. One thread. */
+#define PACK_DEPTH_MAX 16
+
+typedef struct {
+    const guint8 *begin, *ends;  /* its members; behind them where each of these ends */
+    unsigned width, count, next; /* bytes of one such end, their number, the next member's */
+    bool tuple;
+} UnpackFrame;
+
+typedef struct {
+    const guint8 *begin, *at, *end;
+    UnpackFrame frames[PACK_DEPTH_MAX];
+    guint depth;
+} Unpack;
+
+void unpack_init(Unpack *unpack, GVariant *value);
+/* How many members an array has that is then open; of members that have no fixed size. */
+gsize unpack_open_array(Unpack *unpack, unsigned alignment);
+/* sized: how many of its members but the last have no fixed size. */
+void unpack_open_tuple(Unpack *unpack, unsigned alignment, unsigned sized);
+void unpack_close(Unpack *unpack);
+guint8 unpack_byte(Unpack *unpack);
+guint32 unpack_uint32(Unpack *unpack);
+const char *unpack_string(Unpack *unpack);
+const char *unpack_maybe_string(Unpack *unpack); /* NULL: not there */
+/* The next member as it is, whatever it is; of no fixed size, and of alignment 1. */
+const void *unpack_bytes(Unpack *unpack, gsize *size);
 
 #endif

@@ -53,23 +53,22 @@ static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
 
 /* --- adding --- */
 
-static bool add_one(SpoolStore *store, sqlite3_stmt *statement, GVariant *entry, GError **error)
+/* The next of SPOOL_TRAIL_TYPE. What is bound belongs to it, and is done with when this returns. */
+static bool add_one(SpoolStore *store, sqlite3_stmt *statement, Unpack *trail, GError **error)
 {
-    const char *result, *address, *type, *action;
-    g_autoptr(GVariant) fields = NULL;
-    guint32 line = 0;
-    g_variant_get(entry, "(u&s(&s&s&s@" AUDIT_FIELDS_TYPE "))", &line, &result, &address, &type,
-                  &action, &fields);
-    /* As a copy: a child may lie at an odd address, and of its parent only this is kept. */
-    gsize size = g_variant_get_size(fields);
-    g_autofree guint8 *data = g_malloc(size + 1);
-    g_variant_store(fields, data);
-    sqlite3_bind_int64(statement, 3, line);
-    spool_sqlite_bind_text(statement, 7, address);
-    spool_sqlite_bind_text(statement, 8, type);
-    spool_sqlite_bind_text(statement, 9, action);
-    spool_sqlite_bind_text(statement, 10, result);
-    sqlite3_bind_blob64(statement, 11, data, size, SQLITE_TRANSIENT);
+    gsize size;
+    unpack_open_tuple(trail, 4, 1);
+    sqlite3_bind_int64(statement, 3, unpack_uint32(trail));
+    spool_sqlite_bind_text(statement, 10, unpack_string(trail));
+    unpack_open_tuple(trail, 1, 3);
+    spool_sqlite_bind_text(statement, 7, unpack_string(trail));
+    spool_sqlite_bind_text(statement, 8, unpack_string(trail));
+    spool_sqlite_bind_text(statement, 9, unpack_string(trail));
+    const void *fields = unpack_bytes(trail, &size);
+    /* NULL would be no value at all. */
+    sqlite3_bind_blob64(statement, 11, size > 0 ? fields : "", size, SQLITE_STATIC);
+    unpack_close(trail);
+    unpack_close(trail);
     return run(store, statement, error);
 }
 
@@ -84,11 +83,12 @@ static bool add_trail(SpoolStore *store, const Job *job, const SpoolChanges *cha
     spool_sqlite_bind_text(statement, 4, job->facts.requester);
     spool_sqlite_bind_text(statement, 5, changes->proof);
     spool_sqlite_bind_text(statement, 6, changes->origin);
-    for (gsize i = 0; i < g_variant_n_children(changes->trail); i++) {
-        g_autoptr(GVariant) entry = g_variant_get_child_value(changes->trail, i);
-        if (!add_one(store, statement, entry, error))
+    Unpack trail;
+    unpack_init(&trail, changes->trail);
+    const gsize count = unpack_open_array(&trail, 4);
+    for (gsize i = 0; i < count; i++)
+        if (!add_one(store, statement, &trail, error))
             return false;
-    }
     return true;
 }
 

@@ -60,24 +60,34 @@ GVariant *table_rows_to_variant(GPtrArray *rows)
     return pack_end(pack, TABLE_ROWS_TYPE);
 }
 
+/* NULL: of another number of columns. */
+static TableRow *unpack_cells(Unpack *unpack, unsigned line, unsigned columns)
+{
+    const char *cells = NULL; /* which stand one after the other */
+    gsize bytes = 0, size;
+    const gsize count = unpack_open_array(unpack, 1);
+    for (gsize i = 0; i < count; i++, bytes += size) {
+        const char *cell = unpack_bytes(unpack, &size);
+        cells = cells ? cells : cell;
+    }
+    unpack_close(unpack);
+    return count == columns ? table_row_new(line, columns, cells, bytes) : NULL;
+}
+
 GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head)
 {
     if (!g_variant_is_of_type(rows, G_VARIANT_TYPE(TABLE_ROWS_TYPE)) ||
         !g_variant_is_normal_form(rows))
         return NULL;
     g_autoptr(GPtrArray) result = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
-    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
-        g_autoptr(GVariant) value = g_variant_get_child_value(rows, i);
-        g_autoptr(GVariant) cells = g_variant_get_child_value(value, 2);
-        guint32 line, found;
-        g_variant_get_child(value, 0, "u", &line);
-        g_variant_get_child(value, 1, "u", &found);
-        if (g_variant_n_children(cells) != head->columns)
-            return NULL;
-        /* Serialised, an array of strings is these one after the other, and then where each ends.
-         */
-        TableRow *row = table_row_new(line, head->columns, g_variant_get_data(cells),
-                                      g_variant_get_size(cells));
+    Unpack unpack;
+    unpack_init(&unpack, rows);
+    const gsize count = unpack_open_array(&unpack, 4);
+    for (gsize i = 0; i < count; i++) {
+        unpack_open_tuple(&unpack, 4, 0);
+        const guint32 line = unpack_uint32(&unpack), found = unpack_uint32(&unpack);
+        TableRow *row = unpack_cells(&unpack, line, head->columns);
+        unpack_close(&unpack);
         if (!row)
             return NULL;
         row->found = found;

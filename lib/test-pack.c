@@ -56,6 +56,62 @@ static void assert_same_bytes(GVariant *packed, GVariant *wanted)
     g_assert_cmpmem(g_variant_get_data(packed), g_variant_get_size(packed), bytes, size);
 }
 
+/* How many members that have no fixed size a tuple has, but for the last member. */
+static unsigned sized(GVariant *tuple)
+{
+    unsigned count = 0;
+    for (gsize i = 0; i + 1 < g_variant_n_children(tuple); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(tuple, i);
+        count += !g_variant_is_of_type(child, G_VARIANT_TYPE_BYTE) &&
+                 !g_variant_is_of_type(child, G_VARIANT_TYPE_BOOLEAN) &&
+                 !g_variant_is_of_type(child, G_VARIANT_TYPE_UINT32);
+    }
+    return count;
+}
+
+/* What is read is what GVariant itself reads. */
+static void read_value(Unpack *unpack, GVariant *wanted)
+{
+    const unsigned alignment = alignment_of(g_variant_get_type(wanted));
+    gsize size;
+    switch (g_variant_classify(wanted)) {
+    case G_VARIANT_CLASS_BYTE:
+        g_assert_cmpuint(unpack_byte(unpack), ==, g_variant_get_byte(wanted));
+        return;
+    case G_VARIANT_CLASS_BOOLEAN:
+        g_assert_cmpuint(unpack_byte(unpack), ==, g_variant_get_boolean(wanted));
+        return;
+    case G_VARIANT_CLASS_UINT32:
+        g_assert_cmpuint(unpack_uint32(unpack), ==, g_variant_get_uint32(wanted));
+        return;
+    case G_VARIANT_CLASS_STRING:
+        g_assert_cmpstr(unpack_string(unpack), ==, g_variant_get_string(wanted, NULL));
+        return;
+    default:
+        break;
+    }
+    if (g_variant_is_of_type(wanted, G_VARIANT_TYPE("ms"))) {
+        g_autofree char *text = NULL;
+        g_variant_get(wanted, "ms", &text);
+        g_assert_cmpstr(unpack_maybe_string(unpack), ==, text);
+        return;
+    }
+    if (g_variant_is_of_type(wanted, G_VARIANT_TYPE("au")) ||
+        g_variant_is_of_type(wanted, G_VARIANT_TYPE_MAYBE)) {
+        unpack_bytes(unpack, &size); /* of what it has no function for */
+        return;
+    }
+    if (g_variant_is_of_type(wanted, G_VARIANT_TYPE_TUPLE))
+        unpack_open_tuple(unpack, alignment, sized(wanted));
+    else
+        g_assert_cmpuint(unpack_open_array(unpack, alignment), ==, g_variant_n_children(wanted));
+    for (gsize i = 0; i < g_variant_n_children(wanted); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(wanted, i);
+        read_value(unpack, child);
+    }
+    unpack_close(unpack);
+}
+
 static void check(GVariant *floating)
 {
     g_autoptr(GVariant) wanted = g_variant_ref_sink(floating);
@@ -65,6 +121,10 @@ static void check(GVariant *floating)
         g_variant_ref_sink(pack_end(pack, g_variant_get_type_string(wanted)));
     assert_same_bytes(packed, wanted);
     g_assert_true(g_variant_equal(packed, wanted));
+    Unpack unpack;
+    unpack_init(&unpack, packed);
+    read_value(&unpack, wanted);
+    g_assert_true(unpack.at == unpack.end);
 }
 
 static const char *const values[] = {
