@@ -111,12 +111,13 @@ static void set_result(Write *write, int code, const char *text)
 static void append_folded(GString *text, const struct berval *value)
 {
     g_autofree char *bytes = g_strndup(value->bv_val, value->bv_len);
-    g_autofree char *folded =
-        g_utf8_validate(bytes, -1, NULL) ? g_utf8_casefold(bytes, -1) : g_ascii_strdown(bytes, -1);
+    g_autofree char *folded = !g_str_is_ascii(bytes) && g_utf8_validate(bytes, -1, NULL)
+                                  ? g_utf8_casefold(bytes, -1)
+                                  : g_ascii_strdown(bytes, -1);
     for (const char *at = folded; *at != '\0'; at++) {
         if (*at == ' ' && (at[1] == ' ' || at[1] == '\0' || at == folded))
             continue;
-        if (strchr("\\,+", *at) != NULL)
+        if (*at == '\\' || *at == ',' || *at == '+')
             g_string_append_c(text, '\\');
         g_string_append_c(text, *at);
     }
@@ -278,32 +279,28 @@ static void window_lose(Window *window, int code)
 
 /* --- sending --- */
 
-static void ldap_mod_free(LDAPMod *mod)
-{
-    if (mod == NULL)
-        return;
-    for (guint i = 0; mod->mod_bvalues != NULL && mod->mod_bvalues[i] != NULL; i++)
-        g_free(mod->mod_bvalues[i]); /* their bytes are the change's */
-    g_free(mod->mod_bvalues);
-    g_free(mod);
-}
-
+/* One piece of memory; names and bytes are the change's. */
 static LDAPMod *ldap_mod_new(const Mod *mod)
 {
     static const int operations[] = {
         [MOD_ADD] = LDAP_MOD_ADD, [MOD_DELETE] = LDAP_MOD_DELETE, [MOD_REPLACE] = LDAP_MOD_REPLACE};
-    LDAPMod *made = g_new0(LDAPMod, 1);
-    made->mod_op = operations[mod->kind] | LDAP_MOD_BVALUES;
-    made->mod_type = mod->attribute;
-    if (mod->values->len == 0)
-        return made;
-    made->mod_bvalues = g_new0(struct berval *, mod->values->len + 1);
-    for (guint i = 0; i < mod->values->len; i++) {
-        made->mod_bvalues[i] = g_new0(struct berval, 1);
-        made->mod_bvalues[i]->bv_val = g_ptr_array_index(mod->values, i);
-        made->mod_bvalues[i]->bv_len = strlen(made->mod_bvalues[i]->bv_val);
+    typedef struct {
+        LDAPMod mod;
+        struct berval values[];
+    } Block;
+    const gsize count = mod->values->len;
+    Block *block = g_malloc0(sizeof *block + count * sizeof(struct berval) +
+                             (count + 1) * sizeof(struct berval *));
+    block->mod.mod_op = operations[mod->kind] | LDAP_MOD_BVALUES;
+    block->mod.mod_type = mod->attribute;
+    if (count > 0)
+        block->mod.mod_bvalues = (struct berval **)(block->values + count);
+    for (gsize i = 0; i < count; i++) {
+        block->values[i].bv_val = g_ptr_array_index(mod->values, i);
+        block->values[i].bv_len = strlen(block->values[i].bv_val);
+        block->mod.mod_bvalues[i] = &block->values[i];
     }
-    return made;
+    return &block->mod;
 }
 
 static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, int *id)
@@ -311,7 +308,7 @@ static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, i
     g_autoptr(GPtrArray) mods = NULL;
     if (change->kind == CHANGE_DELETE)
         return ldap_delete_ext(ld, change->dn, controls, NULL, id);
-    mods = g_ptr_array_new_with_free_func((GDestroyNotify)ldap_mod_free);
+    mods = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < change->mods->len; i++) {
         const Mod *mod = g_ptr_array_index(change->mods, i);
         if (mod->kind <= MOD_REPLACE)

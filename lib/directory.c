@@ -207,8 +207,18 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
 
 /* --- escapes --- */
 
+/* Whether a value has only what is escaped neither in a filter nor in a name. */
+static bool is_plain(const char *value)
+{
+    while (g_ascii_isalnum(*value) || *value == '@' || *value == '.' || *value == '-')
+        value++;
+    return *value == '\0';
+}
+
 char *directory_escape_filter(const char *value)
 {
+    if (is_plain(value))
+        return g_strdup(value);
     struct berval in = {.bv_val = (char *)value, .bv_len = strlen(value)};
     struct berval out = {0};
     char *copy;
@@ -221,6 +231,8 @@ char *directory_escape_filter(const char *value)
 
 char *directory_escape_dn(const char *value)
 {
+    if (is_plain(value))
+        return g_strdup(value);
     char name[] = "x";
     LDAPAVA ava = {.la_attr = {.bv_val = name, .bv_len = 1},
                    .la_value = {.bv_val = (char *)value, .bv_len = strlen(value)},

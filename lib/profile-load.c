@@ -233,6 +233,19 @@ static void list_routing(Profile *profile)
     g_ptr_array_add(profile->routing, NULL);
 }
 
+static void list_columns(Profile *profile)
+{
+    profile->columns = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < NAME_COUNT; i++)
+        g_hash_table_insert(
+            profile->columns, profile->name[i],
+            GINT_TO_POINTER(profile_column_of_attribute(profile, profile->name[i])));
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        g_hash_table_insert(
+            profile->columns, profile->field[i],
+            GINT_TO_POINTER(profile_column_of_attribute(profile, profile->field[i])));
+}
+
 Profile *profile_load(const char *path, const char *base, GError **error)
 {
     g_autoptr(Profile) profile = g_new0(Profile, 1);
@@ -244,6 +257,7 @@ Profile *profile_load(const char *path, const char *base, GError **error)
     profile->base = g_strdup(base);
     list_attributes(profile);
     list_routing(profile);
+    list_columns(profile);
     return g_steal_pointer(&profile);
 }
 
@@ -264,5 +278,6 @@ void profile_free(Profile *profile)
     }
     g_clear_pointer(&profile->attributes, g_ptr_array_unref);
     g_clear_pointer(&profile->routing, g_ptr_array_unref);
+    g_clear_pointer(&profile->columns, g_hash_table_unref);
     g_free(profile);
 }

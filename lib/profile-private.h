@@ -36,6 +36,7 @@ struct Profile {
     ProfileType type[TYPE_COUNT];
     GPtrArray *attributes; /* of char *, borrowed, NULL at the end */
     GPtrArray *routing;    /* those that profile_routing_attributes() has; the same */
+    GHashTable *columns;   /* attribute as the profile writes it, borrowed → Field */
 };
 
 #endif

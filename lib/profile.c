@@ -468,6 +468,9 @@ Field profile_field_of_attribute(const Profile *profile, const char *attribute)
 
 Field profile_column_of_attribute(const Profile *profile, const char *attribute)
 {
+    gpointer known;
+    if (g_hash_table_lookup_extended(profile->columns, attribute, NULL, &known))
+        return (Field)GPOINTER_TO_INT(known);
     if (g_ascii_strcasecmp(attribute, profile->name[NAME_COMMON_NAME]) == 0 ||
         g_ascii_strcasecmp(attribute, profile->name[NAME_ADDRESS]) == 0)
         return FIELD_COUNT;
