@@ -33,6 +33,8 @@ void links_find(Work *work)
         for (guint j = 0; j < writes_of(row_at(work, i)); j++) {
             Link *link = &work->tracks[i].links[j];
             *link = (Link){.at = i, .number = j};
+            if (work->tracks[i].stage == STAGE_DONE)
+                continue;
             const char *dn = write_at(work, link)->change->dn;
             Link *before = g_hash_table_lookup(last, dn);
             if (before && follows(work, link, before)) {

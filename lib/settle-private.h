@@ -80,7 +80,7 @@ static inline guint need_at(const Work *work, const PlannedRow *row, guint numbe
 /* What is done of the row's plan, and of those before it, goes into the trail of to. */
 void settle_follow_up(const Work *work, guint at, PlannedRow *to);
 
-/* Finds which writes follow one another, for all rows as they are planned. */
+/* Finds which writes follow one another, for all rows that are not done. */
 void links_find(Work *work);
 /* Sets follower in the tracks of all rows that a row's writes follow. */
 void links_stamp(Work *work, guint at);
