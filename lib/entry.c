@@ -342,15 +342,21 @@ static void effect_of_mod(Entry *entry, const Mod *mod)
     }
 }
 
+Entry *change_effect_on(const Change *change, Entry *entry)
+{
+    if (change->kind != CHANGE_MODIFY)
+        g_clear_pointer(&entry, entry_free);
+    if (change->kind == CHANGE_ADD)
+        entry = entry_new(change->dn);
+    for (guint i = 0; entry != NULL && i < change->mods->len; i++)
+        effect_of_mod(entry, g_ptr_array_index(change->mods, i));
+    return entry;
+}
+
 Entry *change_effect(const Change *change, const Entry *before)
 {
-    Entry *after;
-    if (change->kind == CHANGE_DELETE || (change->kind == CHANGE_MODIFY && before == NULL))
-        return NULL;
-    after = change->kind == CHANGE_ADD ? entry_new(change->dn) : entry_copy(before);
-    for (guint i = 0; i < change->mods->len; i++)
-        effect_of_mod(after, g_ptr_array_index(change->mods, i));
-    return after;
+    const bool changed = change->kind == CHANGE_MODIFY && before != NULL;
+    return change_effect_on(change, changed ? entry_copy(before) : NULL);
 }
 
 /* --- as one value --- */

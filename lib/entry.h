@@ -90,6 +90,8 @@ Entry *change_before(const Change *change);
  * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. Caller
  * owns the result. */
 Entry *change_effect(const Change *change, const Entry *before);
+/* The same, of an entry that is taken over. */
+Entry *change_effect_on(const Change *change, Entry *before);
 
 /* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes.
  * change_pack() appends it. */
