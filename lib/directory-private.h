@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_DIRECTORY_PRIVATE_H
 #define BATCHLOAD_DIRECTORY_PRIVATE_H
 
+#include "lib/directory-window.h"
 #include "lib/directory.h"
 #include <ldap.h>
 
@@ -9,9 +10,10 @@
 
 struct Directory {
     const DirectorySettings *settings;
-    LDAP *ld;            /* NULL: to be connected at the next use */
-    gint64 deadline;     /* of answers, monotonic; 0: none */
-    bool sets_passwords; /* the server of this connection has said so */
+    LDAP *ld;               /* NULL: to be connected at the next use */
+    gint64 deadline;        /* of answers, monotonic; 0: none */
+    bool sets_passwords;    /* the server of this connection has said so */
+    DirectoryWindow window; /* of writes on this connection */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)

@@ -5,7 +5,6 @@
 
 /* Most components of a DN that are looked at; longer ones go alone. */
 #define DN_PARTS_MAX 64
-#define WINDOW_MAX 256
 
 Write *write_new(const Change *change, char *assertion)
 {
@@ -268,6 +267,7 @@ static void window_lose(Window *window, int code)
     while (g_hash_table_iter_next(&iter, NULL, &flight))
         g_ptr_array_add(lost, ((Flight *)flight)->write);
     g_hash_table_remove_all(window->flights);
+    window->directory->window = (DirectoryWindow){0};
     window_stop(window, code, NULL);
     for (guint i = 0; i < lost->len; i++) {
         Write *write = g_ptr_array_index(lost, i);
@@ -354,8 +354,11 @@ static void window_send(Window *window, Write *write, GStrv names)
 {
     int id = 0;
     bool built;
+    /* From before it leaves: its answer may be there before we are at work again. */
+    gint64 now = g_get_monotonic_time();
     int code = send_write(window->ld, write, &id, &built);
     if (code == LDAP_SUCCESS) {
+        directory_window_sent(&window->directory->window, now);
         window_put(window, id, write, names);
         return;
     }
@@ -390,6 +393,7 @@ static void window_answer(Window *window, LDAPMessage *message)
         return;
     Write *write = flight->write;
     bool goes_on = false;
+    directory_window_answered(&window->directory->window, g_get_monotonic_time());
     if (flight->password) {
         directory_password_result(window->ld, message, write);
     } else {
@@ -445,16 +449,20 @@ static bool window_fetch(Window *window)
 
 static void window_run(Window *window)
 {
-    const guint most = CLAMP(window->directory->settings->window, 1, WINDOW_MAX);
+    DirectoryWindow *size = &window->directory->window;
+    const guint most = window->directory->settings->window;
     for (;;) {
-        if (g_hash_table_size(window->flights) < most && window_fetch(window) &&
-            !window_clashes(window, window->write_names))
+        bool open = directory_window_is_open(size, most, g_get_monotonic_time());
+        if (open && window_fetch(window) && !window_clashes(window, window->write_names)) {
             window_send(window, g_steal_pointer(&window->write),
                         g_steal_pointer(&window->write_names));
-        else if (g_hash_table_size(window->flights) > 0)
+        } else if (g_hash_table_size(window->flights) > 0) {
+            if (open)
+                directory_window_starved(size);
             window_collect(window);
-        else
+        } else {
             break; /* there is none, or it is stopped, and nothing to wait for */
+        }
     }
     g_clear_pointer(&window->write_names, g_strfreev);
     if (window->write != NULL)

@@ -155,6 +155,7 @@ void directory_drop(Directory *directory)
         ldap_unbind_ext(directory->ld, NULL, NULL);
     directory->ld = NULL;
     directory->sets_passwords = false;
+    directory->window = (DirectoryWindow){0};
 }
 
 void directory_set_deadline(Directory *directory, gint64 deadline)

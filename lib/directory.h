@@ -18,7 +18,7 @@ typedef struct {
     char *ca_file; /* NULL: the system's */
     unsigned connect_seconds;
     unsigned answer_seconds; /* longest wait for one answer */
-    unsigned window;         /* writes in flight, 1 … 256 */
+    unsigned window;         /* most writes in flight, 1 … 256 */
     /* For tables that are only read; else 0 or NULL: */
     bool several;      /* uri is a list, separated by blanks: the first one that is there */
     bool anonymous;    /* no login */
@@ -151,8 +151,8 @@ typedef struct {
 } WriteStream;
 
 /* Sends writes in the order in which they are given out and tells each one's end as its answer
- * comes, up to window in flight on one connection, never two in flight on the same DN or on parent
- * and child; a write's password goes before the next on its DN.
+ * comes, as many in flight on one connection as keep the server at work, up to window, never two in
+ * flight on the same DN or on parent and child; a write's password goes before the next on its DN.
  * Asks for no more after the first UNKNOWN. ANSWER_YES when nothing was given out any more and
  * every write has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR
  * otherwise. */
