@@ -14,7 +14,7 @@ Answer spool_claim_this(Spool *spool, const char *id, unsigned seconds, SpoolCla
     /* It may end, and its entry go, while it is waited for. */
     for (bool late = false; entry && entry->claimed && !late;) {
         entry->wanted = true;
-        late = !g_cond_wait_until(&spool->changed, &spool->lock, end);
+        late = !g_cond_wait_until(&spool->released, &spool->lock, end);
         entry = spool_queue_find(spool->queue, id);
     }
     if (!entry)

@@ -210,7 +210,7 @@ Answer spool_intake_commit(SpoolIntake *intake, const JobFacts *facts, char **id
         spool_changed(spool);
     } else if (answer == ANSWER_UNKNOWN) {
         /* Whoever waits learns that the spool may have failed. */
-        spool_changed(spool);
+        spool_changed_all(spool);
     }
     return answer;
 }

@@ -18,7 +18,8 @@ struct Spool {
     SpoolStore *store;
 
     GMutex lock;
-    GCond changed;
+    GCond changed;  /* who waits for something to do */
+    GCond released; /* who waits for one job */
     SpoolQueue *queue;
     unsigned jobs;      /* unfinished, with those that are coming in */
     guint64 bytes;      /* of them */
@@ -47,8 +48,11 @@ bool spool_usable(Spool *spool, GError **error);
 void spool_fail(Spool *spool);
 /* Removes a file, unless the spool failed: then the row decides at the next start. */
 void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
-/* Wakes the waiting; the caller holds the lock. */
+/* Something may be claimable: wakes one who waits, and it the next where there is more to do, so
+ * that not all look for what one of them does. The caller holds the lock. */
 void spool_changed(Spool *spool);
+/* All are to look again: a job is free, or the spool has failed. The caller holds the lock. */
+void spool_changed_all(Spool *spool);
 
 /* Room; the caller holds the lock. _take: for one job that comes in; _grow: for bytes more of it;
  * false with SPOOL_ERROR_FULL. _add and _remove: of a job that is there, or is no more. */

@@ -2,7 +2,7 @@
 #include "lib/spool-queue.h"
 #include <string.h>
 
-/* Queues without a job whose last turn is still remembered, at most this many. */
+/* Those without a job whose last turn is still remembered, at most this many. */
 #define SERVED_SPARE 1000
 
 /* Pauses that are over are looked for each time that so many more are there. */
@@ -11,22 +11,36 @@
 /* No wait is that long: one that ends later was reckoned by a clock that has been set back. */
 #define WAIT_MAX (2 * G_TIME_SPAN_HOUR)
 
+/* A requester, a client, or a pair of both. What a look over all jobs notes of it lies here, so
+ * that no look has to find it by its name: there is one for each claim. */
+struct SpoolParty {
+    unsigned entries;
+    guint64 served; /* number of its last turn */
+    guint64 look;   /* in which the rest was noted; of an earlier one it means nothing */
+    bool settled;   /* a requester whose next slice is known, or a client, one of whose is opened */
+    bool unproven;  /* a pair with an unproven job */
+    SpoolEntry *first; /* a requester's that must be finished first; a client's to be opened next */
+};
+
 struct SpoolQueue {
-    GPtrArray *entries; /* of SpoolEntry, in order of arrival */
-    GHashTable *served; /* queue name → number of its last turn */
-    GHashTable *pauses; /* pair → gint64: not opened before */
+    GPtrArray *entries;  /* of SpoolEntry, in order of arrival */
+    GHashTable *parties; /* name → SpoolParty */
+    GHashTable *pauses;  /* pair → gint64: not opened before */
     guint64 turns;
     guint64 order;
+    guint64 looks;
     bool opened_last;
+    bool more; /* the last look had several candidates */
 };
 
 static void entry_free(gpointer data)
 {
     SpoolEntry *entry = data;
+    entry->requester->entries--;
+    entry->client->entries--;
+    entry->pair->entries--;
     job_free(entry->job);
     spool_slice_free(entry->slice);
-    g_free(entry->client_queue);
-    g_free(entry->pair);
     g_free(entry);
 }
 
@@ -34,7 +48,7 @@ SpoolQueue *spool_queue_new(void)
 {
     SpoolQueue *queue = g_new0(SpoolQueue, 1);
     queue->entries = g_ptr_array_new_with_free_func(entry_free);
-    queue->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    queue->parties = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     queue->pauses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return queue;
 }
@@ -44,25 +58,38 @@ void spool_queue_free(SpoolQueue *queue)
     if (!queue)
         return;
     g_ptr_array_unref(queue->entries);
-    g_hash_table_unref(queue->served);
+    g_hash_table_unref(queue->parties);
     g_hash_table_unref(queue->pauses);
     g_free(queue);
 }
 
-static const char *requester_of(const SpoolEntry *entry)
+static const char *requester_of(const Job *job)
 {
-    const char *requester = entry->job->facts.requester;
-    return requester ? requester : "";
+    return job->facts.requester ? job->facts.requester : "";
 }
 
-static const char *queue_of(const SpoolEntry *entry)
+static SpoolParty *queue_of(const SpoolEntry *entry)
 {
-    return entry->job->state == JOB_RECEIVED ? entry->client_queue : requester_of(entry);
+    return entry->job->state == JOB_RECEIVED ? entry->client : entry->requester;
 }
 
 static char *pair_of(const char *sender, const char *client)
 {
     return g_strconcat(sender, "\n", client, NULL);
+}
+
+/* Takes the name over. One entry more has it. */
+static SpoolParty *join_party(SpoolQueue *queue, char *name)
+{
+    SpoolParty *party = g_hash_table_lookup(queue->parties, name);
+    if (party) {
+        g_free(name);
+    } else {
+        party = g_new0(SpoolParty, 1);
+        g_hash_table_insert(queue->parties, name, party);
+    }
+    party->entries++;
+    return party;
 }
 
 SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
@@ -73,8 +100,9 @@ SpoolEntry *spool_queue_add(SpoolQueue *queue, Job *job, SpoolSlice *slice)
     entry->slice = slice;
     entry->order = ++queue->order;
     entry->since = queue->turns;
-    entry->client_queue = g_strconcat("client:", client, NULL);
-    entry->pair = pair_of(requester_of(entry), client);
+    entry->requester = join_party(queue, g_strdup(requester_of(job)));
+    entry->client = join_party(queue, g_strconcat("client:", client, NULL));
+    entry->pair = join_party(queue, pair_of(requester_of(job), client));
     g_ptr_array_add(queue->entries, entry);
     return entry;
 }
@@ -132,41 +160,56 @@ static void hold(GHashTable *held, char **domains)
 
 /* --- who is next --- */
 
+/* One that may be next, with what decides that. */
+typedef struct {
+    SpoolEntry *entry;
+    bool opening;
+    guint64 turn;
+} Candidate;
+
 /* One look over all jobs; the sets borrow their strings from the entries. */
 typedef struct {
+    guint64 number;
     gint64 now;
     gint64 due;
-    GHashTable *clients;    /* client → the entry to be opened next; NULL: one is being opened */
-    GHashTable *pairs;      /* with an unproven job */
-    GHashTable *requesters; /* whose next slice is settled */
-    GHashTable *begun;      /* requester → the entry that must be finished first */
-    GHashTable *domains;    /* held by slices that are out or unsettled, or kept for a due one */
-    GHashTable *stuck;      /* held by unsettled slices that wait */
-    GPtrArray *candidates;
+    GHashTable *domains; /* held by slices that are out or unsettled, or kept for a due one */
+    GHashTable *stuck;   /* held by unsettled slices that wait */
+    GArray *candidates;  /* of Candidate */
 } Look;
 
-static void look_init(Look *look, gint64 now)
+static void look_init(Look *look, SpoolQueue *queue, gint64 now)
 {
+    look->number = ++queue->looks;
     look->now = now;
     look->due = G_MAXINT64;
-    look->clients = g_hash_table_new(g_str_hash, g_str_equal);
-    look->pairs = g_hash_table_new(g_str_hash, g_str_equal);
-    look->requesters = g_hash_table_new(g_str_hash, g_str_equal);
-    look->begun = g_hash_table_new(g_str_hash, g_str_equal);
     look->domains = g_hash_table_new(g_str_hash, g_str_equal);
     look->stuck = g_hash_table_new(g_str_hash, g_str_equal);
-    look->candidates = g_ptr_array_new();
+    look->candidates = g_array_new(FALSE, FALSE, sizeof(Candidate));
 }
 
 static void look_clear(Look *look)
 {
-    g_hash_table_unref(look->clients);
-    g_hash_table_unref(look->pairs);
-    g_hash_table_unref(look->requesters);
-    g_hash_table_unref(look->begun);
     g_hash_table_unref(look->domains);
     g_hash_table_unref(look->stuck);
-    g_ptr_array_unref(look->candidates);
+    g_array_unref(look->candidates);
+}
+
+/* With what this look has noted of it so far. */
+static SpoolParty *noted(const Look *look, SpoolParty *party)
+{
+    if (party->look != look->number) {
+        party->look = look->number;
+        party->settled = party->unproven = false;
+        party->first = NULL;
+    }
+    return party;
+}
+
+static void add_candidate(Look *look, SpoolEntry *entry)
+{
+    bool opening = entry->job->state == JOB_RECEIVED;
+    const Candidate candidate = {entry, opening, queue_of(entry)->served};
+    g_array_append_val(look->candidates, candidate);
 }
 
 static bool is_past(const Look *look, gint64 time)
@@ -179,10 +222,17 @@ static bool is_due(const Look *look, const Job *job)
     return is_past(look, job->not_before);
 }
 
+static const gint64 *find_pause(const SpoolQueue *queue, const SpoolEntry *entry)
+{
+    g_autofree char *client = spool_client_key(&entry->job->facts);
+    g_autofree char *pair = pair_of(requester_of(entry->job), client);
+    return g_hash_table_lookup(queue->pauses, pair);
+}
+
 /* Whether wrong passwords of its pair keep it from being opened. */
 static bool is_paused(const SpoolQueue *queue, Look *look, const SpoolEntry *entry)
 {
-    const gint64 *until = g_hash_table_lookup(queue->pauses, entry->pair);
+    const gint64 *until = g_hash_table_size(queue->pauses) > 0 ? find_pause(queue, entry) : NULL;
     if (!until || is_past(look, *until))
         return false;
     look->due = MIN(look->due, *until);
@@ -199,45 +249,41 @@ static void note_begun(Look *look, SpoolEntry *entry)
         hold(look->stuck, entry->slice->domains);
     if (!entry->claimed && !entry->job->started)
         return;
-    char *requester = (char *)requester_of(entry);
-    if (entry->claimed || !g_hash_table_contains(look->begun, requester))
-        g_hash_table_insert(look->begun, requester, entry);
+    SpoolParty *requester = noted(look, entry->requester);
+    if (entry->claimed || !requester->first)
+        requester->first = entry;
 }
 
 /* The turn after which an opening has its own: the last one of its requester at this client, or
  * that in which it came. So neither many mails of one requester nor many requesters' names keep
  * another of the same client waiting. */
-static guint64 opening_turn(const SpoolQueue *queue, const SpoolEntry *entry)
+static guint64 opening_turn(const SpoolEntry *entry)
 {
-    gsize last = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, entry->pair));
-    return MAX(last, entry->since);
+    return MAX(entry->pair->served, entry->since);
 }
 
 static void consider_received(const SpoolQueue *queue, Look *look, SpoolEntry *entry, bool ready)
 {
-    gpointer other = NULL;
-    bool settled = g_hash_table_lookup_extended(look->clients, entry->client_queue, NULL, &other);
-    if (entry->claimed)
-        g_hash_table_insert(look->clients, entry->client_queue, NULL);
-    else if (ready && !g_hash_table_contains(look->pairs, entry->pair) &&
-             !is_paused(queue, look, entry) &&
-             (!settled ||
-              (other && opening_turn(queue, entry) < opening_turn(queue, (SpoolEntry *)other))))
-        g_hash_table_insert(look->clients, entry->client_queue, entry);
-    g_hash_table_add(look->pairs, entry->pair);
+    SpoolParty *client = noted(look, entry->client), *pair = noted(look, entry->pair);
+    if (entry->claimed) {
+        client->settled = true;
+        client->first = NULL;
+    } else if (ready && !client->settled && !pair->unproven && !is_paused(queue, look, entry) &&
+               (!client->first || opening_turn(entry) < opening_turn(client->first))) {
+        client->first = entry;
+    }
+    pair->unproven = true;
 }
 
 static void consider_working(Look *look, SpoolEntry *entry, bool ready)
 {
-    char *requester = (char *)requester_of(entry);
-    const SpoolEntry *first = g_hash_table_lookup(look->begun, requester);
-    if (first ? first != entry
-              : g_hash_table_contains(look->pairs, entry->pair) ||
-                    g_hash_table_contains(look->requesters, requester))
+    SpoolParty *requester = noted(look, entry->requester);
+    if (requester->first ? requester->first != entry
+                         : noted(look, entry->pair)->unproven || requester->settled)
         return;
-    g_hash_table_add(look->requesters, requester);
+    requester->settled = true;
     if (ready)
-        g_ptr_array_add(look->candidates, entry);
+        add_candidate(look, entry);
 }
 
 static void consider(const SpoolQueue *queue, Look *look, SpoolEntry *entry)
@@ -256,7 +302,7 @@ static void consider(const SpoolQueue *queue, Look *look, SpoolEntry *entry)
     case JOB_REPORTING:
     case JOB_SENDING:
         if (ready)
-            g_ptr_array_add(look->candidates, entry);
+            add_candidate(look, entry);
         break;
     case JOB_DONE:
     case JOB_ANSWER_FAILED:
@@ -267,30 +313,46 @@ static void consider(const SpoolQueue *queue, Look *look, SpoolEntry *entry)
 
 static gint compare_turns(gconstpointer left, gconstpointer right, gpointer data)
 {
-    const SpoolEntry *a = *(SpoolEntry *const *)left;
-    const SpoolEntry *b = *(SpoolEntry *const *)right;
+    const Candidate *a = left, *b = right;
     const SpoolQueue *queue = data;
-    bool opening_a = a->job->state == JOB_RECEIVED, opening_b = b->job->state == JOB_RECEIVED;
-    if (queue->opened_last && opening_a != opening_b)
-        return opening_a ? 1 : -1;
-    gsize turn_a = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, queue_of(a)));
-    gsize turn_b = GPOINTER_TO_SIZE(g_hash_table_lookup(queue->served, queue_of(b)));
-    if (turn_a != turn_b)
-        return turn_a < turn_b ? -1 : 1;
-    return a->order < b->order ? -1 : 1;
+    if (queue->opened_last && a->opening != b->opening)
+        return a->opening ? 1 : -1;
+    if (a->turn != b->turn)
+        return a->turn < b->turn ? -1 : 1;
+    return a->entry->order < b->entry->order ? -1 : 1;
+}
+
+static void add_openings(const SpoolQueue *queue, Look *look)
+{
+    for (unsigned i = 0; i < queue->entries->len; i++) {
+        SpoolEntry *entry = g_ptr_array_index(queue->entries, i);
+        if (entry->job->state == JOB_RECEIVED && entry->client->first == entry)
+            add_candidate(look, entry);
+    }
+}
+
+/* The next one comes first; the others in any order. */
+static void bring_first(SpoolQueue *queue, GArray *candidates)
+{
+    Candidate *all = (Candidate *)(void *)candidates->data;
+    for (unsigned i = 1; i < candidates->len; i++)
+        if (compare_turns(&all[i], &all[0], queue) < 0) {
+            const Candidate first = all[i];
+            all[i] = all[0];
+            all[0] = first;
+        }
 }
 
 static SpoolEntry *choose(SpoolQueue *queue, Look *look)
 {
-    GHashTableIter iter;
-    gpointer opening;
-    g_hash_table_iter_init(&iter, look->clients);
-    while (g_hash_table_iter_next(&iter, NULL, &opening))
-        if (opening)
-            g_ptr_array_add(look->candidates, opening);
-    g_ptr_array_sort_with_data(look->candidates, compare_turns, queue);
+    add_openings(queue, look);
+    queue->more = look->candidates->len > 1;
+    bring_first(queue, look->candidates);
     for (unsigned i = 0; i < look->candidates->len; i++) {
-        SpoolEntry *entry = g_ptr_array_index(look->candidates, i);
+        /* Only where the first can't be taken. */
+        if (i == 1)
+            g_array_sort_with_data(look->candidates, compare_turns, queue);
+        SpoolEntry *entry = g_array_index(look->candidates, Candidate, i).entry;
         /* An unsettled one holds its domains already. */
         if (entry->job->state != JOB_WORKING || !entry->slice || entry->unsettled)
             return entry;
@@ -304,29 +366,21 @@ static SpoolEntry *choose(SpoolQueue *queue, Look *look)
     return NULL;
 }
 
-/* Forgets the turns of queues that have no job left. */
-static void trim_served(SpoolQueue *queue)
+static gboolean is_unused(gpointer name G_GNUC_UNUSED, gpointer party, gpointer data G_GNUC_UNUSED)
 {
-    if (g_hash_table_size(queue->served) < 3 * queue->entries->len + SERVED_SPARE)
-        return;
-    g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
-    for (unsigned i = 0; i < queue->entries->len; i++) {
-        SpoolEntry *entry = g_ptr_array_index(queue->entries, i);
-        g_hash_table_add(present, (char *)requester_of(entry));
-        g_hash_table_add(present, entry->client_queue);
-        g_hash_table_add(present, entry->pair);
-    }
-    GHashTableIter iter;
-    gpointer name;
-    g_hash_table_iter_init(&iter, queue->served);
-    while (g_hash_table_iter_next(&iter, &name, NULL))
-        if (!g_hash_table_contains(present, name))
-            g_hash_table_iter_remove(&iter);
+    return ((const SpoolParty *)party)->entries == 0;
 }
 
-static void note_turn(SpoolQueue *queue, const char *name)
+/* Forgets the turns of those that have no job left. */
+static void trim_served(SpoolQueue *queue)
 {
-    g_hash_table_replace(queue->served, g_strdup(name), GSIZE_TO_POINTER((gsize)++queue->turns));
+    if (g_hash_table_size(queue->parties) >= 3 * queue->entries->len + SERVED_SPARE)
+        g_hash_table_foreach_remove(queue->parties, is_unused, NULL);
+}
+
+static void note_turn(SpoolQueue *queue, SpoolParty *party)
+{
+    party->served = ++queue->turns;
 }
 
 SpoolEntry *spool_queue_find(const SpoolQueue *queue, const char *id)
@@ -349,7 +403,7 @@ void spool_queue_take_this(SpoolEntry *entry)
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
 {
     Look look;
-    look_init(&look, now);
+    look_init(&look, queue, now);
     for (unsigned i = 0; i < queue->entries->len; i++)
         note_begun(&look, g_ptr_array_index(queue->entries, i));
     for (unsigned i = 0; i < queue->entries->len; i++)
@@ -366,6 +420,11 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
         note_turn(queue, entry->pair);
     trim_served(queue);
     return entry;
+}
+
+bool spool_queue_has_more(const SpoolQueue *queue)
+{
+    return queue->more;
 }
 
 void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry)

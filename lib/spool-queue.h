@@ -20,6 +20,8 @@
  * together; one that is held up only so is not passed by younger turns on its domains. A slice
  * whose intent is stored may be half applied: it holds its domains until it is settled, also while
  * it waits, for nobody plans against what nobody knows. */
+typedef struct SpoolParty SpoolParty; /* somebody who takes turns */
+
 typedef struct {
     Job *job;
     SpoolSlice *slice; /* WORKING: the next one */
@@ -28,10 +30,9 @@ typedef struct {
     bool unsettled;   /* the slice has an intent, or the job holds its domains to its end */
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
-    guint64 since; /* turns that were taken when it came */
-    char *client_queue;
-    char *pair;          /* requester and client */
-    const char *turn_of; /* the queue that the claim is a turn of */
+    guint64 since;                         /* turns that were taken when it came */
+    SpoolParty *requester, *client, *pair; /* pair: requester and client */
+    SpoolParty *turn_of;                   /* whose turn the claim is */
 } SpoolEntry;
 
 typedef struct SpoolQueue SpoolQueue;
@@ -49,6 +50,10 @@ void spool_queue_pause(SpoolQueue *queue, const char *sender, const char *client
 /* The next entry to be worked on, marked as claimed, or NULL; then *due is when the next wait
  * ends. */
 SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);
+
+/* Whether the last take had another one to choose from (which may wait for the domains of the one
+ * that was taken). */
+bool spool_queue_has_more(const SpoolQueue *queue);
 
 /* The entry of a job, or NULL. */
 SpoolEntry *spool_queue_find(const SpoolQueue *queue, const char *id);

@@ -43,7 +43,14 @@ static guint64 *seen_by_me(Spool *spool)
 void spool_changed(Spool *spool)
 {
     spool->generation++;
+    g_cond_signal(&spool->changed);
+}
+
+void spool_changed_all(Spool *spool)
+{
+    spool->generation++;
     g_cond_broadcast(&spool->changed);
+    g_cond_broadcast(&spool->released);
 }
 
 SpoolClaim *spool_claim_new(Spool *spool, SpoolEntry *entry)
@@ -73,6 +80,8 @@ Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error
     SpoolEntry *entry = spool_queue_take(spool->queue, g_get_real_time(), due);
     if (!entry)
         return ANSWER_NO;
+    if (spool_queue_has_more(spool->queue))
+        g_cond_signal(&spool->changed);
     *claim = spool_claim_new(spool, entry);
     return ANSWER_YES;
 }
@@ -106,6 +115,7 @@ void spool_claim_release(SpoolClaim *claim)
     g_mutex_lock(&spool->lock);
     spool_queue_give_back(spool->queue, claim->entry);
     spool_changed(spool);
+    g_cond_broadcast(&spool->released);
     g_mutex_unlock(&spool->lock);
     g_free(claim);
 }
@@ -132,7 +142,7 @@ void spool_wait(Spool *spool, gint64 due)
 void spool_wake(Spool *spool)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
-    spool_changed(spool);
+    spool_changed_all(spool);
 }
 
 /* --- changing a job --- */

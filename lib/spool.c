@@ -117,7 +117,7 @@ void spool_fail(Spool *spool)
 {
     spool->type->fail(spool->store);
     g_mutex_lock(&spool->lock);
-    spool_changed(spool);
+    spool_changed_all(spool);
     g_mutex_unlock(&spool->lock);
 }
 
@@ -261,6 +261,7 @@ static Spool *spool_new(void)
     spool->type = &spool_store_sqlite;
     g_mutex_init(&spool->lock);
     g_cond_init(&spool->changed);
+    g_cond_init(&spool->released);
     spool->seen = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     spool->loads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return spool;
@@ -329,6 +330,7 @@ void spool_close(Spool *spool)
     g_hash_table_unref(spool->seen);
     g_hash_table_unref(spool->loads);
     g_cond_clear(&spool->changed);
+    g_cond_clear(&spool->released);
     g_mutex_clear(&spool->lock);
     g_free(spool);
 }

@@ -200,6 +200,34 @@ static void test_clock(void)
     spool_queue_free(bench.queue);
 }
 
+#define MANY 1000
+
+/* R5.1: of a thousand administrators, each with ten requests, each has a turn before anybody has a
+ * second one, and of each the oldest is first. */
+static void test_many(void)
+{
+    g_autoptr(SpoolQueue) queue = spool_queue_new();
+    for (unsigned i = 0; i < 10 * MANY; i++) {
+        Job *job = g_new0(Job, 1);
+        job->facts.requester = g_strdup_printf("user@d%u.example", i % MANY);
+        job->facts.client = g_strdup("192.0.2.1");
+        job->state = JOB_WORKING;
+        job->rows = i;
+        SpoolSlice *slice = g_new0(SpoolSlice, 1);
+        slice->domains = g_new0(char *, 2);
+        slice->domains[0] = g_strdup_printf("d%u.example", i % MANY);
+        spool_queue_add(queue, job, slice);
+    }
+    gint64 due;
+    for (unsigned i = 0; i < 3 * MANY; i++) {
+        SpoolEntry *entry = spool_queue_take(queue, NOW, &due);
+        g_assert_cmpuint(entry->job->rows, ==, i);
+        g_assert_true(spool_queue_has_more(queue));
+        entry->job->state = JOB_DONE;
+        spool_queue_give_back(queue, entry);
+    }
+}
+
 /* A claim among 1,000 queued jobs is cheap. */
 static void test_cost(void)
 {
@@ -234,6 +262,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spool-queue/due", test_due);
     g_test_add_func("/spool-queue/names", test_names);
     g_test_add_func("/spool-queue/clock", test_clock);
+    g_test_add_func("/spool-queue/R5.1/many", test_many);
     g_test_add_func("/spool-queue/cost", test_cost);
     return g_test_run();
 }
