@@ -65,6 +65,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Sending, sending_clear)
 
 /* --- results --- */
 
+/* Whether an address that is to be deleted has been taken off a list, maybe before it was planned
+ * anew. */
+static bool is_off_lists(const Work *work, guint at)
+{
+    const PlannedRow *row = row_at(work, at);
+    const PlannedWrite *last = row->writes->pdata[row->writes->len - 1];
+    return work->tracks[at].parts[0] == PART_DONE ||
+           (last->change->kind == CHANGE_DELETE && row->trail->len > 0);
+}
+
 /* The sentence for a write that the directory refuses. */
 static Outcome *refusal(const Work *work, guint at, const Write *write, bool left)
 {
@@ -79,13 +89,11 @@ static Outcome *refusal(const Work *work, guint at, const Write *write, bool lef
     else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
         value = operation->white[which - FIELD_WHITE_FIRST];
     bool text = write->server_text && (write->changed || !secret);
-    const Track *track = &work->tracks[at];
-    g_assert(track->parts != NULL);
     const char *partly =
         left ? " The rest of the row was done before that, and not all of it could be taken back; "
                "look at this address."
-        : track->parts[0] == PART_DONE ? " It was taken off its lists before that."
-                                       : "";
+        : is_off_lists(work, at) ? " It was taken off its lists before that."
+                                 : "";
     const char *advice = field_advice(which);
     const char *words = write->words ? write->words : "The directory refuses this row.";
     return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",
@@ -379,6 +387,16 @@ static void sending_ended(gpointer data, Write *write)
 
 /* --- all of it --- */
 
+/* Whether all that a row relies on of an earlier one that it follows is the write on the common
+ * entry. While a list is being deleted the lists of its members don't count it any more: so they
+ * rely on that, too. A row that is not allowed any more may have been one. */
+static bool merely_follows(const Work *work, guint at, guint other)
+{
+    const Operation *operation = operation_at(work, other);
+    return work->tracks[other].follower == at + 1 &&
+           (writes_of(row_at(work, other)) == 1 || (operation && operation->type != TYPE_LIST));
+}
+
 /* The rows that a row waits for. Those that it merely follows are looked at write by write. */
 static void find_blockers(Sending *sending, guint at)
 {
@@ -388,7 +406,7 @@ static void find_blockers(Sending *sending, guint at)
     links_stamp(work, at);
     for (guint i = 0; row->needs && i < row->needs->len; i++) {
         guint other = need_at(work, row, i);
-        if (!other || work->tracks[other - 1].follower == at + 1)
+        if (!other || merely_follows(work, at, other - 1))
             continue;
         Node *blocker = &sending->nodes[other - 1];
         if (blocker->ended) {

@@ -205,6 +205,34 @@ static void test_refused_alone(void)
     g_assert_cmpuint(faults.sent, <=, 20);
 }
 
+/* What hangs on an entry keeps it from being deleted. */
+static void hang_on(const char *dn)
+{
+    g_autofree char *below = g_strconcat("ou=below,", dn, NULL);
+    Change *child = change_new(CHANGE_ADD, below);
+    change_mod(child, MOD_ADD, "objectClass", "organizationalUnit");
+    change_mod(child, MOD_ADD, "ou", "below");
+    apply_change(child);
+}
+
+static void let_go(const char *dn)
+{
+    g_autofree char *below = g_strconcat("ou=below,", dn, NULL);
+    apply_change(change_new(CHANGE_DELETE, below));
+}
+
+static void put_on(const char *list, const char *member)
+{
+    Change *change = change_new(CHANGE_MODIFY, list);
+    change_mod(change, MOD_ADD, "batchloadMember", member);
+    apply_change(change);
+}
+
+#define HANGS_ON                                                                                   \
+    "failed Other things in the directory hang on this address, so it cannot be removed (the "     \
+    "directory says: subordinate objects must be deleted first). It was taken off its lists "      \
+    "before that.\n"
+
 /* An address that can't be deleted is taken off its list together with others, which are. */
 static void test_deletion_refused(void)
 {
@@ -213,29 +241,61 @@ static void test_deletion_refused(void)
         "DELETE FULL dora@one.example", "ADD LIST staff@one.example LIST_MEMBER=x@else.example",
         "DELETE FULL cleo@two.example", NULL};
     g_auto(Run) run = {0};
-    Change *child = change_new(CHANGE_ADD, "ou=below," HERE("ben"));
-    change_mod(child, MOD_ADD, "objectClass", "organizationalUnit");
-    change_mod(child, MOD_ADD, "ou", "below");
-    Change *members = change_new(CHANGE_MODIFY, HERE("staff"));
-    change_mod(members, MOD_ADD, "batchloadMember", "dora@one.example");
-    change_mod(members, MOD_ADD, "batchloadMember", "cleo@two.example");
     reset();
-    apply_change(child);
-    apply_change(members);
+    hang_on(HERE("ben"));
+    put_on(HERE("staff"), "dora@one.example");
+    put_on(HERE("staff"), "cleo@two.example");
     run_start(&run, texts);
     run_whole(&run);
-    apply_change(change_new(CHANGE_DELETE, "ou=below," HERE("ben")));
-    g_assert_cmpstr(run.outcomes, ==,
-                    "2 deleted\n"
-                    "3 failed Other things in the directory hang on this address, so it cannot be "
-                    "removed (the directory says: subordinate objects must be deleted first). It "
-                    "was taken off its lists before that.\n"
-                    "4 deleted\n5 changed\n6 deleted\n");
+    let_go(HERE("ben"));
+    g_assert_cmpstr(run.outcomes, ==, "2 deleted\n3 " HANGS_ON "4 deleted\n5 changed\n6 deleted\n");
     g_assert_null(strstr(run.directory_after, HERE("anna")));
     g_assert_nonnull(strstr(run.directory_after, HERE("ben") " mail: ben@one.example"));
     g_assert_null(strstr(run.directory_after, "batchloadmember: ben@"));
     g_assert_null(strstr(run.directory_after, "batchloadmember: dora@"));
     g_assert_null(strstr(run.directory_after, HERE("dora")));
+}
+
+/* A list that can't be deleted has its members still: one that is deleted is taken off it, though
+ * both were taken off another one together. */
+static void test_list_deletion_refused(void)
+{
+    static const char *const texts[] = {"DELETE LIST staff@one.example",
+                                        "DELETE FULL anna@one.example", NULL};
+    g_auto(Run) run = {0};
+    reset();
+    hang_on(HERE("staff"));
+    run_start(&run, texts);
+    run_whole(&run);
+    let_go(HERE("staff"));
+    g_assert_cmpstr(run.outcomes, ==, "2 " HANGS_ON "3 deleted\n");
+    g_assert_null(strstr(run.directory_after, "batchloadmember: anna@"));
+    g_assert_nonnull(strstr(run.directory_after, HERE("staff") " batchloadmember: ben@"));
+}
+
+static void take_ben_off(void)
+{
+    Change *change = change_new(CHANGE_MODIFY, HERE("staff"));
+    change_mod(change, MOD_DELETE, "batchloadMember", "ben@one.example");
+    apply_change(change);
+}
+
+/* What was done of a row before it was planned anew is told, too. */
+static void test_deletion_refused_anew(void)
+{
+    static const char *const texts[] = {"DELETE FULL ben@one.example", NULL};
+    g_auto(Run) run = {0};
+    reset();
+    hang_on(HERE("ben"));
+    put_on(THERE("all"), "ben@one.example");
+    run_start(&run, texts);
+    faults.sent = 0;
+    faults.meddle = take_ben_off;
+    faults.meddle_at = 1;
+    run_whole(&run);
+    let_go(HERE("ben"));
+    g_assert_cmpstr(run.outcomes, ==, "2 " HANGS_ON);
+    g_assert_cmpuint(run.changes, ==, 1);
 }
 
 /* --- cut off, and meddled with --- */
@@ -335,6 +395,8 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/R5.6/requests/size", test_size);
     g_test_add_func("/settle/R5.6/refused-alone", test_refused_alone);
     g_test_add_func("/settle/R5.6/deletion-refused", test_deletion_refused);
+    g_test_add_func("/settle/R5.6/list-deletion-refused", test_list_deletion_refused);
+    g_test_add_func("/settle/R5.6/deletion-refused-anew", test_deletion_refused_anew);
     g_test_add_func("/settle/R5.6/uninterrupted", test_uninterrupted);
     g_test_add_func("/settle/R5.6/sweep", test_sweep);
     g_test_add_func("/settle/R5.6/sweep-repeatedly", test_sweep_repeatedly);
