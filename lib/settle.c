@@ -212,6 +212,8 @@ static void prove(Work *work)
     for (guint i = work->rows->len; i-- > 0;) {
         const PlannedRow *row = row_at(work, i);
         bool begun = work->tracks[i].proven;
+        if (work->tracks[i].stage == STAGE_DONE) /* its links are gone, and those it needed done */
+            continue;
         for (guint j = 0; j < writes_of(row) && !begun; j++) {
             const PlannedWrite *write = row->writes->pdata[j];
             const State *state = g_hash_table_lookup(work->states, write->change->dn);

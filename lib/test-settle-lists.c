@@ -273,6 +273,29 @@ static void test_list_deletion_refused(void)
     g_assert_nonnull(strstr(run.directory_after, HERE("staff") " batchloadmember: ben@"));
 }
 
+static void change_anna(void)
+{
+    replace_value(HERE("anna"), "title", "by hand");
+}
+
+/* That the rows are done which were taken along says nothing of a deletion that another writer came
+ * before. */
+static void test_deletion_disturbed(void)
+{
+    static const char *const texts[] = {
+        "DELETE FULL anna@one.example", "DELETE LIST staff@one.example LIST_MEMBER=ben@one.example",
+        "DELETE LIST all@two.example LIST_MEMBER=x@else.example", NULL};
+    g_auto(Run) run = {0};
+    reset();
+    run_start(&run, texts);
+    faults.sent = 0;
+    faults.meddle = change_anna;
+    faults.meddle_at = 2;
+    run_whole(&run);
+    g_assert_cmpstr(run.outcomes, ==, "2 deleted\n3 changed\n4 changed\n");
+    g_assert_null(strstr(run.directory_after, HERE("anna")));
+}
+
 static void take_ben_off(void)
 {
     Change *change = change_new(CHANGE_MODIFY, HERE("staff"));
@@ -396,6 +419,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/R5.6/refused-alone", test_refused_alone);
     g_test_add_func("/settle/R5.6/deletion-refused", test_deletion_refused);
     g_test_add_func("/settle/R5.6/list-deletion-refused", test_list_deletion_refused);
+    g_test_add_func("/settle/R5.6/deletion-disturbed", test_deletion_disturbed);
     g_test_add_func("/settle/R5.6/deletion-refused-anew", test_deletion_refused_anew);
     g_test_add_func("/settle/R5.6/uninterrupted", test_uninterrupted);
     g_test_add_func("/settle/R5.6/sweep", test_sweep);
