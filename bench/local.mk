@@ -29,3 +29,6 @@ bench: all bench-programs
 # Each bench, with next to nothing to do.
 dist_check_SCRIPTS += tests/e2e_bench.py
 tests/e2e_bench.log: $(bench_programs)
+# What a row costs in instructions.
+dist_check_SCRIPTS += tests/cost.py
+tests/cost.log: $(bench_programs)

@@ -150,7 +150,7 @@ def test_stage(stage):
 
 
 # What is not the same with a sanitizer.
-PLAIN = ["tests/hardened.py", "tests/e2e_core.py", "test-request", "test-confine"]
+PLAIN = ["tests/hardened.py", "tests/e2e_core.py", "tests/cost.py", "test-request", "test-confine"]
 
 
 def clang_stage(stage):
