@@ -181,6 +181,20 @@ GPtrArray *change_values(const Change *change, const char *attribute)
     return mod != NULL && mod->kind == MOD_ADD ? mod->values : NULL;
 }
 
+void change_fill(Change *change, const char *was, const char *now)
+{
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        for (guint j = 0; j < mod->values->len; j++) {
+            gpointer *value = &g_ptr_array_index(mod->values, j);
+            if (strcmp(*value, was) != 0)
+                continue;
+            secret_free(*value);
+            *value = secret_dup(now);
+        }
+    }
+}
+
 const Mod *change_password(const Change *change)
 {
     for (guint i = 0; i < change->mods->len; i++) {

@@ -68,6 +68,10 @@ void change_mod(Change *change, ModKind kind, const char *attribute, const char 
 
 /* The values that a CHANGE_ADD gives an attribute, or NULL; owned by the change. */
 GPtrArray *change_values(const Change *change, const char *attribute);
+
+/* Puts now in the place of every value that is equal to was. */
+void change_fill(Change *change, const char *was, const char *now);
+
 /* The mod that has a password in clear, or NULL; owned by the change. */
 const Mod *change_password(const Change *change);
 /* What of it is one request: without its password, and the values before. Caller owns the result.

@@ -192,12 +192,17 @@ static bool atomic_apply(Atomic *atomic, GError **error)
     const Job *job = spool_claim_job(atomic->claim);
     g_autoptr(GPtrArray) plan = load_plan(atomic, error);
     g_autoptr(Undo) undo = plan ? load_undo(atomic, error) : NULL;
-    bool again = false;
+    bool again = false, deviated = false;
     atomic->undo = undo;
     g_autoptr(GPtrArray) rows = undo ? load_intent(atomic, &again, error) : NULL;
     if (!rows)
         return false;
-    Settle settle = {atomic->context, atomic->slice->operations, commit_intent, atomic, again};
+    const Settle settle = {.context = atomic->context,
+                           .operations = atomic->slice->operations,
+                           .commit = commit_intent,
+                           .data = atomic,
+                           .again = again,
+                           .deviated = &deviated};
     if (settle_rows(&settle, rows, error) != ANSWER_YES)
         return false;
 

@@ -131,13 +131,16 @@ void job_fixture_open(JobFixture *fixture)
     g_autoptr(GError) error = NULL;
     fixture->spool = spool_open(&fixture->config->spool, &error);
     g_assert_no_error(error);
-    fixture->worker = job_worker_new(fixture->config, fixture->spool, NULL, NULL, &error);
+    fixture->hasher = hasher_new(2);
+    fixture->worker =
+        job_worker_new(fixture->config, fixture->spool, fixture->hasher, NULL, NULL, &error);
     g_assert_no_error(error);
 }
 
 void job_fixture_close(JobFixture *fixture)
 {
     g_clear_pointer(&fixture->worker, job_worker_free);
+    g_clear_pointer(&fixture->hasher, hasher_free);
     g_clear_pointer(&fixture->spool, spool_close);
 }
 

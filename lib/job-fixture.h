@@ -16,6 +16,7 @@ typedef struct {
     SlapdFixture *slapd;
     Config *config;
     Spool *spool;
+    Hasher *hasher;
     JobWorker *worker;
 } JobFixture;
 

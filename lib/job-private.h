@@ -13,11 +13,14 @@ struct JobWorker {
     Config *config;
     Spool *spool;
     Directory *directory;
+    Directory *reader;           /* reads ahead, on a thread of its own, while directory writes */
     RequestReader *spare;        /* waits for the next mail; NULL: none was started */
     bool spare_without_password; /* what the last mail needed none of */
     PlanHasGrantFunc has_grant;
     gpointer has_grant_data;
-    int stopping; /* atomic */
+    Hasher *hasher;
+    int stopping; /* atomic, as the next one */
+    int retired;
 };
 
 /* Most bytes of cells in one slice: a slice of wide rows ends before slice_rows. */
@@ -34,10 +37,19 @@ typedef struct {
     GPtrArray *rows;       /* of TableRow */
     GPtrArray *operations; /* of Operation or NULL */
     GPtrArray *outcomes;   /* of Outcome or NULL */
+    GPtrArray *hashes;     /* of Secret or NULL: of passwords that were hashed for a plan which was
+                              thrown away; NULL: none */
 } Slice;
+void job_slice_clear(Slice *slice);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Slice, job_slice_clear)
+
+/* Reads the slice of a number into an empty one. */
+bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice *slice,
+                    GError **error);
 
 /* Plans every row of a fresh slice (of PlannedRow). NULL with an error: could not tell. */
 GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error);
+bool job_writes_anything(GPtrArray *planned);
 /* SPOOL_OUTCOMES_TYPE, a full reference; adds to counts. */
 GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT]);
 /* SPOOL_TRAIL_TYPE, a full reference: what the rows have changed. */
@@ -49,6 +61,35 @@ PlanOverlay job_overlay(SpoolClaim *claim);
 SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan);
 /* The next step of a job in MODE_ATOMIC with its present slice. */
 bool job_atomic(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error);
+
+/* The slice after the one that is settled, planned meanwhile by a thread of its own. All but the
+ * slice's number is that thread's between _begin and _end. */
+typedef struct {
+    JobWorker *worker;
+    SpoolClaim *claim;
+    PlanContext context;
+    Plan *plan; /* of the slices before it; NULL: nothing can be planned ahead */
+    GThread *thread;
+    int dropped;   /* atomic */
+    unsigned done; /* line up to which all has ended when the plan begins */
+    unsigned number;
+    Slice slice;
+    GPtrArray *planned; /* NULL: the slice is to be planned anew */
+    GBytes *intent;     /* NULL: it writes nothing */
+} Ahead;
+
+/* context is copied; its plans read by the worker's second connection. */
+void job_ahead_init(Ahead *ahead, JobWorker *worker, SpoolClaim *claim, const PlanContext *context);
+void job_ahead_clear(Ahead *ahead);
+/* Begins to plan the slice after this one, whose intent is committed, if the queue allows. */
+void job_ahead_begin(Ahead *ahead, const Slice *slice);
+/* Waits for the plan's end. deviated: the slice before did not end as planned, so only hashes are
+ * kept. Whether the worker goes on with the slice ahead: then the next commit is
+ * spool_slice_done_ahead() with its intent, and then job_ahead_take(). */
+bool job_ahead_end(Ahead *ahead, bool deviated);
+/* Its rows (of PlannedRow; NULL: to be planned) and, in place of the one before, the slice. */
+GPtrArray *job_ahead_take(Ahead *ahead, Slice *slice);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ahead, job_ahead_clear)
 
 /* Asked now and then by long steps: false with JOB_ERROR_STOPPED. */
 bool job_goes_on(JobWorker *worker, GError **error);

@@ -26,15 +26,16 @@ static void operation_free_nullable(gpointer operation)
         operation_free(operation);
 }
 
-static void slice_clear(Slice *slice)
+void job_slice_clear(Slice *slice)
 {
     g_clear_pointer(&slice->rows, g_ptr_array_unref);
     g_clear_pointer(&slice->operations, g_ptr_array_unref);
     g_clear_pointer(&slice->outcomes, g_ptr_array_unref);
+    g_clear_pointer(&slice->hashes, g_ptr_array_unref);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Slice, slice_clear)
 
-static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GError **error)
+bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice *slice,
+                    GError **error)
 {
     g_auto(GStrv) names = spool_head_names(claim, error);
     if (!names)
@@ -42,8 +43,7 @@ static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GErro
     g_autoptr(TableHead) head = table_head_from_names((const char *const *)names, error);
     if (!head)
         return false;
-    g_autoptr(GVariant) stored =
-        spool_slice_rows(claim, spool_claim_job(claim)->slices_done, error);
+    g_autoptr(GVariant) stored = spool_slice_rows(claim, number, error);
     if (!stored)
         return false;
     slice->rows = table_rows_from_variant(stored, head);
@@ -63,6 +63,21 @@ static bool slice_load(JobWorker *worker, SpoolClaim *claim, Slice *slice, GErro
     return true;
 }
 
+/* Plans a row; hash of its password: NULL where it was not made yet. */
+static Answer plan_one(Plan *plan, const Operation *operation, const Secret *hash, PlannedRow **row,
+                       GError **error)
+{
+    Operation known = *operation;
+    if (hash) {
+        known.password = (Secret *)hash;
+        known.password_hashed = true;
+    }
+    Answer answer = plan_row(plan, &known, row, error);
+    if (answer == ANSWER_YES && hash && (*row)->writes->len)
+        (*row)->hash = secret_dup(hash);
+    return answer;
+}
+
 GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error)
 {
     if (plan_prefetch(plan, slice->operations, error) != ANSWER_YES)
@@ -75,11 +90,12 @@ GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error)
         if (!operation)
             planned_row =
                 row_without_writes(row->line, outcome_copy(g_ptr_array_index(slice->outcomes, i)));
-        else if (plan_row(plan, operation, &planned_row, error) != ANSWER_YES)
+        else if (plan_one(plan, operation, slice->hashes ? slice->hashes->pdata[i] : NULL,
+                          &planned_row, error) != ANSWER_YES)
             return NULL;
         g_ptr_array_add(planned, planned_row);
     }
-    return g_steal_pointer(&planned);
+    return plan_finish(plan, error) == ANSWER_YES ? g_steal_pointer(&planned) : NULL;
 }
 
 static bool commit_intent(gpointer claim, GPtrArray *rows, GError **error)
@@ -88,7 +104,7 @@ static bool commit_intent(gpointer claim, GPtrArray *rows, GError **error)
     return spool_intent_store(claim, intent, error);
 }
 
-static bool writes_anything(GPtrArray *planned)
+bool job_writes_anything(GPtrArray *planned)
 {
     for (unsigned i = 0; i < planned->len; i++)
         if (((const PlannedRow *)g_ptr_array_index(planned, i))->writes->len > 0)
@@ -107,9 +123,10 @@ Answer job_intent_load(SpoolClaim *claim, GVariant **intent, GError **error)
     return answer;
 }
 
-/* The committed intent of the slice, made now or found from an earlier attempt (*again). */
+/* The committed intent of the slice, made now, with *plan, or found from an earlier attempt
+ * (*again). */
 static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, const Slice *slice,
-                               bool *again, GError **error)
+                               Plan **made, bool *again, GError **error)
 {
     g_autoptr(GVariant) stored = NULL;
     Answer answer = job_intent_load(claim, &stored, error);
@@ -128,8 +145,9 @@ static GPtrArray *slice_intent(const PlanContext *context, SpoolClaim *claim, co
     }
     g_autoptr(Plan) plan = plan_new(context);
     planned = job_slice_plan(plan, slice, error);
-    if (!planned || (writes_anything(planned) && !commit_intent(claim, planned, error)))
+    if (!planned || (job_writes_anything(planned) && !commit_intent(claim, planned, error)))
         return NULL;
+    *made = g_steal_pointer(&plan);
     return g_steal_pointer(&planned);
 }
 
@@ -169,19 +187,47 @@ GVariant *job_slice_trail(GPtrArray *planned)
 
 /* --- Mode: apply --- */
 
-static bool slice_apply(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
+/* Settles the slice with the next one planned beside it, and commits its outcomes. *more: the next
+ * one is the present one now. */
+static bool apply_one(PlanContext *context, Ahead *ahead, Slice *slice, GPtrArray **planned,
+                      bool *more, GError **error)
 {
-    bool again = false;
-    g_autoptr(GPtrArray) planned = slice_intent(context, claim, slice, &again, error);
-    if (!planned)
+    SpoolClaim *claim = ahead->claim;
+    bool again = false, deviated = false;
+    if (!*planned)
+        *planned = slice_intent(&ahead->context, claim, slice, &ahead->plan, &again, error);
+    if (!*planned)
         return false;
-    Settle settle = {context, slice->operations, commit_intent, claim, again};
-    if (settle_rows(&settle, planned, error) != ANSWER_YES)
+    job_ahead_begin(ahead, slice);
+    Settle settle = {context, slice->operations, commit_intent, claim, again, &deviated};
+    if (settle_rows(&settle, *planned, error) != ANSWER_YES)
         return false;
+    *more = job_ahead_end(ahead, deviated);
     unsigned counts[RESULT_COUNT] = {0};
-    g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, counts);
-    g_autoptr(GVariant) trail = job_slice_trail(planned);
-    return spool_slice_done(claim, outcomes, counts, trail, error);
+    g_autoptr(GVariant) outcomes = job_slice_outcomes(*planned, counts);
+    g_autoptr(GVariant) trail = job_slice_trail(*planned);
+    if (!*more)
+        return spool_slice_done(claim, outcomes, counts, trail, error);
+    if (!spool_slice_done_ahead(claim, outcomes, counts, trail, ahead->intent, error))
+        return false;
+    g_ptr_array_unref(*planned);
+    *planned = job_ahead_take(ahead, slice);
+    return true;
+}
+
+static bool slice_apply(JobWorker *worker, PlanContext *context, SpoolClaim *claim, Slice *slice,
+                        GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    g_autoptr(GPtrArray) planned = NULL;
+    g_auto(Ahead) ahead = {0};
+    job_ahead_init(&ahead, worker, claim, context);
+    if (job->slices_done + 1 >= job->slices)
+        ahead.context.directory = worker->directory; /* spares a connection */
+    for (bool more = true; more;)
+        if (!apply_one(context, &ahead, slice, &planned, &more, error))
+            return false;
+    return true;
 }
 
 /* --- what the slices before would have made --- */
@@ -246,7 +292,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!requester)
         return false;
     g_auto(Slice) slice = {0};
-    if (!slice_load(worker, claim, &slice, error))
+    if (!job_slice_load(worker, claim, job->slices_done, &slice, error))
         return false;
 
     PlanContext context = {
@@ -261,6 +307,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
         .reserved_locals = (const char *const *)config->reserved_addresses,
         .list_members_max = config->list_members_max,
         .password_scheme = config->password_scheme,
+        .hasher = worker->hasher,
     };
     switch (job->mode) {
     case MODE_CHECK:
@@ -271,5 +318,5 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     case MODE_COUNT:
         break;
     }
-    return slice_apply(&context, claim, &slice, error);
+    return slice_apply(worker, &context, claim, &slice, error);
 }

@@ -5,16 +5,19 @@
 
 G_DEFINE_QUARK(batchload_job_error, job_error)
 
-JobWorker *job_worker_new(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
-                          GError **error)
+JobWorker *job_worker_new(Config *config, Spool *spool, Hasher *hasher, PlanHasGrantFunc has_grant,
+                          gpointer data, GError **error)
 {
-    Directory *directory = directory_new(&config->directory, error);
-    if (!directory)
+    g_autoptr(Directory) directory = directory_new(&config->directory, error);
+    g_autoptr(Directory) reader = directory ? directory_new(&config->directory, error) : NULL;
+    if (!reader)
         return NULL;
     JobWorker *worker = g_new0(JobWorker, 1);
     worker->config = config_ref(config);
     worker->spool = spool;
-    worker->directory = directory;
+    worker->hasher = hasher;
+    worker->directory = g_steal_pointer(&directory);
+    worker->reader = g_steal_pointer(&reader);
     worker->has_grant = has_grant;
     worker->has_grant_data = data;
     return worker;
@@ -26,6 +29,7 @@ void job_worker_free(JobWorker *worker)
         return;
     request_reader_free(worker->spare);
     directory_free(worker->directory);
+    directory_free(worker->reader);
     config_unref(worker->config);
     g_free(worker);
 }
@@ -33,6 +37,11 @@ void job_worker_free(JobWorker *worker)
 void job_worker_stop(JobWorker *worker)
 {
     g_atomic_int_set(&worker->stopping, 1);
+}
+
+void job_worker_retire(JobWorker *worker)
+{
+    g_atomic_int_set(&worker->retired, 1);
 }
 
 bool job_goes_on(JobWorker *worker, GError **error)

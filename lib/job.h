@@ -11,15 +11,16 @@
 /* One worker's hands: its directory connection. One thread at a time. */
 typedef struct JobWorker JobWorker;
 
-/* config and spool are kept (a reference; borrowed). has_grant asks the sender table. NULL with
- * DIRECTORY_ERROR_SETTINGS. */
-JobWorker *job_worker_new(Config *config, Spool *spool, PlanHasGrantFunc has_grant, gpointer data,
-                          GError **error);
+/* config and spool are kept (a reference; borrowed), as is hasher, which all workers share (NULL:
+ * each hashes by itself). has_grant asks the sender table. NULL with DIRECTORY_ERROR_SETTINGS. */
+JobWorker *job_worker_new(Config *config, Spool *spool, Hasher *hasher, PlanHasGrantFunc has_grant,
+                          gpointer data, GError **error);
 void job_worker_free(JobWorker *worker);
 
-/* Does the next step of a claimed job: opens it (parse, proof, rows), applies one slice, builds
- * the response, or hands it over. Whatever could not be told becomes a wait with a growing pause.
- * Never fails as a whole: what goes wrong is logged with the job's queue id and kept in the job. */
+/* Does the next step of a claimed job: opens it (parse, proof, rows), applies one slice (and those
+ * after it while nobody else waits for a turn), builds the response, or hands it over. Whatever
+ * could not be told becomes a wait with a growing pause. Never fails as a whole: what goes wrong is
+ * logged with the job's queue id and kept in the job. */
 void job_step(JobWorker *worker, SpoolClaim *claim);
 
 /* While there is nothing to do: starts what reads the next mail, so that it need not be waited for.
@@ -29,6 +30,10 @@ void job_worker_prepare(JobWorker *worker);
 /* Long steps (opening a job, building its response) end without a result, and are done again after
  * the next start; a slice is finished. Any thread; for good. */
 void job_worker_stop(JobWorker *worker);
+
+/* Nothing is begun any more but what job_step() is called for: a running step ends with its present
+ * slice. Any thread; for good. */
+void job_worker_retire(JobWorker *worker);
 
 /* The claimed job is ended by hand: its rows that have no outcome yet are reported as not done, or
  * the whole request where it was not opened, or where what is stored of it is damaged

@@ -15,7 +15,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/table.c lib/table-head.c lib/table-row.c lib/table-text.c lib/table-text.h lib/table.h \
 	lib/outcome.c lib/outcome.h \
 	lib/mode.c lib/mode.h lib/keyword.c lib/keyword.h \
-	lib/password.c lib/password.h \
+	lib/password.c lib/password.h lib/hasher.c lib/hasher.h \
 	lib/operation.c lib/operation.h \
 	lib/request.c lib/request.h \
 	lib/entry.c lib/entry.h \
@@ -23,7 +23,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
 	lib/directory.c lib/directory-connect.c lib/directory-guard.c lib/directory-search.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
-	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h \
+	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
 	lib/settle.c lib/settle.h lib/settle-link.c lib/settle-private.h lib/settle-send.c \
 	lib/undo.c lib/undo.h \
@@ -31,7 +31,8 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
-	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-report.c \
+	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-ahead.c \
+	lib/job-report.c \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-audit.c \
@@ -39,7 +40,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/spool-sqlite-private.h lib/lockout.c lib/lockout.h lib/spool-overlay.c \
 	lib/spool-content.c lib/spool-content.h lib/spool-files.c lib/spool-files.h \
 	lib/spool-queue.c lib/spool-queue.h \
-	lib/spool-intake.c lib/spool-room.c lib/spool-proof.c lib/spool-work.c lib/spool-hand.c \
+	lib/spool-intake.c lib/spool-ahead.c lib/spool-room.c lib/spool-proof.c lib/spool-work.c lib/spool-hand.c \
 	lib/network.c lib/network.h lib/command.c lib/command.h
 EXTRA_DIST += tests/tsan-glib.c
 if TSAN
@@ -96,6 +97,10 @@ test_outcome_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-password
 test_password_SOURCES = lib/test-password.c
 test_password_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-hasher
+test_hasher_SOURCES = lib/test-hasher.c
+test_hasher_LDADD = $(ENGINE_LIBS)
+test_hasher_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_hash
 check_PROGRAMS += test-operation
 test_operation_SOURCES = lib/test-operation.c
 test_operation_LDADD = $(ENGINE_LIBS)
@@ -202,7 +207,14 @@ test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/job and the rooms that it calls.
 test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_job_done \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
-	-Wl,--wrap=spool_response_stored
+	-Wl,--wrap=spool_slice_done_ahead,--wrap=spool_response_stored
+check_PROGRAMS += test-ahead
+test_ahead_SOURCES = lib/test-ahead.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
+test_ahead_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_ahead_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream \
+	-Wl,--wrap=spool_ahead_intent \
+	-Wl,--wrap=spool_intent_store,--wrap=spool_slice_done,--wrap=spool_slice_done_ahead \
+	-Wl,--wrap=password_hash
 check_PROGRAMS += test-atomic
 test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_atomic_LDADD = tests/libfixture.a $(ENGINE_LIBS)

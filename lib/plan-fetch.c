@@ -244,6 +244,12 @@ static void note_borne(Fetch *fetch, const Entry *entry, const char *container, 
     }
 }
 
+/* Whether a row of a slice before this one deletes what was found. */
+static bool is_going(const View *view, const Seen *seen)
+{
+    return seen && !seen->entry && seen->line && seen->line < view->first;
+}
+
 /* What lies in a container of the domains is seen, of all else only the addresses are of
  * interest. */
 static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
@@ -258,11 +264,13 @@ static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
     const char *comma = strchr(key, ',');
     const char *container = comma ? comma + 1 : NULL;
     const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
+    const Seen *seen = g_hash_table_lookup(view->seen, key);
+    if (is_going(view, seen))
+        return ANSWER_YES;
     if (!container || !g_hash_table_contains(fetch->homes, container)) {
         note_borne(fetch, entry, container, true);
         return ANSWER_YES;
     }
-    const Seen *seen = g_hash_table_lookup(view->seen, key);
     Answer known = is_known(fetch, seen) ? ANSWER_YES : view_recall(view, key, &seen, error);
     if (known == ANSWER_UNKNOWN)
         return known;

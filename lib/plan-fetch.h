@@ -16,6 +16,7 @@ struct View {
     GHashTable *keys;        /* address → key of what stands there */
     GHashTable *lists_known; /* addresses whose lists have been looked for */
     gsize values;            /* of all entries that may be forgotten again */
+    unsigned first;          /* line of the slice's first row; those before are as good as done */
     guint at_once; /* entries that the directory gives in one answer, as far as is known */
 };
 

@@ -191,6 +191,20 @@ void view_forget(View *view)
     view->values = 0;
 }
 
+void view_go_on(View *view, unsigned done, unsigned first)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, view->seen);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Seen *seen = value;
+        seen->kept = seen->kept && seen->line >= done;
+    }
+    view_forget(view);
+    g_hash_table_remove_all(view->domains);
+    view->first = first;
+}
+
 /* --- what earlier slices made --- */
 
 Answer view_recall(View *view, const char *key, const Seen **seen, GError **error)

@@ -29,6 +29,8 @@ void view_free(View *view);
 
 /* Forgets what was only read. Invalidates every Seen. */
 void view_forget(View *view);
+/* plan_go_on(). Invalidates every Seen. */
+void view_go_on(View *view, unsigned done, unsigned first);
 
 /* Values of what was only read: a long one counts for several. */
 gsize view_values(const View *view);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan.h"
-#include "lib/password.h"
 #include "lib/plan-ahead.h"
+#include "lib/plan-hash.h"
 #include "lib/plan-view.h"
 #include "lib/plan-words.h"
 
@@ -12,12 +12,15 @@ struct Plan {
     GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
                             may be planned anew since they need others */
     GPtrArray *joined;   /* of char *: member and name of its list in turn */
+    PlanHashes *hashes;  /* that are being made */
+    unsigned first;      /* line of the slice's first row, where others were planned before it */
 };
 
 /* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
  * row's outcome stands; ANSWER_UNKNOWN: with an error. */
 typedef struct {
     const PlanContext *context;
+    Plan *plan;
     View *view;
     const Operation *operation;
     PlannedRow *row;
@@ -32,6 +35,7 @@ Plan *plan_new(const PlanContext *context)
     plan->context = context;
     plan->view = view_new(context);
     plan->joined = g_ptr_array_new_with_free_func(g_free);
+    plan->hashes = plan_hashes_new(context);
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     return plan;
@@ -45,6 +49,7 @@ void plan_free(Plan *plan)
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
     g_ptr_array_unref(plan->joined);
+    plan_hashes_free(plan->hashes);
     g_free(plan);
 }
 
@@ -203,6 +208,8 @@ static Answer check_named(Step *step, GError **error)
 static void step_needs(Step *step, unsigned line)
 {
     GArray *needs = step->row->needs;
+    if (line < step->plan->first)
+        return;
     for (guint i = 0; i < needs->len; i++)
         if (g_array_index(needs, unsigned, i) == line)
             return;
@@ -421,8 +428,8 @@ static bool is_for_server(const Step *step)
            !step->context->unwritten && step->context->password_scheme == PASSWORD_SCHEME_SERVER;
 }
 
-/* The userPassword value of the row, made only now that all else is fine; none where the directory
- * makes it. */
+/* The userPassword value of the row, made only now that all else is fine: a row that asks for one
+ * is written. None where the directory makes it. */
 static Answer step_hash(Step *step, const char **hash, GError **error)
 {
     const Operation *operation = step->operation;
@@ -436,13 +443,8 @@ static Answer step_hash(Step *step, const char **hash, GError **error)
         *hash = step->mark;
         return ANSWER_YES;
     }
-    step->row->hash = password_hash(operation->password, step->context->password_scheme);
-    *hash = step->row->hash;
-    if (*hash)
-        return ANSWER_YES;
-    g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
-                        "this system has no method to hash passwords");
-    return ANSWER_UNKNOWN;
+    *hash = plan_hashes_add(step->plan->hashes, step->row, operation->password, error);
+    return *hash ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
 static Answer plan_new_entry(Step *step, GError **error)
@@ -717,13 +719,16 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     g_autoptr(GHashTable) looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     Step step = {
         .context = plan->context,
+        .plan = plan,
         .view = plan->view,
         .operation = operation,
         .row = planned,
         .mark = mark,
         .looked = looked,
     };
-    Answer answer = plan->ahead ? ahead_reach(plan->ahead, operation->line, error) : ANSWER_YES;
+    Answer answer = plan_is_wanted(plan->context, error) ? ANSWER_YES : ANSWER_UNKNOWN;
+    if (answer == ANSWER_YES && plan->ahead)
+        answer = ahead_reach(plan->ahead, operation->line, error);
     for (guint i = 0; i < G_N_ELEMENTS(checks) && answer == ANSWER_YES; i++)
         answer = checks[i](&step, error);
     if (answer == ANSWER_UNKNOWN)
@@ -734,6 +739,11 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     note_joined(plan, operation, planned);
     *row = g_steal_pointer(&planned);
     return ANSWER_YES;
+}
+
+Answer plan_finish(Plan *plan, GError **error)
+{
+    return plan_hashes_finish(plan->hashes, error);
 }
 
 /* --- reading ahead, and being told --- */
@@ -748,6 +758,13 @@ Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error)
 void plan_observe(Plan *plan, const char *dn, const Entry *entry)
 {
     view_observe(plan->view, dn, entry);
+}
+
+void plan_go_on(Plan *plan, unsigned done, unsigned first)
+{
+    g_hash_table_remove_all(plan->readers);
+    view_go_on(plan->view, done, first);
+    plan->first = first;
 }
 
 void plan_assume(Plan *plan, const PlannedRow *row)

@@ -5,7 +5,7 @@
 #include "lib/audit.h"
 #include "lib/directory.h"
 #include "lib/grant.h"
-#include "lib/password.h"
+#include "lib/hasher.h"
 #include "lib/profile.h"
 
 /* Operations × grant × what is there → what will change. Reads the directory, never writes. */
@@ -39,8 +39,11 @@ typedef struct {
     const char *const *reserved_locals; /* postmaster, abuse, …: local parts, lower case */
     unsigned list_members_max;
     PasswordScheme password_scheme; /* of clear passwords */
+    Hasher *hasher;                 /* hashes them; NULL: the planning thread does */
     const PlanOverlay *overlay;     /* NULL: every effect of earlier slices is in the directory */
     bool unwritten;                 /* nothing of the plan will be written: no password is hashed */
+    const int *dropped;             /* atomic; not 0: the plan is not wanted any more, and ends with
+                                       ANSWER_UNKNOWN; or NULL */
 } PlanContext;
 
 /* Most addresses behind a row's own targets or members that are looked at while loops are
@@ -105,9 +108,19 @@ Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error);
  * overlay has changed. */
 Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error);
 
+/* Waits for the hashes of the rows that were planned since the last call, none of which has been
+ * freed, and puts them in: before that, these rows are not to be used. ANSWER_YES or
+ * ANSWER_UNKNOWN. */
+Answer plan_finish(Plan *plan, GError **error);
+
 /* Tells the overlay what was read of a DN just now (entry NULL: absent), when rows are planned
  * anew after another writer came between. Takes a copy. */
 void plan_observe(Plan *plan, const char *dn, const Entry *entry);
+
+/* What is planned next is another slice, from line first on, that begins when every row before it
+ * has ended as planned: it relies on none of them, but sees what they make. Rows before line done
+ * have ended already: what they made is in the directory, and it is read anew. */
+void plan_go_on(Plan *plan, unsigned done, unsigned first);
 
 /* Lays the effect of a row that was planned before (a stored one) over what the next rows see.
  * The DNs of its writes have been observed or looked at before. */

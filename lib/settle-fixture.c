@@ -251,12 +251,14 @@ void run_start(Run *run, const char *const *texts)
 Answer run_settle(Run *run, GError **error)
 {
     g_autoptr(GPtrArray) rows = planned_rows_from_variant(run->stored);
+    bool deviated = false;
     Settle settle = {
         .context = &run->context,
         .operations = run->operations,
         .commit = commit,
         .data = run,
         .again = run->attempts++ > 0,
+        .deviated = &deviated,
     };
     Answer answer = settle_rows(&settle, rows, error);
     if (answer != ANSWER_YES)

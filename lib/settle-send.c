@@ -110,7 +110,7 @@ static void row_refused(Work *work, guint at, Outcome *outcome)
     track->refused = row_at(work, at);
     work->rows->pdata[at] = row;
     track->stage = STAGE_DONE;
-    track->disturbed = true;
+    track->disturbed = *work->settle->deviated = true;
 }
 
 static void take_result(Work *work, guint at, guint number, const Write *write)

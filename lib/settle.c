@@ -389,7 +389,7 @@ static Plan *plan_prepare(const Work *work, guint first, GError **error)
 }
 
 /* Commits the rows with the fresh ones in the place of the old, then puts them there. */
-static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
+static Answer commit_fresh(Work *work, Plan *plan, GPtrArray *fresh, GError **error)
 {
     g_autoptr(GPtrArray) proposed = g_ptr_array_new();
     for (guint i = 0; i < work->rows->len; i++) {
@@ -399,7 +399,9 @@ static Answer commit_fresh(Work *work, GPtrArray *fresh, GError **error)
             settle_follow_up(work, i, fresh->pdata[i]);
         g_ptr_array_add(proposed, fresh->pdata[i] ? fresh->pdata[i] : row_at(work, i));
     }
-    if (!work->settle->commit(work->settle->data, proposed, error))
+    *work->settle->deviated = true;
+    if (plan_finish(plan, error) != ANSWER_YES ||
+        !work->settle->commit(work->settle->data, proposed, error))
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < work->rows->len; i++) {
         work->tracks[i].disturbed = false;
@@ -454,7 +456,7 @@ static Answer replan_rows(Work *work, guint first, GError **error)
             break;
         }
     }
-    return commit_fresh(work, fresh, error);
+    return commit_fresh(work, plan, fresh, error);
 }
 
 /* --- the passes --- */

@@ -26,7 +26,8 @@ typedef struct {
                               Same length and order as rows */
     SettleCommitFunc commit;
     gpointer data;
-    bool again; /* an earlier attempt may have sent some of it: settle first */
+    bool again;     /* an earlier attempt may have sent some of it: settle first */
+    bool *deviated; /* set to true where not every row ended as it was planned */
 } Settle;
 
 /* rows (of PlannedRow, the committed intent, by line) are applied; on success each row's outcome

@@ -64,6 +64,9 @@ void spool_room_remove(Spool *spool, const JobFacts *facts, bool proven, guint64
 /* Bytes on the disk beside the sealed ones themselves that a commit takes. */
 #define SPOOL_COMMIT_BYTES 65536u
 
+/* The slice of a number, with an error where it is not there. Caller owns it. */
+SpoolSlice *spool_slice_find(SpoolClaim *claim, unsigned number, GError **error);
+
 /* Whether there is room on the disk for a commit of so many bytes, else SPOOL_ERROR_STORE: large
  * ones ask, so that what is kept for small ones (spool_sqlite_reserve()) lasts while the disk is
  * full. */

@@ -41,6 +41,7 @@ static void entry_free(gpointer data)
     entry->pair->entries--;
     job_free(entry->job);
     spool_slice_free(entry->slice);
+    spool_slice_free(entry->ahead);
     g_free(entry);
 }
 
@@ -247,6 +248,8 @@ static void note_begun(Look *look, SpoolEntry *entry)
         hold(look->domains, entry->slice->domains);
     else if (entry->slice && entry->unsettled)
         hold(look->stuck, entry->slice->domains);
+    if (entry->claimed && entry->ahead)
+        hold(look->domains, entry->ahead->domains);
     if (!entry->claimed && !entry->job->started)
         return;
     SpoolParty *requester = noted(look, entry->requester);
@@ -400,7 +403,7 @@ void spool_queue_take_this(SpoolEntry *entry)
     entry->turn_of = queue_of(entry);
 }
 
-SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
+static SpoolEntry *find_next(SpoolQueue *queue, gint64 now, gint64 *due)
 {
     Look look;
     look_init(&look, queue, now);
@@ -411,6 +414,12 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
     SpoolEntry *entry = choose(queue, &look);
     *due = look.due;
     look_clear(&look);
+    return entry;
+}
+
+SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
+{
+    SpoolEntry *entry = find_next(queue, now, due);
     if (!entry)
         return NULL;
     spool_queue_take_this(entry);
@@ -425,6 +434,24 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due)
 bool spool_queue_has_more(const SpoolQueue *queue)
 {
     return queue->more;
+}
+
+bool spool_queue_again(SpoolQueue *queue, SpoolEntry *entry, SpoolSlice *ahead, bool keep,
+                       gint64 now)
+{
+    SpoolSlice *present = entry->slice;
+    bool unsettled = entry->unsettled;
+    gint64 due;
+    note_turn(queue, entry->turn_of);
+    entry->slice = ahead;
+    entry->claimed = entry->unsettled = false;
+    bool again = find_next(queue, now, &due) == entry;
+    entry->slice = present;
+    entry->unsettled = unsettled;
+    entry->claimed = true;
+    if (again && keep)
+        queue->opened_last = false;
+    return again;
 }
 
 void spool_queue_give_back(SpoolQueue *queue, SpoolEntry *entry)

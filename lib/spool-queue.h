@@ -25,6 +25,8 @@ typedef struct SpoolParty SpoolParty; /* somebody who takes turns */
 typedef struct {
     Job *job;
     SpoolSlice *slice; /* WORKING: the next one */
+    SpoolSlice
+        *ahead; /* the one after it, while its claim holds that one's domains, too; or NULL */
     bool claimed;
     bool wanted;      /* somebody waits for it by hand: it is not taken */
     bool unsettled;   /* the slice has an intent, or the job holds its domains to its end */
@@ -54,6 +56,11 @@ SpoolEntry *spool_queue_take(SpoolQueue *queue, gint64 now, gint64 *due);
 /* Whether the last take had another one to choose from (which may wait for the domains of the one
  * that was taken). */
 bool spool_queue_has_more(const SpoolQueue *queue);
+
+/* Whether a claimed entry would be the next one, with slice ahead, if it was given back now and
+ * nobody else took one. If so, and keep, it is as if that had happened: it stays claimed. */
+bool spool_queue_again(SpoolQueue *queue, SpoolEntry *entry, SpoolSlice *ahead, bool keep,
+                       gint64 now);
 
 /* The entry of a job, or NULL. */
 SpoolEntry *spool_queue_find(const SpoolQueue *queue, const char *id);

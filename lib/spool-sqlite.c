@@ -511,7 +511,7 @@ static bool sqlite_intent_store(SpoolStore *store, const Job *job, unsigned slic
 
 static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
                               const SpoolEffects *effects, const SpoolChanges *changes, bool later,
-                              GError **error)
+                              GBytes *intent, GError **error)
 {
     if (!(later ? spool_sqlite_begin_later : spool_sqlite_begin)(store, error))
         return false;
@@ -520,7 +520,8 @@ static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice,
         spool_sqlite_audit_add(store, job, changes, error) &&
         (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
         (!effects || spool_sqlite_effects_add(store, job->id, effects, error)) &&
-        run_for(store, SQL_INTENT_DELETE, job->id, error);
+        run_for(store, SQL_INTENT_DELETE, job->id, error) &&
+        (!intent || put_blob(store, SQL_INTENT_STORE, job->id, job->slices_done, intent, error));
     return spool_sqlite_end(store, well, error);
 }
 

@@ -93,10 +93,11 @@ typedef struct {
     bool (*intent_store)(SpoolStore *store, const Job *job, unsigned slice, GBytes *intent,
                          const SpoolEffects *effects, GError **error);
     /* save() with the slice's outcomes, effects and changes (each may be NULL); the intent is
-     * deleted. later as with prove(). */
+     * deleted, and in its place comes that of the job's next slice (or NULL). later as with
+     * prove(). */
     bool (*slice_done)(SpoolStore *store, const Job *job, unsigned slice, GBytes *outcomes,
                        const SpoolEffects *effects, const SpoolChanges *changes, bool later,
-                       GError **error);
+                       GBytes *intent, GError **error);
     /* save() with the response where it is small; NULL: it is a file. */
     bool (*answer)(SpoolStore *store, const Job *job, GBytes *response, GError **error);
 

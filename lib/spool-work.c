@@ -112,6 +112,7 @@ void spool_claim_release(SpoolClaim *claim)
     g_clear_object(&claim->response);
     g_clear_object(&claim->sink);
     close_rows(claim);
+    spool_ahead_drop(claim);
     g_mutex_lock(&spool->lock);
     spool_queue_give_back(spool->queue, claim->entry);
     spool_changed(spool);
@@ -192,6 +193,7 @@ void spool_job_adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     memcpy(job->counts, next->counts, sizeof job->counts);
     spool_slice_free(claim->entry->slice);
     claim->entry->slice = slice;
+    g_clear_pointer(&claim->entry->ahead, spool_slice_free);
     claim->entry->unsettled = spool_job_is_whole(job);
 }
 
@@ -435,7 +437,7 @@ bool spool_note(SpoolClaim *claim, char **note, GError **error)
     return head != NULL;
 }
 
-static SpoolSlice *find_slice(SpoolClaim *claim, unsigned number, GError **error)
+SpoolSlice *spool_slice_find(SpoolClaim *claim, unsigned number, GError **error)
 {
     SpoolSlice *slice = NULL;
     const char *id = claim->entry->job->id;
@@ -451,7 +453,7 @@ GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error)
 {
     Spool *spool = claim->spool;
     const char *id = claim->entry->job->id;
-    g_autoptr(SpoolSlice) slice = find_slice(claim, number, error);
+    g_autoptr(SpoolSlice) slice = spool_slice_find(claim, number, error);
     if (!slice)
         return NULL;
     if (!claim->rows && claim->rows_fd < 0 &&
@@ -530,7 +532,7 @@ static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone
 }
 
 static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
-                       const SpoolEffects *effects, GVariant *trail, GError **error)
+                       const SpoolEffects *effects, GVariant *trail, GBytes *intent, GError **error)
 {
     g_autoptr(GVariant) held = g_variant_ref_sink(outcomes);
     Spool *spool = claim->spool;
@@ -545,31 +547,40 @@ static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned cou
     g_autoptr(SpoolSlice) slice = NULL;
     if (next.slices_done >= next.slices)
         next.state = JOB_REPORTING;
-    else if (!(slice = find_slice(claim, next.slices_done, error)))
+    else if (!(slice = spool_slice_find(claim, next.slices_done, error)))
         return false;
     g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
     const SpoolChanges changes = changes_of(&next, trail, NULL);
     /* Where an intent is stored, and this is lost, the rows are settled once more; and nothing is
      * told of them before the next commit. */
-    bool later = next.mode == MODE_APPLY && claim->entry->unsettled;
+    bool later = next.mode == MODE_APPLY && claim->entry->unsettled && !intent;
     if (!spool->type->slice_done(spool->store, &next, done, sealed, effects, &changes, later,
-                                 error))
+                                 intent, error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    claim->entry->unsettled |= intent != NULL;
     return true;
 }
 
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                       GVariant *trail, GError **error)
 {
-    return slice_done(claim, outcomes, counts, NULL, trail, error);
+    return slice_done(claim, outcomes, counts, NULL, trail, NULL, error);
+}
+
+bool spool_slice_done_ahead(SpoolClaim *claim, GVariant *outcomes,
+                            const unsigned counts[RESULT_COUNT], GVariant *trail, GBytes *intent,
+                            GError **error)
+{
+    return slice_done(claim, outcomes, counts, NULL, trail, intent, error);
 }
 
 bool spool_slice_checked(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                          const SpoolEffects *effects, GError **error)
 {
-    return slice_done(claim, outcomes, counts, effects, NULL, error);
+    return slice_done(claim, outcomes, counts, effects, NULL, NULL, error);
 }
 
 bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
@@ -585,14 +596,14 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
     if (!next.started)
         next.started = g_get_real_time();
     g_autoptr(SpoolSlice) slice = NULL;
-    if (next.state == JOB_WORKING && !(slice = find_slice(claim, next.slices_done, error)))
+    if (next.state == JOB_WORKING && !(slice = spool_slice_find(claim, next.slices_done, error)))
         return false;
     g_autofree char *label = spool_slice_label(next.id, "outcomes", present);
     g_autoptr(GBytes) sealed =
         step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
     const SpoolChanges changes = changes_of(&next, step->trail, step->undone);
     if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, &changes,
-                                 false, error))
+                                 false, NULL, error))
         return false;
     spool_job_adopt(claim, &next, g_steal_pointer(&slice));
     return true;

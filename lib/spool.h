@@ -274,6 +274,24 @@ Answer spool_intent_load(SpoolClaim *claim, const char *type, GVariant **intent,
 bool spool_slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned counts[RESULT_COUNT],
                       GVariant *trail, GError **error);
 
+/* The slice ahead: the one after the present one, planned while that one is settled, so that its
+ * intent can be committed with the present one's outcomes, and the worker goes on at once.
+ *
+ * _claim: ANSWER_YES where the queue would hand this job out again if it was given back now; from
+ * then on the claim holds the domains of the slice ahead, too. ANSWER_NO: others come first, or
+ * there is none. _keep: the same is asked once more, at the end of the present slice, and whether
+ * there is room for the intent (NULL: none); false: the slice ahead is let go. _intent: sealed, to
+ * be handed to spool_slice_done_ahead(), which is spool_slice_done() with the intent of the slice
+ * ahead (NULL: it writes nothing) in the same commit. Any thread may call _intent and
+ * spool_slice_rows(), one at a time, while another settles. */
+Answer spool_ahead_claim(SpoolClaim *claim, GError **error);
+GBytes *spool_ahead_intent(const SpoolClaim *claim, GVariant *intent);
+bool spool_ahead_keep(SpoolClaim *claim, GBytes *intent);
+void spool_ahead_drop(SpoolClaim *claim);
+bool spool_slice_done_ahead(SpoolClaim *claim, GVariant *outcomes,
+                            const unsigned counts[RESULT_COUNT], GVariant *trail, GBytes *intent,
+                            GError **error);
+
 /* What a job that is only checked, or still planned, would have changed so far, and what else it
  * must not forget, kept until it ends: effects by name (a later one replaces an earlier one), and
  * which of them may have a member. Names and members are

@@ -24,11 +24,13 @@ typedef enum {
     KILL_WRITES, /* after all of them, before the outcomes are stored */
     KILL_SLICE,  /* after the outcomes are stored */
     KILL_STORED, /* after the response is stored */
+    KILL_AHEAD,  /* after outcomes and the next slice's intent are stored, that many times */
 } KillAt;
 
 static struct {
     KillAt at;
     guint writes;      /* until KILL_WRITE */
+    guint slices;      /* until KILL_AHEAD */
     unsigned unmarked; /* that many marks of a hand-over fail */
 } faults;
 
@@ -50,6 +52,12 @@ bool __real_spool_slice_done(SpoolClaim *claim, GVariant *outcomes,
                              const unsigned counts[RESULT_COUNT], GVariant *trail, GError **error);
 bool __wrap_spool_slice_done(SpoolClaim *claim, GVariant *outcomes,
                              const unsigned counts[RESULT_COUNT], GVariant *trail, GError **error);
+bool __real_spool_slice_done_ahead(SpoolClaim *claim, GVariant *outcomes,
+                                   const unsigned counts[RESULT_COUNT], GVariant *trail,
+                                   GBytes *intent, GError **error);
+bool __wrap_spool_slice_done_ahead(SpoolClaim *claim, GVariant *outcomes,
+                                   const unsigned counts[RESULT_COUNT], GVariant *trail,
+                                   GBytes *intent, GError **error);
 bool __real_spool_response_stored(SpoolClaim *claim, GError **error);
 bool __wrap_spool_response_stored(SpoolClaim *claim, GError **error);
 
@@ -97,6 +105,17 @@ bool __wrap_spool_slice_done(SpoolClaim *claim, GVariant *outcomes,
     die_at(KILL_WRITES);
     bool well = __real_spool_slice_done(claim, outcomes, counts, trail, error);
     die_at(KILL_SLICE);
+    return well;
+}
+
+bool __wrap_spool_slice_done_ahead(SpoolClaim *claim, GVariant *outcomes,
+                                   const unsigned counts[RESULT_COUNT], GVariant *trail,
+                                   GBytes *intent, GError **error)
+{
+    bool dies = faults.at == KILL_AHEAD && faults.slices-- == 0;
+    bool well = __real_spool_slice_done_ahead(claim, outcomes, counts, trail, intent, error);
+    if (dies)
+        die_at(KILL_AHEAD);
     return well;
 }
 
@@ -414,7 +433,7 @@ static void test_slices(void)
         g_autoptr(Job) job = job_fixture_job(fixture, id);
         g_assert_cmpuint(job->rows, ==, rows[i].rows);
         g_assert_cmpuint(job->slices, ==, rows[i].slices);
-        for (unsigned done = 0; done < rows[i].slices; done++)
+        if (rows[i].slices > 0)
             state = job_fixture_step(fixture);
         g_assert_cmpint(state, ==, JOB_REPORTING);
         job_fixture_run(fixture);
@@ -435,7 +454,7 @@ static bool work_and_die(JobFixture *fixture, KillAt at, guint writes)
     g_assert_cmpint(child, >=, 0);
     if (child == 0) {
         faults.at = at;
-        faults.writes = writes;
+        faults.writes = faults.slices = writes;
         job_fixture_open(fixture);
         /* Not further: other programs can't be started by a forked GLib. */
         while (job_fixture_step(fixture) != JOB_SENDING)
@@ -489,6 +508,35 @@ static void test_killed(void)
         last = writes;
     }
     g_assert_cmpuint(last, >=, 4); /* the last of 5 writes and none after it */
+}
+
+/* The same with slices that are planned ahead: between the commit of an intent and its first write,
+ * and after each write of all of them. */
+static void test_killed_ahead(void)
+{
+    static const struct {
+        KillAt at;
+        guint points;
+    } kinds[] = {{KILL_AHEAD, 2}, {KILL_WRITE, 5}};
+    g_autofree char *expected = audit_unkilled();
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        guint point = 0;
+        for (;; point++) {
+            g_autoptr(JobFixture) fixture = begin();
+            fixture->config->slice_rows = 2;
+            g_autofree char *id =
+                job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+            if (!work_and_die(fixture, kinds[i].at, point))
+                break;
+            g_test_message("killed at %u, %u", kinds[i].at, point);
+            job_fixture_run(fixture);
+            assert_done(fixture, id);
+            assert_rows(fixture, id);
+            g_autofree char *audit = job_fixture_audit(fixture);
+            g_assert_cmpstr(audit, ==, expected);
+        }
+        g_assert_cmpuint(point, >=, kinds[i].points);
+    }
 }
 
 /* The job waits so many seconds, or (0) not any more. */
@@ -685,6 +733,7 @@ static void test_cancel_between(void)
     fixture->config->slice_rows = 1;
     g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
     job_fixture_step(fixture);
+    job_worker_retire(fixture->worker);
     g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
     cancel(fixture, id);
     job_fixture_run(fixture);
@@ -807,6 +856,7 @@ int main(int argc, char **argv)
     g_test_add_func("/job/broken", test_broken);
     g_test_add_func("/job/slices", test_slices);
     g_test_add_func("/job/killed", test_killed);
+    g_test_add_func("/job/killed-ahead", test_killed_ahead);
     g_test_add_func("/job/half-applied", test_half_applied);
     g_test_add_func("/job/rules-changed", test_rules_changed);
     g_test_add_func("/job/stopped", test_stopped);

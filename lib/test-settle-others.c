@@ -225,7 +225,8 @@ static void test_uncommitted_is_not_sent(void)
     meddle_edit();
     g_autofree char *before = dump(run.names);
     g_autoptr(GPtrArray) rows = planned_rows_from_variant(run.stored);
-    Settle settle = {&run.context, run.operations, commit_fails, NULL, false};
+    bool deviated = false;
+    Settle settle = {&run.context, run.operations, commit_fails, NULL, false, &deviated};
     g_assert_cmpint(settle_rows(&settle, rows, &error), ==, ANSWER_UNKNOWN);
     g_assert_nonnull(error);
     g_autofree char *after = dump(run.names);

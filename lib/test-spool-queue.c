@@ -10,7 +10,9 @@
  * next slice.
  * script: a digit is the job that the next take must give, "-" none; "<n" gives job n back, ">n"
  * moves it to its next state, "+n" ends its wait, "~n" makes it wait, "xn" refuses it, "wn" wants
- * it by hand, "fn" no more. */
+ * it by hand, "fn" no more. "an": the claim of job n holds the domain "far", too, of its slice
+ * ahead;
+ * "=n" it must get that slice without being given back (else the same one again), "#n" must not. */
 typedef struct {
     const char *name;
     const char *jobs[JOBS_MAX];
@@ -67,6 +69,17 @@ static const Case cases[] = {
      {"a c W x", "a c W x", "b d W y"},
      "0w0<0 2-f0 0<0<2 0"},
     {"a done job is gone", {"a c S"}, "0>0<0 -"},
+    {"a job goes on where nobody else is ready", {"a c W x", "b d W! y"}, "0=0=0-+1 #0<0 1#1"},
+    {"and beside others that are out", {"a c W x", "b d W y"}, "01=0=1=1=0"},
+    {"but not where another waits for a turn", {"a c W x", "b d W y"}, "0#0#0<0 1<1 0"},
+    {"or for its domains", {"a c W x", "b d W x"}, "0-#0<0 1-#1"},
+    {"or wants it by hand", {"a c W x"}, "0=0w0#0f0=0"},
+    {"or to be opened", {"a c W x", "b d R"}, "0#0"},
+    {"or to be reported", {"a c W x", "b d P"}, "0#0<0 1"},
+    {"an opening after an opening lets it go on once", {"a c W x", "b 1 R", "e 2 R"}, "01=0#0<0 2"},
+    {"it holds the domains of its slice ahead", {"a c W x", "b d W far"}, "0a0-#0<0 1"},
+    {"which must be free", {"b d W far", "a c W x"}, "01=1a1#1<0#1<1 0"},
+    {"a waiting intent keeps others off the slice ahead", {"b d W+!? far", "a c W x"}, "1a1#1<1 1"},
 };
 
 typedef struct {
@@ -80,6 +93,13 @@ static JobState state_of(char letter)
     return (JobState)(strchr(letters, letter) - letters);
 }
 
+static SpoolSlice *slice_of(char **domains)
+{
+    SpoolSlice *slice = g_new0(SpoolSlice, 1);
+    slice->domains = g_strdupv(domains);
+    return slice;
+}
+
 static void fill(Bench *bench, const Case *test)
 {
     for (unsigned i = 0; i < JOBS_MAX && test->jobs[i]; i++) {
@@ -90,11 +110,19 @@ static void fill(Bench *bench, const Case *test)
         job->state = state_of(words[2][0]);
         job->not_before = strchr(words[2], '!') ? LATER + i : 0;
         job->started = strchr(words[2], '+') ? 1 : 0;
-        SpoolSlice *slice = g_new0(SpoolSlice, 1);
-        slice->domains = g_strdupv(words + 3);
-        bench->entries[i] = spool_queue_add(bench->queue, job, slice);
+        bench->entries[i] = spool_queue_add(bench->queue, job, slice_of(words + 3));
         bench->entries[i]->unsettled = strchr(words[2], '?') != NULL;
     }
+}
+
+static bool goes_on(Bench *bench, SpoolEntry *entry)
+{
+    SpoolSlice *ahead = entry->ahead ? entry->ahead : entry->slice;
+    bool once = spool_queue_again(bench->queue, entry, ahead, false, NOW);
+    bool kept = spool_queue_again(bench->queue, entry, ahead, true, NOW);
+    g_assert_true(once == kept);
+    g_assert_true(entry->claimed);
+    return kept;
 }
 
 static void act(Bench *bench, char action, unsigned number)
@@ -117,6 +145,9 @@ static void act(Bench *bench, char action, unsigned number)
     case 'w':
     case 'f':
         entry->wanted = action == 'w';
+        break;
+    case 'a':
+        entry->ahead = slice_of((char *[]){(char *)"far", NULL});
         break;
     default:
         g_assert_not_reached();
@@ -141,7 +172,13 @@ static void test_order(gconstpointer data)
             }
             continue;
         }
-        act(&bench, at[0], (unsigned)(at[1] - '0'));
+        unsigned number = (unsigned)(at[1] - '0');
+        if (*at != '=' && *at != '#') {
+            act(&bench, *at, number);
+        } else if (goes_on(&bench, bench.entries[number]) != (*at == '=')) {
+            g_test_fail_printf("at \"%s\" of \"%s\"", at, test->script);
+            break;
+        }
         at++;
     }
     spool_queue_free(bench.queue);

@@ -7,6 +7,7 @@
 
 struct Workers {
     Spool *spool;
+    Hasher *hasher;      /* of all of them */
     GPtrArray *threads;  /* of GThread */
     GPtrArray *seats;    /* of Seat, one a thread */
     int stopping;        /* atomic */
@@ -36,9 +37,9 @@ static void hand_free(Hand *hand)
     g_free(hand);
 }
 
-static Hand *hand_new(World *world, GError **error)
+static Hand *hand_new(World *world, Hasher *hasher, GError **error)
 {
-    JobWorker *worker = job_worker_new(world_config(world), world_spool(world),
+    JobWorker *worker = job_worker_new(world_config(world), world_spool(world), hasher,
                                        world_senders(world) ? sender_table_has_own : NULL,
                                        world_senders(world), error);
     if (!worker)
@@ -50,11 +51,11 @@ static Hand *hand_new(World *world, GError **error)
 }
 
 /* One for each of so many threads; NULL with an error: not even one. */
-static GPtrArray *hands_new(World *world, unsigned count, GError **error)
+static GPtrArray *hands_new(World *world, Hasher *hasher, unsigned count, GError **error)
 {
     g_autoptr(GPtrArray) hands = g_ptr_array_new_with_free_func((GDestroyNotify)hand_free);
     for (unsigned i = 0; i < count; i++) {
-        Hand *hand = hand_new(world, error);
+        Hand *hand = hand_new(world, hasher, error);
         if (!hand)
             return NULL;
         g_ptr_array_add(hands, hand);
@@ -129,11 +130,13 @@ static gpointer work(gpointer data)
 
 Workers *workers_start(World *world, GError **error)
 {
-    g_autoptr(GPtrArray) hands = hands_new(world, world_config(world)->workers, error);
+    g_autoptr(Hasher) hasher = hasher_new(0);
+    g_autoptr(GPtrArray) hands = hands_new(world, hasher, world_config(world)->workers, error);
     if (!hands)
         return NULL;
     Workers *workers = g_new0(Workers, 1);
     workers->spool = world_spool(world);
+    workers->hasher = g_steal_pointer(&hasher);
     workers->seats = g_ptr_array_new_with_free_func((GDestroyNotify)seat_free);
     workers->threads = g_ptr_array_new();
     g_mutex_init(&workers->lock);
@@ -150,13 +153,14 @@ Workers *workers_start(World *world, GError **error)
 
 bool workers_change(Workers *workers, World *world, GError **error)
 {
-    g_autoptr(GPtrArray) hands = hands_new(world, workers->seats->len, error);
+    g_autoptr(GPtrArray) hands = hands_new(world, workers->hasher, workers->seats->len, error);
     if (!hands)
         return false;
     g_autoptr(GPtrArray) never_used = g_ptr_array_new_with_free_func((GDestroyNotify)hand_free);
     g_mutex_lock(&workers->lock);
     for (unsigned i = 0; i < workers->seats->len; i++) {
         Seat *seat = g_ptr_array_index(workers->seats, i);
+        job_worker_retire(seat->hand->worker);
         if (seat->next)
             g_ptr_array_add(never_used, seat->next);
         seat->next = g_ptr_array_steal_index(hands, hands->len - 1);
@@ -189,6 +193,7 @@ void workers_stop(Workers *workers)
         g_thread_join(g_ptr_array_index(workers->threads, i));
     g_ptr_array_unref(workers->threads);
     g_ptr_array_unref(workers->seats);
+    hasher_free(workers->hasher);
     g_mutex_clear(&workers->lock);
     g_free(workers);
 }
