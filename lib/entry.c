@@ -24,6 +24,14 @@ static bool values_find(const GPtrArray *values, const char *value, bool without
     return false;
 }
 
+static GPtrArray *values_copy(const GPtrArray *values)
+{
+    GPtrArray *copy = values_new();
+    for (guint i = 0; i < values->len; i++)
+        g_ptr_array_add(copy, secret_dup(g_ptr_array_index(values, i)));
+    return copy;
+}
+
 /* --- entries --- */
 
 static void attribute_clear(gpointer data)
@@ -47,12 +55,11 @@ const Attribute *entry_attribute(const Entry *entry, guint index)
     return &g_array_index(entry->attributes, Attribute, index);
 }
 
-/* name is taken over. */
-static GPtrArray *entry_append(Entry *entry, char *name)
+/* Both are taken over. */
+static void entry_append(Entry *entry, char *name, GPtrArray *values, bool shared)
 {
-    const Attribute attribute = {name, values_new()};
+    const Attribute attribute = {name, values, shared};
     g_array_append_val(entry->attributes, attribute);
-    return attribute.values;
 }
 
 Entry *entry_copy(const Entry *entry)
@@ -60,9 +67,8 @@ Entry *entry_copy(const Entry *entry)
     Entry *copy = entry_new(entry->dn);
     for (guint i = 0; i < entry->attributes->len; i++) {
         const Attribute *attribute = entry_attribute(entry, i);
-        GPtrArray *values = entry_append(copy, g_strdup(attribute->name));
-        for (guint j = 0; j < attribute->values->len; j++)
-            g_ptr_array_add(values, secret_dup(g_ptr_array_index(attribute->values, j)));
+        entry_append(copy, g_strdup(attribute->name), g_ptr_array_ref(attribute->values), true);
+        g_array_index(entry->attributes, Attribute, i).shared = true;
     }
     return copy;
 }
@@ -92,11 +98,29 @@ static void entry_remove(Entry *entry, const char *attribute)
         g_array_remove_index(entry->attributes, index);
 }
 
+/* The attribute's values as ones that may be changed; NULL where it is absent. */
+static GPtrArray *entry_own_values(Entry *entry, const char *attribute)
+{
+    guint index;
+    if (!entry_find(entry, attribute, &index))
+        return NULL;
+    Attribute *found = &g_array_index(entry->attributes, Attribute, index);
+    if (found->shared) {
+        GPtrArray *own = values_copy(found->values);
+        g_ptr_array_unref(found->values);
+        found->values = own;
+        found->shared = false;
+    }
+    return found->values;
+}
+
 void entry_add(Entry *entry, const char *attribute, const char *value)
 {
-    GPtrArray *values = entry_values(entry, attribute);
-    if (values == NULL)
-        values = entry_append(entry, g_ascii_strdown(attribute, -1));
+    GPtrArray *values = entry_own_values(entry, attribute);
+    if (values == NULL) {
+        values = values_new();
+        entry_append(entry, g_ascii_strdown(attribute, -1), values, false);
+    }
     g_ptr_array_add(values, secret_dup(value));
 }
 
@@ -326,7 +350,7 @@ Entry *change_before(const Change *change)
 
 static void effect_remove(Entry *entry, const Mod *mod)
 {
-    GPtrArray *values = entry_values(entry, mod->attribute);
+    GPtrArray *values = entry_own_values(entry, mod->attribute);
     if (values == NULL)
         return;
     for (guint i = 0; i < mod->values->len; i++) {
@@ -349,6 +373,11 @@ static void effect_of_mod(Entry *entry, const Mod *mod)
     }
     if (mod->kind == MOD_REPLACE)
         entry_remove(entry, mod->attribute);
+    if (mod->values->len == 1 && entry_values(entry, mod->attribute) == NULL) {
+        entry_append(entry, g_ascii_strdown(mod->attribute, -1), g_ptr_array_ref(mod->values),
+                     true);
+        return;
+    }
     for (guint i = 0; i < mod->values->len; i++) {
         const char *value = g_ptr_array_index(mod->values, i);
         if (!entry_has(entry, mod->attribute, value, false))

@@ -12,6 +12,7 @@
 typedef struct {
     char *name;        /* lower case */
     GPtrArray *values; /* of char *, freed by wiping */
+    bool shared;       /* with another entry, or a change */
 } Attribute;
 
 typedef struct {
@@ -21,6 +22,8 @@ typedef struct {
 } Entry;
 
 Entry *entry_new(const char *dn);
+/* Both share their values until one of them is changed; so neither is changed or copied by another
+ * thread meanwhile. */
 Entry *entry_copy(const Entry *entry);
 void entry_free(Entry *entry);
 void entry_add(Entry *entry, const char *attribute, const char *value);
@@ -91,8 +94,8 @@ gsize change_size(const Change *change);
 Entry *change_before(const Change *change);
 
 /* What the change would make of an entry (NULL: absent): a new entry, or NULL when it would be
- * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. Caller
- * owns the result. */
+ * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. It
+ * may share values with both, so the change is not added to any more. Caller owns the result. */
 Entry *change_effect(const Change *change, const Entry *before);
 /* The same, of an entry that is taken over. */
 Entry *change_effect_on(const Change *change, Entry *before);

@@ -27,7 +27,8 @@ typedef struct {
 struct Pack {
     Block *block;
     gsize used;
-    GArray *ends; /* of gsize, of all open containers */
+    gsize *ends; /* of members of all open containers */
+    guint ends_used, ends_room;
     Frame frames[PACK_DEPTH_MAX];
     guint depth;
 };
@@ -50,7 +51,6 @@ Pack *pack_new(void)
 {
     Pack *pack = g_new0(Pack, 1);
     pack->block = block_new(FIRST_BYTES);
-    pack->ends = g_array_new(FALSE, FALSE, sizeof(gsize));
     return pack;
 }
 
@@ -59,7 +59,7 @@ void pack_free(Pack *pack)
     if (pack == NULL)
         return;
     g_clear_pointer(&pack->block, block_free);
-    g_array_unref(pack->ends);
+    g_free(pack->ends);
     g_free(pack);
 }
 
@@ -92,15 +92,18 @@ static void member(Pack *pack, bool fixed)
     frame->fixed_last = fixed;
     if (fixed)
         return;
-    gsize end = pack->used - frame->begin;
-    g_array_append_val(pack->ends, end);
+    if (pack->ends_used == pack->ends_room) {
+        pack->ends_room = 2 * pack->ends_room + 16;
+        pack->ends = g_renew(gsize, pack->ends, pack->ends_room);
+    }
+    pack->ends[pack->ends_used++] = pack->used - frame->begin;
 }
 
 void pack_open(Pack *pack, PackKind kind, unsigned alignment)
 {
     g_assert(pack->depth < PACK_DEPTH_MAX);
     align(pack, alignment);
-    pack->frames[pack->depth++] = (Frame){kind, pack->used, pack->ends->len, false};
+    pack->frames[pack->depth++] = (Frame){kind, pack->used, pack->ends_used, false};
 }
 
 /* Bytes of each end: so many that the size of the container fits, with all its ends. */
@@ -114,7 +117,7 @@ static guint end_width(gsize size, guint count)
 
 static void write_ends(Pack *pack, const Frame *frame)
 {
-    guint count = pack->ends->len - frame->ends;
+    guint count = pack->ends_used - frame->ends;
     bool tuple = frame->kind == PACK_TUPLE;
     if (tuple && count > 0 && !frame->fixed_last)
         count--;
@@ -122,8 +125,8 @@ static void write_ends(Pack *pack, const Frame *frame)
     guint8 *to = take(pack, (gsize)count * width);
     for (guint i = 0; i < count; i++) {
         guint from = frame->ends + (tuple ? count - 1 - i : i);
-        guint64 end = GUINT64_TO_LE(g_array_index(pack->ends, gsize, from));
-        memcpy(to + (gsize)i * width, &end, width);
+        for (guint k = 0; k < width; k++)
+            *to++ = (guint8)(pack->ends[from] >> (8 * k));
     }
 }
 
@@ -132,7 +135,7 @@ void pack_close(Pack *pack)
     g_assert(pack->depth > 0);
     const Frame *frame = &pack->frames[pack->depth - 1];
     write_ends(pack, frame);
-    g_array_set_size(pack->ends, frame->ends);
+    pack->ends_used = frame->ends;
     pack->depth--;
     member(pack, false);
 }

@@ -111,6 +111,10 @@ static void test_values(void)
     g_autoptr(Entry) entry = entry_of("objectClass=Top|OBJECTCLASS=person|mail=a@b");
     g_autoptr(Entry) copy = entry_copy(entry);
     entry_add(entry, "mail", "later");
+    g_autoptr(Change) change = change_of(CHANGE_ADD, "+mail=a@b");
+    g_autoptr(Entry) made = change_effect(change, NULL);
+    entry_add(made, "mail", "later");
+    g_assert_cmpuint(change_values(change, "mail")->len, ==, 1);
     g_assert_cmpstr(copy->dn, ==, "cn=x");
     g_assert_cmpuint(entry_values(copy, "objectclass")->len, ==, 2);
     g_assert_cmpuint(entry_values(copy, "mail")->len, ==, 1);
