@@ -160,8 +160,44 @@ static void look_at_passwords(Doctor *doctor, Directory *directory)
                    "passwords", "%s.", error->message);
 }
 
+static void look_at_changes(Doctor *doctor, Directory *directory)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (directory_can_change(directory, &error) == ANSWER_YES)
+        doctor_say(doctor, FINDING_GOOD, "changes", "The directory takes changes.");
+    else
+        doctor_say(doctor, FINDING_WRONG, "changes", "%s.", error->message);
+}
+
+/* Each server by itself, where there are several. */
+static void look_at_servers(Doctor *doctor, const Config *config)
+{
+    g_auto(GStrv) uris = g_strsplit_set(config->directory.uri, DIRECTORY_SEPARATORS, -1);
+
+    for (unsigned i = 0, number = 0; uris[i] != NULL; i++) {
+        DirectorySettings settings = config->directory;
+        g_autofree char *what = NULL;
+        g_autoptr(Directory) directory = NULL;
+        g_autoptr(GError) error = NULL;
+        if (*uris[i] == '\0')
+            continue;
+        settings.uri = uris[i];
+        settings.servers = NULL;
+        directory = directory_new(&settings, NULL);
+        what = g_strdup_printf("server %u", ++number);
+        if (directory_can_change(directory, &error) == ANSWER_YES)
+            doctor_say(doctor, FINDING_GOOD, what, "%s takes the service's login and changes.",
+                       uris[i]);
+        else
+            doctor_say(doctor, FINDING_WRONG, what, "%s can't be used: %s.", uris[i],
+                       error->message);
+    }
+}
+
 void doctor_directory(Doctor *doctor, const Config *config)
 {
+    const bool several = strpbrk(config->directory.uri, DIRECTORY_SEPARATORS) != NULL;
     static const char *const nothing[] = {"1.1", NULL};
     g_autoptr(GError) error = NULL;
     g_autoptr(Entry) base = NULL;
@@ -170,6 +206,8 @@ void doctor_directory(Doctor *doctor, const Config *config)
                         ? directory_read(directory, config->directory.base, nothing, &base, &error)
                         : ANSWER_UNKNOWN;
 
+    if (several)
+        look_at_servers(doctor, config);
     if (answer == ANSWER_UNKNOWN) {
         doctor_say(doctor, FINDING_WRONG, "directory", "%s; requests wait. It is looked for at %s.",
                    error->message, config->directory.uri);
@@ -182,6 +220,7 @@ void doctor_directory(Doctor *doctor, const Config *config)
         return;
     }
     doctor_say(doctor, FINDING_GOOD, "directory", "The directory takes the service's login.");
+    look_at_changes(doctor, directory);
     look_at_schema(doctor, config, directory);
     look_at_indexes(doctor, config, directory);
     if (config->password_scheme == PASSWORD_SCHEME_SERVER)

@@ -262,13 +262,16 @@ static bool take_uri(const ConfigSetting *setting, ConfigDraft *draft, const cha
                      GError **error)
 {
     static const char *const schemes[] = {"ldapi://", "ldap://", "ldaps://"};
+    g_auto(GStrv) uris = g_strsplit_set(values[0], DIRECTORY_SEPARATORS, -1);
 
-    if (strpbrk(values[0], " ,\t") != NULL)
-        return wrong(error, "one address of one directory server was expected");
-    for (gsize i = 0; i < G_N_ELEMENTS(schemes); i++)
-        if (g_str_has_prefix(values[0], schemes[i]))
-            return take_text(setting, draft, values, error);
-    return wrong(error, "ldapi://, ldap:// or ldaps:// was expected");
+    for (char **uri = uris; *uri != NULL; uri++) {
+        bool known = **uri == '\0';
+        for (gsize i = 0; i < G_N_ELEMENTS(schemes) && !known; i++)
+            known = g_str_has_prefix(*uri, schemes[i]);
+        if (!known)
+            return wrong(error, "ldapi://, ldap:// or ldaps:// was expected");
+    }
+    return take_text(setting, draft, values, error);
 }
 
 static bool take_name(const ConfigSetting *setting, ConfigDraft *draft, const char *const *values,
@@ -431,6 +434,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     TOP("submit", take_submit, submit.target, "smtp://127.0.0.1:10026"),
     TOP("submit_helo", take_text, submit.helo, NULL),
     NUMBER("", "response_bytes_max", take_size, response_bytes_max, MIB, 4 * GIB, "10240000"),
+    NUMBER("", "compress_above", take_size, compress_above, 0, 4 * GIB, "5M"),
     NUMBER("", "submit_seconds", take_time, submit.seconds, 1, HOUR, "60"),
 
     LIMIT("message_bytes_max", take_size, request.message_bytes_max, KIB, 4 * GIB, "64M"),
@@ -461,6 +465,7 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     SPOOL("audit_days", take_count, audit_days, 1, 36500, "365"),
 
     DIRECTORY("uri", take_uri, uri, 0, 0, "ldapi:///"),
+    DIRECTORY("same_data", take_bool, same_data, 0, 0, "no"),
     DIRECTORY("base", take_name, base, 0, 0, NULL),
     DIRECTORY("bind_dn", take_name, bind_dn, 0, 0, NULL),
     {"directory", "bind_password_file", take_password_file, 0, 0, 0, NULL, false},

@@ -335,6 +335,7 @@ static void config_free(Config *config)
     g_free(config->spool.directory);
     g_free(config->spool.key_file);
     g_free(config->directory.uri);
+    directory_servers_free(config->directory.servers);
     g_free(config->directory.base);
     g_free(config->directory.bind_dn);
     secret_free(config->directory.bind_password);
@@ -383,6 +384,7 @@ Config *config_load(const char *path, GError **error)
     }
     if (!check_directory(&read, error))
         return NULL;
+    config->directory.servers = directory_servers_new(config->directory.uri);
     config->profile = profile_load(read.draft.profile, config->directory.base, &cause);
     if (config->profile == NULL) {
         g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "the profile can't be used: %s",

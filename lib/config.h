@@ -54,6 +54,7 @@ typedef struct {
     Profile *profile;
     SubmitSettings submit;
     guint64 response_bytes_max; /* of a response as the MTA has it */
+    guint64 compress_above;     /* a response larger than this has its attachments compressed */
 } Config;
 
 typedef enum { CONFIG_ERROR_SYNTAX, CONFIG_ERROR_FILE } ConfigError;

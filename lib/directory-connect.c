@@ -3,7 +3,6 @@
 
 #include <gio/gio.h>
 #include <lber.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -41,8 +40,8 @@ static const char *server_fault(const DirectorySettings *settings, const char *u
 {
     g_autoptr(LDAPURLDesc) url = NULL;
     const char *scheme;
-    if (strpbrk(uri, " ,\t") != NULL || ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
-        return "The directory's address is not one ldapi://, ldap:// or ldaps:// address";
+    if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+        return "The directory's address is not an ldapi://, ldap:// or ldaps:// address";
     scheme = url->lud_scheme;
     if (strcmp(scheme, "ldapi") != 0 && strcmp(scheme, "ldaps") != 0 && strcmp(scheme, "ldap") != 0)
         return "The directory's address must begin with ldapi://, ldap:// or ldaps://";
@@ -59,14 +58,12 @@ static const char *server_fault(const DirectorySettings *settings, const char *u
 const char *directory_settings_fault(const DirectorySettings *settings)
 {
     const char *fault = NULL;
-    g_auto(GStrv) uris = NULL;
-    if (settings->uri == NULL || *settings->uri == '\0')
+    g_auto(GStrv) uris = directory_server_list(settings->uri);
+    if (uris[0] == NULL)
         return "The directory has no address";
-    if (!settings->several)
-        fault = server_fault(settings, settings->uri);
-    else
-        uris = g_strsplit(settings->uri, " ", -1);
-    for (guint i = 0; uris != NULL && uris[i] != NULL && fault == NULL; i++)
+    if (g_strv_length(uris) > DIRECTORY_SERVERS_MAX)
+        return "The directory has more than " G_STRINGIFY(DIRECTORY_SERVERS_MAX) " addresses";
+    for (guint i = 0; uris[i] != NULL && fault == NULL; i++)
         fault = server_fault(settings, uris[i]);
     if (fault == NULL && !settings->anonymous && settings->bind_dn != NULL &&
         (settings->bind_password == NULL || *settings->bind_password == '\0'))
@@ -109,14 +106,13 @@ static bool set_tls(LDAP *ld, const DirectorySettings *settings)
 }
 
 /* Everything is set on the handle, so that no ldap.conf or environment of the host loosens it. */
-static bool set_options(LDAP *ld, const DirectorySettings *settings)
+static bool set_options(LDAP *ld, const DirectorySettings *settings, const char *uri)
 {
     const int version = LDAP_VERSION3;
     const int none = 0;
     const struct timeval connect = {.tv_sec = MAX(settings->connect_seconds, 1)};
     const struct timeval answer = {.tv_sec = MAX(settings->answer_seconds, 1)};
-    g_autofree char *uri = g_ascii_strdown(settings->uri, -1);
-    bool local = strstr(uri, "ldap:") == NULL && strstr(uri, "ldaps:") == NULL;
+    bool local = g_ascii_strncasecmp(uri, "ldapi:", 6) == 0;
     return ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_RESTART, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
@@ -145,7 +141,7 @@ static void bound_socket(LDAP *ld, const DirectorySettings *settings)
 }
 
 /* LDAP's code. */
-static int connect_guarded(LDAP *ld, const DirectorySettings *settings)
+static int connect_guarded(LDAP *ld, const DirectorySettings *settings, DirectoryTry *attempt)
 {
     DirectoryGuard guard;
     int code = LDAP_OTHER;
@@ -156,29 +152,50 @@ static int connect_guarded(LDAP *ld, const DirectorySettings *settings)
         if (settings->starttls)
             code = ldap_start_tls_s(ld, NULL, NULL);
     }
+    attempt->reached = guard.deadline != 0;
+    attempt->late = attempt->reached && g_get_monotonic_time() >= guard.deadline;
     directory_guard_end(&guard, ld);
     return code;
 }
 
-LDAP *directory_connect(const DirectorySettings *settings, GError **error)
+LDAP *directory_try(const DirectorySettings *settings, const char *uri, DirectoryTry *attempt)
 {
     LDAP *ld = NULL;
-    int code = ldap_initialize(&ld, settings->uri);
-    if (code != LDAP_SUCCESS || !set_options(ld, settings)) {
+    *attempt = (DirectoryTry){.code = ldap_initialize(&ld, uri)};
+    if (attempt->code != LDAP_SUCCESS || !set_options(ld, settings, uri)) {
+        attempt->code = LDAP_PARAM_ERROR;
+    } else {
+        attempt->code = connect_guarded(ld, settings, attempt);
+        if (attempt->code == LDAP_SUCCESS)
+            return ld;
+        attempt->text = diagnostic(ld);
+    }
+    if (ld != NULL)
+        ldap_unbind_ext(ld, NULL, NULL);
+    return NULL;
+}
+
+LDAP *directory_connect(const DirectorySettings *settings, const char *uri, GError **error)
+{
+    DirectoryTry attempt;
+    LDAP *ld = directory_try(settings, uri, &attempt);
+    g_autofree char *text = attempt.text;
+    bool tls = settings->starttls || g_ascii_strncasecmp(uri, "ldaps:", 6) == 0;
+    if (ld != NULL)
+        return ld;
+    if (attempt.code == LDAP_PARAM_ERROR)
         g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
                             "The directory's address or its certificate file cannot be used");
-        if (ld != NULL)
-            ldap_unbind_ext(ld, NULL, NULL);
-        return NULL;
-    }
-    code = connect_guarded(ld, settings);
-    if (code != LDAP_SUCCESS) {
-        g_autofree char *text = diagnostic(ld);
-        directory_set_away(error, code, text);
-        ldap_unbind_ext(ld, NULL, NULL);
-        return NULL;
-    }
-    return ld;
+    else if (settings->starttls && attempt.code > 0)
+        g_set_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
+                    "The directory refuses StartTLS, without which nothing is sent to it (code "
+                    "%d%s%s)",
+                    attempt.code, text != NULL ? ": " : "", text != NULL ? text : "");
+    else if (tls && attempt.reached && !attempt.late && !settings->unchecked)
+        directory_set_tls_fault(settings, uri, error);
+    else
+        directory_set_away(error, attempt.code, text);
+    return NULL;
 }
 
 /* How long an answer is waited for, in microseconds. */
@@ -228,55 +245,4 @@ int directory_bind(Directory *directory, LDAP *ld, const char *dn, const Secret 
     *text = directory_clean_text(diagnostic_text);
     ldap_memfree(diagnostic_text);
     return code;
-}
-
-/* Whether the server has not closed an idle connection meanwhile. */
-static bool still_open(LDAP *ld)
-{
-    struct pollfd poller = {.events = POLLRDHUP};
-    if (ldap_get_option(ld, LDAP_OPT_DESC, &poller.fd) != LDAP_OPT_SUCCESS || poller.fd < 0)
-        return false;
-    return poll(&poller, 1, 0) == 0;
-}
-
-static void set_bind_error(GError **error, int code, const char *text)
-{
-    switch (code) {
-    case LDAP_INVALID_CREDENTIALS:
-    case LDAP_INAPPROPRIATE_AUTH:
-    case LDAP_AUTH_METHOD_NOT_SUPPORTED:
-    case LDAP_STRONG_AUTH_REQUIRED:
-    case LDAP_CONFIDENTIALITY_REQUIRED:
-    case LDAP_INSUFFICIENT_ACCESS:
-    case LDAP_INVALID_DN_SYNTAX:
-    case LDAP_NO_SUCH_OBJECT:
-        g_set_error(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
-                    "The directory refuses the service's own login (code %d%s%s): check the "
-                    "configured name and password",
-                    code, text != NULL ? ": " : "", text != NULL ? text : "");
-        return;
-    default:
-        directory_set_away(error, code, text);
-    }
-}
-
-LDAP *directory_session(Directory *directory, GError **error)
-{
-    const DirectorySettings *settings = directory->settings;
-    g_autofree char *text = NULL;
-    int code;
-    if (directory->ld != NULL && !still_open(directory->ld))
-        directory_drop(directory);
-    if (directory->ld != NULL)
-        return directory->ld;
-    directory->ld = directory_connect(settings, error);
-    if (directory->ld == NULL || settings->anonymous)
-        return directory->ld;
-    code =
-        directory_bind(directory, directory->ld, settings->bind_dn, settings->bind_password, &text);
-    if (code == LDAP_SUCCESS)
-        return directory->ld;
-    set_bind_error(error, code, text);
-    directory_drop(directory);
-    return NULL;
 }

@@ -84,6 +84,7 @@ static void guard_disconnected(LDAP *ld G_GNUC_UNUSED, Sockbuf *buffer G_GNUC_UN
 bool directory_guard_begin(DirectoryGuard *guard, LDAP *ld, unsigned seconds)
 {
     guard->seconds = MAX(seconds, 1);
+    guard->deadline = 0;
     guard->callbacks = (struct ldap_conncb){guard_connected, guard_disconnected, guard};
     return ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &guard->callbacks) == LDAP_OPT_SUCCESS;
 }

@@ -10,6 +10,10 @@
 
 struct Directory {
     const DirectorySettings *settings;
+    DirectoryServers *servers;
+    DirectoryServers *own;  /* the same, where the settings have none */
+    guint at;               /* the server of ld, or where it has to stay */
+    bool stays;             /* at this server, until directory_begin() */
     LDAP *ld;               /* NULL: to be connected at the next use */
     gint64 deadline;        /* of answers, monotonic; 0: none */
     bool sets_passwords;    /* the server of this connection has said so */
@@ -21,8 +25,44 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPURLDesc, ldap_free_urldesc)
 
 /* Why the settings can't be used, static, or NULL. */
 const char *directory_settings_fault(const DirectorySettings *settings);
-/* A connected handle, not yet bound. NULL with DIRECTORY_ERROR. Caller owns it. */
-LDAP *directory_connect(const DirectorySettings *settings, GError **error);
+/* The addresses of a list, separated by blanks or commas. Caller owns it. */
+GStrv directory_server_list(const char *uri);
+
+/* --- servers: any thread --- */
+
+/* For one connection alone, without pauses. */
+DirectoryServers *directory_servers_alone(const char *uri);
+guint directory_servers_count(const DirectoryServers *servers);
+const char *directory_servers_uri(const DirectoryServers *servers, guint at);
+/* -1: none of them. */
+int directory_servers_find(const DirectoryServers *servers, const char *uri);
+guint directory_servers_in_use(DirectoryServers *servers);
+/* false: it failed a moment ago, with this fault. */
+bool directory_servers_may_try(DirectoryServers *servers, guint at, GError **fault);
+void directory_servers_failed(DirectoryServers *servers, guint at, const GError *fault);
+/* use: it is the one in use from now on. */
+void directory_servers_works(DirectoryServers *servers, guint at, bool use);
+
+/* --- connecting --- */
+
+/* What became of it. */
+typedef struct {
+    int code;     /* LDAP's; LDAP_PARAM_ERROR: nothing was tried */
+    char *text;   /* of the library or the server, or NULL; owned by the caller */
+    bool reached; /* there is a server */
+    bool late;
+} DirectoryTry;
+/* A connected handle, not yet bound; NULL: see attempt. Caller owns it. */
+LDAP *directory_try(const DirectorySettings *settings, const char *uri, DirectoryTry *attempt);
+/* The same. NULL with DIRECTORY_ERROR. */
+LDAP *directory_connect(const DirectorySettings *settings, const char *uri, GError **error);
+/* Sets DIRECTORY_ERROR_SETTINGS for a handshake that failed: why, as far as can be told. */
+void directory_set_tls_fault(const DirectorySettings *settings, const char *uri, GError **error);
+/* Sets DIRECTORY_ERROR_COPY for a message that is a referral. */
+void directory_set_referral(GError **error, LDAP *ld, LDAPMessage *message);
+/* Whether the server of this bound handle takes changes, without making one. false with
+ * DIRECTORY_ERROR. */
+bool directory_takes_changes(Directory *directory, LDAP *ld, GError **error);
 /* Binds (dn NULL: EXTERNAL); LDAP's result code, or a client-side one when there was no answer.
  * *text is the server's, owned by the caller. */
 int directory_bind(Directory *directory, LDAP *ld, const char *dn, const Secret *password,
@@ -32,7 +72,7 @@ int directory_bind(Directory *directory, LDAP *ld, const char *dn, const Secret 
 typedef struct {
     struct ldap_conncb callbacks;
     unsigned seconds;
-    gint64 deadline; /* monotonic */
+    gint64 deadline; /* monotonic; 0: nobody was reached */
 } DirectoryGuard;
 /* guard stays where it is until the end. false: it could not be set. */
 bool directory_guard_begin(DirectoryGuard *guard, LDAP *ld, unsigned seconds);

@@ -257,6 +257,13 @@ static void window_end(const Window *window, Write *write)
     window->stream->ended(window->stream->data, write);
 }
 
+static void window_refer(Window *window, LDAPMessage *message)
+{
+    if (!window->stopped)
+        directory_set_referral(window->error, window->ld, message);
+    window->stopped = true;
+}
+
 /* The connection is lost: what was sent and not answered may have been done. */
 static void window_lose(Window *window, int code)
 {
@@ -408,6 +415,8 @@ static void window_answer(Window *window, LDAPMessage *message)
     }
     if (goes_on)
         write->state = WRITE_UNKNOWN;
+    else if (write->state == WRITE_UNKNOWN && write->code == LDAP_REFERRAL)
+        window_refer(window, message);
     else if (write->state == WRITE_UNKNOWN)
         window_stop(window, write->code, write->server_text);
     if (!window->stopped)

@@ -146,6 +146,9 @@ Directory *directory_new(const DirectorySettings *settings, GError **error)
     }
     directory = g_new0(Directory, 1);
     directory->settings = settings;
+    if (settings->servers == NULL)
+        directory->own = directory_servers_alone(settings->uri);
+    directory->servers = settings->servers != NULL ? settings->servers : directory->own;
     return directory;
 }
 
@@ -173,6 +176,7 @@ void directory_free(Directory *directory)
     if (directory == NULL)
         return;
     directory_drop(directory);
+    directory_servers_free(directory->own);
     g_free(directory);
 }
 
@@ -182,12 +186,14 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
                                 GError **error)
 {
     g_autofree char *text = NULL;
+    const char *server;
     LDAP *ld;
     int code;
     /* Many servers take a name with an empty password as an anonymous login and say yes. */
     if (password == NULL || *password == '\0' || *dn == '\0')
         return ANSWER_NO;
-    ld = directory_connect(directory->settings, error);
+    server = directory_server(directory, error);
+    ld = server != NULL ? directory_connect(directory->settings, server, error) : NULL;
     if (ld == NULL)
         return ANSWER_UNKNOWN;
     code = directory_bind(directory, ld, dn, password, &text);
@@ -204,6 +210,13 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
         directory_set_away(error, code, text);
         return ANSWER_UNKNOWN;
     }
+}
+
+Answer directory_can_change(Directory *directory, GError **error)
+{
+    LDAP *ld = directory_session(directory, error);
+    return ld != NULL && directory_takes_changes(directory, ld, error) ? ANSWER_YES
+                                                                       : ANSWER_UNKNOWN;
 }
 
 /* --- escapes --- */

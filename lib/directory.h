@@ -9,8 +9,27 @@
 /* LDAP sessions (libldap; no other room includes ldap.h). A Directory is one connection for one
  * thread at a time; it connects and binds by itself when needed, and after a fault again. */
 
+/* Most servers that can be named, and what stands between them. */
+#define DIRECTORY_SERVERS_MAX 8
+#define DIRECTORY_SEPARATORS " \t\r\n,"
+
+/* The servers of a list of addresses: which one is in use, and which are not tried for a moment
+ * since they failed. Any thread. */
+typedef struct DirectoryServers DirectoryServers;
+DirectoryServers *directory_servers_new(const char *uri);
+void directory_servers_free(DirectoryServers *servers);
+/* Where before has the same addresses, the one that is in use there is in use here, too. */
+void directory_servers_follow(DirectoryServers *servers, DirectoryServers *before);
+/* A sentence for the log where another server has come into use since the last call, else NULL.
+ * Caller owns it. */
+char *directory_servers_news(DirectoryServers *servers);
+
 typedef struct {
-    char *uri; /* ldapi://…, ldap://…, ldaps://…; one */
+    char *uri; /* ldapi://…, ldap://…, ldaps://…; or several, separated by blanks or commas: the
+                  first one that can be used, which stays in use until it can't be any more */
+    DirectoryServers *servers; /* of uri, shared by all connections with these settings; NULL: each
+                                  connection is for itself, and makes no pauses */
+    bool same_data;            /* what one of the servers has done, all know at once */
     char *base;
     char *bind_dn;         /* NULL: SASL EXTERNAL over ldapi, or with a certificate of our own */
     Secret *bind_password; /* NULL with EXTERNAL */
@@ -20,7 +39,7 @@ typedef struct {
     unsigned answer_seconds; /* longest wait for one answer */
     unsigned window;         /* most writes in flight, 1 … 256 */
     /* For tables that are only read; else 0 or NULL: */
-    bool several;      /* uri is a list, separated by blanks: the first one that is there */
+    bool reads_only;   /* whether a server takes changes does not matter */
     bool anonymous;    /* no login */
     bool unchecked;    /* whose certificate the server shows is not looked at */
     char *authz_id;    /* whom to be with EXTERNAL, or NULL */
@@ -35,6 +54,7 @@ typedef enum {
     DIRECTORY_ERROR_SETTINGS, /* could not tell: the service's own bind is refused, clear text to a
                                  remote host; the message is for the postmaster's log */
     DIRECTORY_ERROR_SIZE,     /* could not tell: more entries than were asked for */
+    DIRECTORY_ERROR_COPY,     /* not done: the server is a copy, and points to another one */
 } DirectoryError;
 #define DIRECTORY_ERROR (directory_error_quark())
 GQuark directory_error_quark(void);
@@ -50,13 +70,24 @@ bool directory_is_name(const char *text);
 
 /* Refuses settings that would send a password in clear, or to a server that is not looked at, to
  * another host: only ldapi, ldaps, StartTLS, or ldap to a loopback address are taken. Does not
- * connect yet. NULL with DIRECTORY_ERROR_SETTINGS. settings must outlive the result. */
+ * connect yet. NULL with DIRECTORY_ERROR_SETTINGS. settings must outlive the result, which is for
+ * one begun thing until directory_begin(). */
 Directory *directory_new(const DirectorySettings *settings, GError **error);
 void directory_free(Directory *directory);
 
 /* Answers are waited for until then at the longest (monotonic time; 0: no more than
  * answer_seconds each). Connecting takes what it takes. */
 void directory_set_deadline(Directory *directory, gint64 deadline);
+/* What is done from now on belongs together: it stays at one server, whichever can be used, or at
+ * this one (one of uri; NULL: any), unless all of them have the same data. Until then nothing is
+ * sent to another one. false: server is none of uri's, so any will do. */
+bool directory_begin(Directory *directory, const char *server);
+/* The address of the server that it is at; connects where there are several. Owned by directory.
+ * NULL with DIRECTORY_ERROR. */
+const char *directory_server(Directory *directory, GError **error);
+/* Whether the server takes changes, which it is asked without making one. ANSWER_YES, or
+ * ANSWER_UNKNOWN. */
+Answer directory_can_change(Directory *directory, GError **error);
 /* Whether there is a connection, which may have died since it was used last. */
 bool directory_is_connected(const Directory *directory);
 
@@ -186,6 +217,7 @@ DirectoryUrl *directory_url_parse(const char *text);
 void directory_url_free(DirectoryUrl *url);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectoryServers, directory_servers_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Write, write_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectoryUrl, directory_url_free)
 

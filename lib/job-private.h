@@ -90,6 +90,10 @@ bool job_ahead_end(Ahead *ahead, bool deviated);
 /* Its rows (of PlannedRow; NULL: to be planned) and, in place of the one before, the slice. */
 GPtrArray *job_ahead_take(Ahead *ahead, Slice *slice);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ahead, job_ahead_clear)
+/* Has the directory stay at the server where the job was begun, or notes the one where it begins:
+ * what was done at one server others may not know yet. Where that server is no longer named in the
+ * settings, any of them is as good. */
+bool job_stay(JobWorker *worker, SpoolClaim *claim, GError **error);
 
 /* Asked now and then by long steps: false with JOB_ERROR_STOPPED. */
 bool job_goes_on(JobWorker *worker, GError **error);

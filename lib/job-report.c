@@ -2,6 +2,8 @@
 #include "lib/job-private.h"
 #include "lib/response.h"
 
+#include <string.h>
+
 /* The last stages: outcomes to a stored response, and the response to the MTA. */
 
 /* How long a response that is not mailed waits for its reader. */
@@ -127,16 +129,28 @@ static bool store_response(Reader *reader, ResponseForm form, guint64 bytes_max,
            g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
 }
 
+/* Whether result.csv can't but be larger than that: each row has its separators, the shortest of
+ * results, and an end of line. So of a large request it is not made only to be thrown away. */
+static bool is_too_large(const Reader *reader, guint64 bytes_max)
+{
+    const Job *job = spool_claim_job(reader->claim);
+    guint64 row = strlen("failed") + strlen("\r\n") + (reader->head ? reader->head->columns : 0);
+    return row * job->rows > bytes_max;
+}
+
 /* The response in the first form, from this one on, that is small enough. */
 static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm form,
                           guint64 bytes_max, GError **error)
 {
+    const guint64 plain_max = MIN(bytes_max, worker->config->compress_above);
     g_auto(Reader) reader = {.worker = worker};
     if (!reader_init(&reader, claim, error))
         return false;
+    if (form == RESPONSE_PLAIN && is_too_large(&reader, plain_max))
+        form = RESPONSE_COMPRESSED;
     for (;; form++) {
         g_autoptr(GError) problem = NULL;
-        if (store_response(&reader, form, bytes_max, &problem))
+        if (store_response(&reader, form, form == RESPONSE_PLAIN ? plain_max : bytes_max, &problem))
             return true;
         if (form == RESPONSE_TEXT ||
             !g_error_matches(problem, RESPONSE_ERROR, RESPONSE_ERROR_TOO_LARGE)) {

@@ -292,7 +292,8 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!requester)
         return false;
     g_auto(Slice) slice = {0};
-    if (!job_slice_load(worker, claim, job->slices_done, &slice, error))
+    if (!job_slice_load(worker, claim, job->slices_done, &slice, error) ||
+        !job_stay(worker, claim, error))
         return false;
 
     PlanContext context = {

@@ -97,6 +97,39 @@ static void job_wait(SpoolClaim *claim, const GError *why)
         job_log(job, LOG_LEVEL_ERROR, "action=wait failed: %s", error->message);
 }
 
+bool job_stay(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    /* What is checked only leaves nothing anywhere. */
+    if (job->mode == MODE_CHECK)
+        return true;
+    directory_begin(worker->directory, job->started ? job->server : NULL);
+    g_autoptr(GError) problem = NULL;
+    const char *server = directory_server(worker->directory, &problem);
+    /* What a copy has, it has from the one that takes changes. */
+    if (g_error_matches(problem, DIRECTORY_ERROR, DIRECTORY_ERROR_COPY)) {
+        g_clear_error(&problem);
+        directory_begin(worker->directory, NULL);
+        server = directory_server(worker->directory, &problem);
+    }
+    if (problem)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    if (!server)
+        return false;
+    directory_begin(worker->reader, server);
+    return spool_job_at_server(claim, server, error);
+}
+
+/* What has become of the directory's servers meanwhile. */
+static void log_news(const JobWorker *worker)
+{
+    DirectoryServers *servers = worker->config->directory.servers;
+    g_autofree char *news = servers ? directory_servers_news(servers) : NULL;
+    g_autofree char *reason = log_value(news ? news : "");
+    if (news)
+        log_line(LOG_LEVEL_WARNING, NULL, "directory: action=switch reason=%s", reason);
+}
+
 void job_step(JobWorker *worker, SpoolClaim *claim)
 {
     static bool (*const stages[JOB_STATE_COUNT])(JobWorker *, SpoolClaim *, GError **) = {
@@ -108,7 +141,10 @@ void job_step(JobWorker *worker, SpoolClaim *claim)
     JobState state = spool_claim_job(claim)->state;
     g_autoptr(GError) error = NULL;
     g_return_if_fail(state < JOB_STATE_COUNT && stages[state]);
+    directory_begin(worker->directory, NULL);
+    directory_begin(worker->reader, NULL);
     if (!stages[state](worker, claim, &error) &&
         !g_error_matches(error, JOB_ERROR, JOB_ERROR_STOPPED))
         job_wait(claim, error);
+    log_news(worker);
 }

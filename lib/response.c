@@ -300,8 +300,8 @@ static void add_how_on(GString *out, const Report *report)
                       report->job->mode == MODE_APPLY ? ", and send it unpacked" : "");
     if (packed)
         add_paragraph(out,
-                      "The attachments are compressed, since this mail would be too large without "
-                      "that. Unpack result.csv.gz%s before use (a double click does it on most "
+                      "The attachments are compressed, since they are large. Unpack "
+                      "result.csv.gz%s before use (a double click does it on most "
                       "computers)%s.",
                       failed ? " and batchload.csv.gz" : "",
                       failed ? ", and send batchload.csv unpacked" : "");

@@ -61,6 +61,7 @@ static const char *const upgrades[SPOOL_VERSION] = {
     /* kind is a SpoolFolder; what earlier versions have stored lies in files. */
     "CREATE TABLE content(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
     " kind INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, kind));",
+    "ALTER TABLE job ADD COLUMN server TEXT;",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

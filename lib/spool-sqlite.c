@@ -12,8 +12,9 @@
 /* What can change of a job comes first, in the order of bind_changing(). */
 #define CHANGING                                                                                   \
     "state, reference, started, finished, not_before, attempts, waiting, refusal, row_count, "     \
-    "slices, slices_done, created, changed, deleted, unchanged, failed, mode, phase, proven"
-#define CHANGING_COUNT 19
+    "slices, slices_done, created, changed, deleted, unchanged, failed, mode, phase, proven, "     \
+    "server"
+#define CHANGING_COUNT 20
 #define FIXED                                                                                      \
     "id, requester, batch_address, sender_grant, own_key, client, queue_id, message_id, refs, "    \
     "subject, sent, received, bytes, login"
@@ -28,11 +29,11 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_FIRST] = "SELECT id FROM job WHERE key=?1",
     [SQL_ADD] = "INSERT INTO job(" CHANGING ", " FIXED ", key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
-                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
+                "?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
     [SQL_SAVE] = "UPDATE job SET state=?1, reference=?2, started=?3, finished=?4, not_before=?5, "
                  "attempts=?6, waiting=?7, refusal=?8, row_count=?9, slices=?10, slices_done=?11, "
                  "created=?12, changed=?13, deleted=?14, unchanged=?15, failed=?16, mode=?17, "
-                 "phase=?18, proven=?19 WHERE id=?20",
+                 "phase=?18, proven=?19, server=?20 WHERE id=?21",
     [SQL_CONTENT_STORE] = "INSERT OR REPLACE INTO content(job, kind, sealed) VALUES(?1, ?2, ?3)",
     [SQL_CONTENT_LOAD] = "SELECT sealed FROM content WHERE job=?1 AND kind=?2",
     [SQL_CONTENT_DELETE] = "DELETE FROM content WHERE job=?1 AND kind BETWEEN ?2 AND ?3",
@@ -279,9 +280,10 @@ static void bind_changing(sqlite3_stmt *statement, const Job *job)
     sqlite3_bind_int(statement, 12 + RESULT_COUNT, job->mode);
     sqlite3_bind_int(statement, 13 + RESULT_COUNT, job->phase);
     sqlite3_bind_int(statement, 14 + RESULT_COUNT, job->proven);
+    spool_sqlite_bind_text(statement, 15 + RESULT_COUNT, job->server);
 }
 
-G_STATIC_ASSERT(14 + RESULT_COUNT == CHANGING_COUNT);
+G_STATIC_ASSERT(15 + RESULT_COUNT == CHANGING_COUNT);
 
 static void bind_fixed(sqlite3_stmt *statement, const Job *job)
 {
@@ -331,6 +333,7 @@ static Job *column_job(sqlite3_stmt *statement)
     int phase = sqlite3_column_int(statement, 12 + RESULT_COUNT);
     job->phase = phase >= 0 && phase < PHASE_COUNT ? (JobPhase)phase : PHASE_UNDONE_LEFT;
     job->proven = sqlite3_column_int(statement, 13 + RESULT_COUNT);
+    job->server = spool_sqlite_text(statement, 14 + RESULT_COUNT);
     int at = CHANGING_COUNT;
     job->id = spool_sqlite_text(statement, at++);
     facts->requester = spool_sqlite_text(statement, at++);

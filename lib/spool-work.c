@@ -466,6 +466,21 @@ GVariant *spool_slice_rows(SpoolClaim *claim, unsigned number, GError **error)
     return spool_unseal_variant(spool, label, TABLE_ROWS_TYPE, data, slice->size, error);
 }
 
+bool spool_job_at_server(SpoolClaim *claim, const char *server, GError **error)
+{
+    Spool *spool = claim->spool;
+    Job *job = claim->entry->job;
+    Job next = *job;
+    next.server = (char *)server;
+    if (g_strcmp0(job->server, server) == 0)
+        return true;
+    if (job->started && job->server && !spool->type->save(spool->store, &next, false, error))
+        return false;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    replace_text(&job->server, server);
+    return true;
+}
+
 bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEffects *effects,
                              GError **error)
 {

@@ -59,6 +59,7 @@ void job_free(Job *job)
     g_free(job->reference);
     g_free(job->waiting);
     g_free(job->refusal);
+    g_free(job->server);
     g_free(job);
 }
 
@@ -192,6 +193,7 @@ static Job *job_copy(const Job *job)
     copy->reference = g_strdup(job->reference);
     copy->waiting = g_strdup(job->waiting);
     copy->refusal = g_strdup(job->refusal);
+    copy->server = g_strdup(job->server);
     return copy;
 }
 

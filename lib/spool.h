@@ -48,7 +48,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 7
+#define SPOOL_VERSION 8
 
 typedef struct {
     char *directory;
@@ -127,6 +127,7 @@ typedef struct {
     guint64 bytes;     /* of the mail */
     unsigned rows, slices, slices_done;
     unsigned counts[RESULT_COUNT];
+    char *server; /* of the directory, where it was begun, or NULL */
 } Job;
 void job_free(Job *job);
 
@@ -256,6 +257,10 @@ typedef struct {
 bool spool_job_refused(SpoolClaim *claim, const SpoolRefusal *refusal, GError **error);
 /* What is counted against the job's requester at its client; cleared by the caller. */
 bool spool_job_lockout(SpoolClaim *claim, Lockout *lockout, GError **error);
+
+/* WORKING: at which server of the directory the job goes on. Stored with the next commit (with its
+ * first intent), or before this returns where it was another one before. */
+bool spool_job_at_server(SpoolClaim *claim, const char *server, GError **error);
 
 /* WORKING: the slice at slices_done. */
 GStrv spool_head_names(SpoolClaim *claim, GError **error);

@@ -181,7 +181,8 @@ static void test_older(void)
                                  "COLUMN login; DROP TABLE refusal; DROP TABLE lockout; DROP TABLE "
                                  "audit; DROP TABLE content;"
                                  "DROP TABLE overlay;"
-                                 "DROP TABLE overlay_member; PRAGMA user_version=1",
+                                 "DROP TABLE overlay_member; ALTER TABLE job DROP COLUMN server;"
+                                 "PRAGMA user_version=1",
                                  NULL, NULL, NULL),
                     ==, SQLITE_OK);
     sqlite3_close(db);

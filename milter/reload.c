@@ -72,6 +72,9 @@ static char *fixed_settings(const Config *old, const Config *new)
 /* The last that can fail comes first. */
 static bool use(Reload *reload, World *world, GError **error)
 {
+    const Config *before = world_config(reload->world), *config = world_config(world);
+    if (config != before)
+        directory_servers_follow(config->directory.servers, before->directory.servers);
     if (!workers_change(reload->workers, world, error))
         return false;
     spool_change_limits(world_spool(world), &world_config(world)->spool);

@@ -288,7 +288,7 @@ static bool set_directory(const Draft *draft, MapLdapSettings *settings, bool ot
     directory->connect_seconds = MAX(settings->timeout / (count + 1), 1);
     /* Longer than who asks, who leaves first then: that an answer is late is seen there. */
     directory->answer_seconds = 2 * settings->timeout;
-    directory->several = true;
+    directory->reads_only = true;
     directory->starttls = place(draft, START_TLS) == 1;
     directory->unchecked = place(draft, REQUIRE_CERT) == 0;
     directory->dereference = (int)number(draft, DEREFERENCE);
