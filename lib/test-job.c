@@ -774,17 +774,23 @@ static char *wide_rows(unsigned count, unsigned width)
     return g_string_free(csv, FALSE);
 }
 
-/* R4.9: compressed, then left out, when the response would be larger than the MTA takes. */
+/* R4.9: compressed when the response would be larger than compress_above, then left out when it
+ * would be larger than the MTA takes. */
 static void test_response_size(void)
 {
     const struct {
         unsigned rows, width;
+        guint64 above;
         const char *holds, *lacks;
-    } cases[] = {{1000, 500, "filename=result.csv", ".gz"},
-                 {1000, 1000, "filename=result.csv.gz", "left out"},
-                 {600, 3000, "filename=batchload.csv.gz", "filename=result"}};
+    } cases[] = {{1000, 500, G_MAXUINT64, "filename=result.csv", ".gz"},
+                 {1000, 1000, G_MAXUINT64, "filename=result.csv.gz", "left out"},
+                 {600, 3000, G_MAXUINT64, "filename=batchload.csv.gz", "filename=result"},
+                 {20, 500, 60000, "filename=result.csv", ".gz"},
+                 {20, 500, 10000, "filename=result.csv.gz", "left out"},
+                 {1, 1, 0, "filename=result.csv.gz", "left out"}};
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(JobFixture) fixture = begin();
+        fixture->config->compress_above = cases[i].above;
         g_autofree char *csv = wide_rows(cases[i].rows, cases[i].width);
         g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
         job_fixture_run(fixture);

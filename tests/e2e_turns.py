@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whose turn it is while a large request runs; and how much memory one takes."""
 
+import gzip
 import os
 import shutil
 import time
@@ -112,15 +113,20 @@ def peak(world, rows):
     raw = world.request(csv=mail.table(table, head), sender=world.other_admin)
     with MemoryPeak(world.milter) as memory:
         tap.equal(world.send(raw, world.other_admin).code, 250, "reply")
-        tap.contains(world.response(raw).text, "processed ok")
+        response = world.response(raw)
+    tap.contains(response.text, "processed ok")
+    tap.equal(list(response.files), ["result.csv.gz"], "files")
+    lines = gzip.decompress(response.files["result.csv.gz"]).splitlines()
+    tap.equal(len(lines), rows + 1, "lines of result.csv.gz")
     return memory.daemon + memory.child
 
 
-@tap.test("memory does not grow with the rows: %d and %d" % MEMORY_ROWS)
+@tap.test("R4.9 memory does not grow with the rows, result.csv.gz is made on the way: %d and %d"
+          % MEMORY_ROWS)
 def memory(world):
     world.milter.kill()
     shutil.rmtree(world.milter.spool)  # and the large request
-    world.milter.configure({"workers": 1})
+    world.milter.configure({"workers": 1, "compress_above": 0})
     kept = os.environ.get("ASAN_OPTIONS", "")
     # Without these the sanitizer keeps all that is freed, up to 256 MB.
     os.environ["ASAN_OPTIONS"] = kept + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
