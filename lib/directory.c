@@ -192,7 +192,9 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
     /* Many servers take a name with an empty password as an anonymous login and say yes. */
     if (password == NULL || *password == '\0' || *dn == '\0')
         return ANSWER_NO;
-    server = directory_server(directory, error);
+    /* The connection may be in the middle of other things: it is not looked at. */
+    server = directory->ld != NULL ? directory_servers_uri(directory->servers, directory->at)
+                                   : directory_server(directory, error);
     ld = server != NULL ? directory_connect(directory->settings, server, error) : NULL;
     if (ld == NULL)
         return ANSWER_UNKNOWN;

@@ -93,7 +93,7 @@ static void test_all_dead(void)
     assert_away(directory, DIRECTORY_ERROR_AWAY, ":2: The directory is not reachable");
 }
 
-/* R5.6: what was begun at one server is not gone on with at another; what is begun later is. */
+/* R5.8: what was begun at one server is not gone on with at another; what is begun later is. */
 static void test_stays(Case *one, gconstpointer data)
 {
     static const char *const domains[] = {"example.org", NULL};

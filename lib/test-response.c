@@ -430,7 +430,7 @@ static void test_forms(void)
     g_assert_cmpstr(packed.subject, ==, plain.subject);
     g_assert_cmpstr(text.subject, ==, plain.subject);
     g_assert_cmpuint(strlen(mail[RESPONSE_COMPRESSED]), <, strlen(mail[RESPONSE_PLAIN]) / 10);
-    g_assert_nonnull(strstr(packed.text, "Unpack result.csv.gz and"));
+    g_assert_nonnull(strstr(packed.text, "and batchload.csv.gz before use"));
     g_assert_nonnull(strstr(packed.text, "9801 more failed rows are told in the attached "
                                          "result.csv.gz"));
     g_assert_nonnull(strstr(text.text, "result.csv is left out"));
