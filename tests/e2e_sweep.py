@@ -74,6 +74,7 @@ if SOAK:
     FAULTS += [Fault("torn at", TEAR), Fault("a broken disk from", BREAK, errno.EIO)]
 
 WAYS = [("a request", START), ("a request", ARRIVAL), ("a request", WORK),
+        ("a wide request", START),
         ("a request that is refused", ARRIVAL), ("a check", ARRIVAL),
         ("an atomic request", ARRIVAL), ("an atomic request that is undone", ARRIVAL)]
 
@@ -132,15 +133,21 @@ def requests(world):
     world.copies = Copies(world.slapd, "kept")
     world.milter.start()
     good, table = good_rows(world.domain), mail.table(big.rows, big.HEAD)
+    # What is small lies in the database; mail, rows and response of this one are files.
+    at = big.HEAD.index("DESCRIPTION")
+    wide = [[*row[:at], "wide" * 250, *row[at + 1:]] if row[2] == "FULL" else row
+            for row in big.rows]
     # The directory does not take this number; what was done before is undone.
     bad = good + [[world.domain, "there0", "FULL", "MODIFY", hashed("again"), "", "\u00a7"]]
     made = {"a request": Request(world, csv=table),
+            "a wide request": Request(world, csv=mail.table(wide, big.HEAD)),
             "a check": Request(world, csv=table, mode="check"),
             "an atomic request": Request(world, csv=mail.table(good, HEAD), mode="atomic"),
             "an atomic request that is undone": Request(world, csv=mail.table(bad, HEAD),
                                                         mode="atomic"),
             "a request that is refused": Request(world, csv=mail.table([], ["DOMAIN", "NOTHING"]))}
-    tap.equal(made["a request"].told[1], big.expected, "results")
+    for each in ("a request", "a wide request"):
+        tap.equal(made[each].told[1], big.expected, "results")
     tap.equal(made["an atomic request"].told[1], ["created", "changed", "changed", "deleted"],
               "results")
     tap.equal(bool(world.log_lines("action=undo")), True, "an undo in the log")
