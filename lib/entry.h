@@ -98,7 +98,7 @@ Entry *change_before(const Change *change);
  * may share values with both, so the change is not added to any more. Caller owns the result. */
 Entry *change_effect(const Change *change, const Entry *before);
 /* The same, of an entry that is taken over. */
-Entry *change_effect_on(const Change *change, Entry *before);
+Entry *change_effect_on(const Change *change, Entry *entry);
 
 /* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes.
  * change_pack() appends it. */

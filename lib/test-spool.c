@@ -585,6 +585,17 @@ static void note_slice(Crew *crew, const Job *job, bool begin)
     }
 }
 
+/* The domains are the claim's until its slice is done; what follows may then begin elsewhere. */
+static void hold_slice(Crew *crew, SpoolClaim *claim)
+{
+    g_autoptr(GError) error = NULL;
+    const Job *job = spool_claim_job(claim);
+    note_slice(crew, job, true);
+    g_assert_true(spool_intent_store(claim, g_variant_new("(us)", 0, "first"), &error));
+    g_assert_no_error(error);
+    note_slice(crew, job, false);
+}
+
 static void crew_step(Crew *crew, SpoolClaim *claim)
 {
     g_autoptr(GError) error = NULL;
@@ -596,10 +607,8 @@ static void crew_step(Crew *crew, SpoolClaim *claim)
         well = spool_fixture_prove(claim, 2, own, &error);
     } else {
         if (state == JOB_WORKING)
-            note_slice(crew, job, true);
+            hold_slice(crew, claim);
         well = spool_fixture_step(claim, &error);
-        if (state == JOB_WORKING)
-            note_slice(crew, job, false);
     }
     g_assert_no_error(error);
     g_assert_true(well);
