@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Longest pause before a server that could not be used is tried again, in seconds. */
-#define PAUSE_MAX 32
+/* Longest pause before one of several that could not be used is tried again, in seconds. */
+#define PAUSE_MAX 4
 
 typedef struct {
     char *uri;
@@ -16,7 +16,7 @@ typedef struct {
 struct DirectoryServers {
     Server *servers;
     guint count;
-    bool pauses;
+    bool pauses; /* where there is no other, those who ask have pauses of their own */
     GMutex lock; /* of all below, and of what changes in servers */
     guint in_use;
     char *news;
@@ -39,7 +39,7 @@ static DirectoryServers *servers_new(const char *uri, bool pauses)
     DirectoryServers *servers = g_new0(DirectoryServers, 1);
     servers->count = g_strv_length(uris);
     servers->servers = g_new0(Server, MAX(servers->count, 1));
-    servers->pauses = pauses;
+    servers->pauses = pauses && servers->count > 1;
     for (guint i = 0; i < servers->count; i++)
         servers->servers[i].uri = g_strdup(uris[i]);
     g_mutex_init(&servers->lock);
@@ -119,7 +119,7 @@ bool directory_servers_may_try(DirectoryServers *servers, guint at, GError **fau
  * back together. */
 static gint64 pause_after(unsigned failures)
 {
-    unsigned seconds = failures > 5 ? PAUSE_MAX : 1u << (failures - 1);
+    unsigned seconds = failures > 2 ? PAUSE_MAX : 1u << (failures - 1);
     return (gint64)(g_random_double_range(0.5, 1) * seconds * G_TIME_SPAN_SECOND);
 }
 
