@@ -95,8 +95,7 @@ static double used(void)
 static void measure(JobFixture *fixture, const Kind *kind, guint rows)
 {
     if (kind->before) {
-        g_autofree char *before =
-            request(fixture, find_kind("add"), kind->accounts ? kind->accounts : rows);
+        g_free(request(fixture, find_kind("add"), kind->accounts ? kind->accounts : rows));
         job_fixture_run(fixture);
     }
     g_autofree char *id = request(fixture, kind, rows);

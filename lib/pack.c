@@ -203,8 +203,10 @@ GVariant *pack_end(Pack *pack, const char *type)
 
 void unpack_init(Unpack *unpack, GVariant *value)
 {
-    unpack->begin = unpack->at = g_variant_get_data(value);
-    unpack->end = unpack->begin + g_variant_get_size(value);
+    static const guint8 nothing[1];
+    const gsize size = g_variant_get_size(value);
+    unpack->begin = unpack->at = size > 0 ? g_variant_get_data(value) : nothing;
+    unpack->end = unpack->begin + size;
     unpack->depth = 0;
 }
 
