@@ -8,30 +8,32 @@
 
 /* --- entries --- */
 
-static void take_attribute(Entry *entry, const char *name, struct berval **values)
+static void take_attribute(Entry *entry, const char *name, const struct berval *values)
 {
-    for (guint i = 0; values != NULL && values[i] != NULL; i++) {
-        if (memchr(values[i]->bv_val, '\0', values[i]->bv_len) != NULL) {
+    for (guint i = 0; values != NULL && values[i].bv_val != NULL; i++) {
+        if (memchr(values[i].bv_val, '\0', values[i].bv_len) != NULL) {
             entry->left_out = true;
             return;
         }
     }
-    for (guint i = 0; values != NULL && values[i] != NULL; i++)
-        entry_add(entry, name, values[i]->bv_val); /* libldap terminates them */
+    for (guint i = 0; values != NULL && values[i].bv_val != NULL; i++)
+        entry_add(entry, name, values[i].bv_val); /* libldap terminates them */
 }
 
+/* In one pass; names and values stay where the message has them. (ldap_get_values_len() looks
+ * through the whole of it for each attribute.) */
 static Entry *take_entry(LDAP *ld, LDAPMessage *message)
 {
     BerElement *position = NULL;
-    char *dn = ldap_get_dn(ld, message);
-    Entry *entry = entry_new(dn != NULL ? dn : "");
-    ldap_memfree(dn);
-    for (char *name = ldap_first_attribute(ld, message, &position); name != NULL;
-         name = ldap_next_attribute(ld, message, position)) {
-        struct berval **values = ldap_get_values_len(ld, message, name);
-        take_attribute(entry, name, values);
-        ldap_value_free_len(values);
-        ldap_memfree(name);
+    struct berval text = {0}, *values = NULL;
+    int code = ldap_get_dn_ber(ld, message, &position, &text);
+    Entry *entry = entry_new(code == LDAP_SUCCESS ? text.bv_val : "");
+    while (code == LDAP_SUCCESS) {
+        code = ldap_get_attribute_ber(ld, message, position, &text, &values);
+        if (code != LDAP_SUCCESS || text.bv_val == NULL)
+            break;
+        take_attribute(entry, text.bv_val, values);
+        ber_memfree(g_steal_pointer(&values));
     }
     ber_free(position, 0);
     return entry;
