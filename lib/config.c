@@ -334,12 +334,7 @@ static void config_free(Config *config)
     g_strfreev(config->reserved_addresses);
     g_free(config->spool.directory);
     g_free(config->spool.key_file);
-    g_free(config->directory.uri);
-    directory_servers_free(config->directory.servers);
-    g_free(config->directory.base);
-    g_free(config->directory.bind_dn);
-    secret_free(config->directory.bind_password);
-    g_free(config->directory.ca_file);
+    directory_settings_clear(&config->directory);
     profile_free(config->profile);
     g_free(config->submit.target);
     g_free(config->submit.helo);

@@ -127,6 +127,21 @@ void directory_init(void)
     }
 }
 
+void directory_settings_clear(DirectorySettings *settings)
+{
+    g_free(settings->uri);
+    directory_servers_free(settings->servers);
+    g_free(settings->base);
+    g_free(settings->bind_dn);
+    secret_free(settings->bind_password);
+    g_free(settings->ca_file);
+    g_free(settings->authz_id);
+    g_free(settings->ca_folder);
+    g_free(settings->certificate);
+    g_free(settings->key);
+    *settings = (DirectorySettings){0};
+}
+
 bool directory_is_name(const char *text)
 {
     LDAPDN dn = NULL;

@@ -48,6 +48,8 @@ typedef struct {
     char *key;
     int dereference; /* when aliases are followed, as LDAP_OPT_DEREF has it: 0 never … 3 always */
 } DirectorySettings;
+/* Frees all that they point to, where it is their own; not the struct, which is empty then. */
+void directory_settings_clear(DirectorySettings *settings);
 
 typedef enum {
     DIRECTORY_ERROR_AWAY,     /* could not tell: away, busy, full, broken, answer too late */

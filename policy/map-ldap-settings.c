@@ -383,14 +383,7 @@ void map_ldap_settings_free(MapLdapSettings *settings)
 {
     if (settings == NULL)
         return;
-    g_free(settings->directory.uri);
-    g_free(settings->directory.bind_dn);
-    secret_free(settings->directory.bind_password);
-    g_free(settings->directory.authz_id);
-    g_free(settings->directory.ca_file);
-    g_free(settings->directory.ca_folder);
-    g_free(settings->directory.certificate);
-    g_free(settings->directory.key);
+    directory_settings_clear(&settings->directory);
     g_free(settings->search_base);
     g_free(settings->query_filter);
     g_free(settings->result_format);
