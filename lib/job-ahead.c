@@ -5,7 +5,8 @@
  * planned, its passwords hashed and its intent sealed meanwhile. Nothing of it counts before it is
  * committed, and it is thrown away where that what it was planned on did not come. */
 
-void job_ahead_init(Ahead *ahead, JobWorker *worker, SpoolClaim *claim, const PlanContext *context)
+void job_ahead_init(JobAhead *ahead, JobWorker *worker, SpoolClaim *claim,
+                    const PlanContext *context)
 {
     ahead->worker = worker;
     ahead->claim = claim;
@@ -14,14 +15,14 @@ void job_ahead_init(Ahead *ahead, JobWorker *worker, SpoolClaim *claim, const Pl
     ahead->context.dropped = &ahead->dropped;
 }
 
-static void forget(Ahead *ahead)
+static void forget(JobAhead *ahead)
 {
     g_clear_pointer(&ahead->plan, plan_free);
     g_clear_pointer(&ahead->planned, g_ptr_array_unref);
     g_clear_pointer(&ahead->intent, g_bytes_unref);
 }
 
-void job_ahead_clear(Ahead *ahead)
+void job_ahead_clear(JobAhead *ahead)
 {
     g_atomic_int_set(&ahead->dropped, 1);
     if (ahead->thread)
@@ -38,7 +39,7 @@ static unsigned first_line(const Slice *slice)
 /* Why it fails is of no interest: the slice will be planned once more, and then it is told. */
 static gpointer plan_slice(gpointer data)
 {
-    Ahead *ahead = data;
+    JobAhead *ahead = data;
     if (!job_slice_load(ahead->worker, ahead->claim, ahead->number, &ahead->slice, NULL) ||
         ahead->slice.rows->len == 0)
         return NULL;
@@ -49,13 +50,13 @@ static gpointer plan_slice(gpointer data)
     return NULL;
 }
 
-static bool may_go_on(const Ahead *ahead)
+static bool may_go_on(const JobAhead *ahead)
 {
     return !g_atomic_int_get(&ahead->worker->stopping) &&
            !g_atomic_int_get(&ahead->worker->retired);
 }
 
-void job_ahead_begin(Ahead *ahead, const Slice *slice)
+void job_ahead_begin(JobAhead *ahead, const Slice *slice)
 {
     if (!ahead->plan || !may_go_on(ahead) || spool_ahead_claim(ahead->claim, NULL) != ANSWER_YES)
         return;
@@ -65,7 +66,7 @@ void job_ahead_begin(Ahead *ahead, const Slice *slice)
 }
 
 /* The plan is of no use, but what was hashed for it is. */
-static void keep_hashes(Ahead *ahead)
+static void keep_hashes(JobAhead *ahead)
 {
     GPtrArray *hashes = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
     for (guint i = 0; i < ahead->planned->len; i++) {
@@ -75,7 +76,7 @@ static void keep_hashes(Ahead *ahead)
     ahead->slice.hashes = hashes;
 }
 
-bool job_ahead_end(Ahead *ahead, bool deviated)
+bool job_ahead_end(JobAhead *ahead, bool deviated)
 {
     if (!ahead->thread)
         return false;
@@ -93,7 +94,7 @@ bool job_ahead_end(Ahead *ahead, bool deviated)
     return spool_ahead_keep(ahead->claim, ahead->intent);
 }
 
-GPtrArray *job_ahead_take(Ahead *ahead, Slice *slice)
+GPtrArray *job_ahead_take(JobAhead *ahead, Slice *slice)
 {
     job_slice_clear(slice);
     *slice = ahead->slice;

@@ -76,20 +76,21 @@ typedef struct {
     Slice slice;
     GPtrArray *planned; /* NULL: the slice is to be planned anew */
     GBytes *intent;     /* NULL: it writes nothing */
-} Ahead;
+} JobAhead;
 
 /* context is copied; its plans read by the worker's second connection. */
-void job_ahead_init(Ahead *ahead, JobWorker *worker, SpoolClaim *claim, const PlanContext *context);
-void job_ahead_clear(Ahead *ahead);
+void job_ahead_init(JobAhead *ahead, JobWorker *worker, SpoolClaim *claim,
+                    const PlanContext *context);
+void job_ahead_clear(JobAhead *ahead);
 /* Begins to plan the slice after this one, whose intent is committed, if the queue allows. */
-void job_ahead_begin(Ahead *ahead, const Slice *slice);
+void job_ahead_begin(JobAhead *ahead, const Slice *slice);
 /* Waits for the plan's end. deviated: the slice before did not end as planned, so only hashes are
  * kept. Whether the worker goes on with the slice ahead: then the next commit is
  * spool_slice_done_ahead() with its intent, and then job_ahead_take(). */
-bool job_ahead_end(Ahead *ahead, bool deviated);
+bool job_ahead_end(JobAhead *ahead, bool deviated);
 /* Its rows (of PlannedRow; NULL: to be planned) and, in place of the one before, the slice. */
-GPtrArray *job_ahead_take(Ahead *ahead, Slice *slice);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ahead, job_ahead_clear)
+GPtrArray *job_ahead_take(JobAhead *ahead, Slice *slice);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JobAhead, job_ahead_clear)
 /* Has the directory stay at the server where the job was begun, or notes the one where it begins:
  * what was done at one server others may not know yet. Where that server is no longer named in the
  * settings, any of them is as good. */

@@ -189,7 +189,7 @@ GVariant *job_slice_trail(GPtrArray *planned)
 
 /* Settles the slice with the next one planned beside it, and commits its outcomes. *more: the next
  * one is the present one now. */
-static bool apply_one(PlanContext *context, Ahead *ahead, Slice *slice, GPtrArray **planned,
+static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrArray **planned,
                       bool *more, GError **error)
 {
     SpoolClaim *claim = ahead->claim;
@@ -220,7 +220,7 @@ static bool slice_apply(JobWorker *worker, PlanContext *context, SpoolClaim *cla
 {
     const Job *job = spool_claim_job(claim);
     g_autoptr(GPtrArray) planned = NULL;
-    g_auto(Ahead) ahead = {0};
+    g_auto(JobAhead) ahead = {0};
     job_ahead_init(&ahead, worker, claim, context);
     if (job->slices_done + 1 >= job->slices)
         ahead.context.directory = worker->directory; /* spares a connection */

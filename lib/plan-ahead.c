@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan-ahead.h"
 
-struct Ahead {
+struct PlanAhead {
     const PlanContext *context;
     View *view;
     GPtrArray *operations;
@@ -27,17 +27,17 @@ static void wanted_clear(Wanted *wanted)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Wanted, wanted_clear)
 
-Ahead *ahead_new(const PlanContext *context, View *view, GPtrArray *operations)
+PlanAhead *plan_ahead_new(const PlanContext *context, View *view, GPtrArray *operations)
 {
-    Ahead *ahead = g_new0(Ahead, 1);
+    PlanAhead *ahead = g_new0(PlanAhead, 1);
     ahead->context = context;
     ahead->view = view;
     ahead->operations = g_ptr_array_ref(operations);
-    ahead->most = AHEAD_ADDRESSES_MAX;
+    ahead->most = PLAN_AHEAD_ADDRESSES_MAX;
     return ahead;
 }
 
-void ahead_free(Ahead *ahead)
+void plan_ahead_free(PlanAhead *ahead)
 {
     if (!ahead)
         return;
@@ -45,7 +45,7 @@ void ahead_free(Ahead *ahead)
     g_free(ahead);
 }
 
-static void want(const Ahead *ahead, Wanted *wanted, const Operation *operation)
+static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operation)
 {
     const Grant *grant = ahead->context->grant;
     GPtrArray *named = operation->type == TYPE_LIST ? operation->members : operation->targets;
@@ -61,7 +61,7 @@ static void want(const Ahead *ahead, Wanted *wanted, const Operation *operation)
 }
 
 /* As many rows from at on as make a step; returns the first one after them. */
-static guint gather(const Ahead *ahead, Wanted *wanted)
+static guint gather(const PlanAhead *ahead, Wanted *wanted)
 {
     guint end = ahead->at;
     for (; end < ahead->operations->len && wanted->own->len + wanted->named->len < ahead->most;
@@ -73,7 +73,7 @@ static guint gather(const Ahead *ahead, Wanted *wanted)
     return end;
 }
 
-static void add_fresh(const Ahead *ahead, GPtrArray *fresh, GHashTable *met, GPtrArray *texts)
+static void add_fresh(const PlanAhead *ahead, GPtrArray *fresh, GHashTable *met, GPtrArray *texts)
 {
     for (guint i = 0; texts && i < texts->len && fresh->len < ahead->most; i++) {
         g_autoptr(Address) address = address_parse(texts->pdata[i], NULL, NULL);
@@ -86,7 +86,7 @@ static void add_fresh(const Ahead *ahead, GPtrArray *fresh, GHashTable *met, GPt
 }
 
 /* Where mail to the addresses goes on to: an array of Address *, without those in met. */
-static GPtrArray *behind(const Ahead *ahead, GPtrArray *addresses, GHashTable *met)
+static GPtrArray *behind(const PlanAhead *ahead, GPtrArray *addresses, GHashTable *met)
 {
     const Profile *profile = ahead->context->profile;
     GPtrArray *fresh = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
@@ -101,7 +101,7 @@ static GPtrArray *behind(const Ahead *ahead, GPtrArray *addresses, GHashTable *m
 }
 
 /* What loops are searched for in, level by level. */
-static Answer read_behind(const Ahead *ahead, GPtrArray *named, GError **error)
+static Answer read_behind(const PlanAhead *ahead, GPtrArray *named, GError **error)
 {
     g_autoptr(GHashTable) met = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) levels = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
@@ -117,7 +117,7 @@ static Answer read_behind(const Ahead *ahead, GPtrArray *named, GError **error)
 }
 
 /* ANSWER_NO: there was not room for all. */
-static Answer read_wanted(const Ahead *ahead, const Wanted *wanted, GError **error)
+static Answer read_wanted(const PlanAhead *ahead, const Wanted *wanted, GError **error)
 {
     View *view = ahead->view;
     Answer answer = view_fetch_domains(view, wanted->domains, error);
@@ -130,7 +130,7 @@ static Answer read_wanted(const Ahead *ahead, const Wanted *wanted, GError **err
     return answer == ANSWER_YES ? read_behind(ahead, wanted->named, error) : answer;
 }
 
-Answer ahead_reach(Ahead *ahead, unsigned line, GError **error)
+Answer plan_ahead_reach(PlanAhead *ahead, unsigned line, GError **error)
 {
     GPtrArray *operations = ahead->operations;
     while (ahead->at < operations->len &&
@@ -151,10 +151,10 @@ Answer ahead_reach(Ahead *ahead, unsigned line, GError **error)
     if (answer == ANSWER_NO) {
         /* The row itself looks for what it does not find, and the next one begins a smaller step.
          */
-        ahead->most = MAX(ahead->most / 2, AHEAD_ADDRESSES_MIN);
+        ahead->most = MAX(ahead->most / 2, PLAN_AHEAD_ADDRESSES_MIN);
         ahead->read = ahead->at + 1;
         return ANSWER_YES;
     }
-    ahead->most = MIN(ahead->most * 2, AHEAD_ADDRESSES_MAX);
+    ahead->most = MIN(ahead->most * 2, PLAN_AHEAD_ADDRESSES_MAX);
     return answer;
 }

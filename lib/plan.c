@@ -8,7 +8,7 @@
 struct Plan {
     const PlanContext *context;
     View *view;
-    Ahead *ahead;        /* NULL: each row looks for itself */
+    PlanAhead *ahead;    /* NULL: each row looks for itself */
     GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
                             may be planned anew since they need others */
     GPtrArray *joined;   /* of char *: member and name of its list in turn */
@@ -45,7 +45,7 @@ void plan_free(Plan *plan)
 {
     if (!plan)
         return;
-    ahead_free(plan->ahead);
+    plan_ahead_free(plan->ahead);
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
     g_ptr_array_unref(plan->joined);
@@ -728,7 +728,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     };
     Answer answer = plan_is_wanted(plan->context, error) ? ANSWER_YES : ANSWER_UNKNOWN;
     if (answer == ANSWER_YES && plan->ahead)
-        answer = ahead_reach(plan->ahead, operation->line, error);
+        answer = plan_ahead_reach(plan->ahead, operation->line, error);
     for (guint i = 0; i < G_N_ELEMENTS(checks) && answer == ANSWER_YES; i++)
         answer = checks[i](&step, error);
     if (answer == ANSWER_UNKNOWN)
@@ -750,9 +750,9 @@ Answer plan_finish(Plan *plan, GError **error)
 
 Answer plan_prefetch(Plan *plan, GPtrArray *operations, GError **error)
 {
-    ahead_free(plan->ahead);
-    plan->ahead = ahead_new(plan->context, plan->view, operations);
-    return ahead_reach(plan->ahead, 0, error);
+    plan_ahead_free(plan->ahead);
+    plan->ahead = plan_ahead_new(plan->context, plan->view, operations);
+    return plan_ahead_reach(plan->ahead, 0, error);
 }
 
 void plan_observe(Plan *plan, const char *dn, const Entry *entry)

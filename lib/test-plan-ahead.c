@@ -294,12 +294,12 @@ static void test_room(void)
         g_autofree char *row = g_strdup_printf("MODIFY LIST large%u@one.example TITLE=x", i);
         add_operation(operations, row);
     }
-    g_autoptr(Ahead) ahead = ahead_new(&world.context, view, operations);
+    g_autoptr(PlanAhead) ahead = plan_ahead_new(&world.context, view, operations);
     guint64 begin = searches(&world);
     for (guint i = 0; i < operations->len; i++) {
         const Operation *operation = operations->pdata[i];
         const Seen *seen = NULL;
-        g_assert_cmpint(ahead_reach(ahead, operation->line, NULL), ==, ANSWER_YES);
+        g_assert_cmpint(plan_ahead_reach(ahead, operation->line, NULL), ==, ANSWER_YES);
         g_assert_cmpuint(view_values(view), <, PLAN_VALUES_MAX + LARGE_MEMBERS + 20);
         g_assert_cmpint(view_address(view, operation->address, true, &seen, NULL), ==, ANSWER_YES);
         g_assert_cmpuint(profile_entry_members(fixture->profile, seen->entry)->len, ==,
