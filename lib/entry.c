@@ -385,7 +385,7 @@ static void effect_of_mod(Entry *entry, const Mod *mod)
     }
 }
 
-Entry *change_effect_on(const Change *change, Entry *entry)
+Entry *change_effect(const Change *change, Entry *entry)
 {
     if (change->kind != CHANGE_MODIFY)
         g_clear_pointer(&entry, entry_free);
@@ -394,12 +394,6 @@ Entry *change_effect_on(const Change *change, Entry *entry)
     for (guint i = 0; entry != NULL && i < change->mods->len; i++)
         effect_of_mod(entry, g_ptr_array_index(change->mods, i));
     return entry;
-}
-
-Entry *change_effect(const Change *change, const Entry *before)
-{
-    const bool changed = change->kind == CHANGE_MODIFY && before != NULL;
-    return change_effect_on(change, changed ? entry_copy(before) : NULL);
 }
 
 /* --- as one value --- */

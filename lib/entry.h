@@ -93,12 +93,10 @@ gsize change_size(const Change *change);
  * CHANGE_ADD. Caller owns the result. */
 Entry *change_before(const Change *change);
 
-/* What the change would make of an entry (NULL: absent): a new entry, or NULL when it would be
- * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. It
- * may share values with both, so the change is not added to any more. Caller owns the result. */
-Entry *change_effect(const Change *change, const Entry *before);
-/* The same, of an entry that is taken over. */
-Entry *change_effect_on(const Change *change, Entry *entry);
+/* What the change makes of an entry (NULL: absent), which is taken over: NULL when it would be
+ * absent. Used as the overlay of a slice's earlier rows; MOD_PASSWORD is not seen there. It may
+ * share values with the change, which is not added to any more. Caller owns the result. */
+Entry *change_effect(const Change *change, Entry *entry);
 
 /* As one value, for the sealed intent record. Floating; _from_variant NULL on other shapes.
  * change_pack() appends it. */

@@ -59,7 +59,8 @@ typedef struct {
 
 typedef struct Parse Parse;
 
-/* Reads the mail. source's functions are used until parse_free(). Caller owns the result. */
+/* Reads the mail. source's functions are used until parse_free(), which a process that ends next
+ * may leave out. Caller owns the result. */
 Parse *parse_new(const ParseSource *source, const RequestLimits *limits);
 void parse_free(Parse *parse);
 

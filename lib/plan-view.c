@@ -338,7 +338,7 @@ void view_lay(View *view, const Change *change, unsigned line)
     Seen *before = g_hash_table_lookup(view->seen, key);
     Seen *seen = g_new0(Seen, 1);
     /* What it was is not asked for any more: a large list is not copied for each member. */
-    seen->entry = change_effect_on(change, before ? g_steal_pointer(&before->entry) : NULL);
+    seen->entry = change_effect(change, before ? g_steal_pointer(&before->entry) : NULL);
     seen->line = line;
     seen->kept = true;
     if (seen->entry) {

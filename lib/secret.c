@@ -33,21 +33,11 @@ void secret_wipe(gpointer memory, gsize size)
     sodium_memzero(memory, size);
 }
 
-static GVariant *to_variant(const GVariantType *type, const char *text)
-{
-    Secret *copy = secret_dup(text);
-    return g_variant_new_from_data(type, copy, strlen(copy) + 1, TRUE, (GDestroyNotify)secret_free,
-                                   copy);
-}
-
-GVariant *secret_to_variant(const char *text)
-{
-    return to_variant(G_VARIANT_TYPE_STRING, text);
-}
-
 GVariant *secret_to_bytes_variant(const char *text)
 {
-    return to_variant(G_VARIANT_TYPE_BYTESTRING, text);
+    Secret *copy = secret_dup(text);
+    return g_variant_new_from_data(G_VARIANT_TYPE_BYTESTRING, copy, strlen(copy) + 1, TRUE,
+                                   (GDestroyNotify)secret_free, copy);
 }
 
 bool secret_forbid_dump(void)

@@ -22,11 +22,9 @@ void secret_free(Secret *secret);
 /* Wipes memory that held secrets among other things. */
 void secret_wipe(gpointer memory, gsize size);
 
-/* A string value (floating) whose own copy of text is wiped with it. One that holds it serialised
- * has another copy: store such a one where you can wipe it (g_variant_store). */
-GVariant *secret_to_variant(const char *text);
-
-/* The same as a byte string ("ay", with its NUL): text may be in any encoding. */
+/* text as a byte string ("ay", with its NUL), in any encoding; floating. Its own copy of text is
+ * wiped with it. One that holds it serialised has another copy: store such a one where you can wipe
+ * it (g_variant_store). */
 GVariant *secret_to_bytes_variant(const char *text);
 
 /* Core dumps off (secret_forbid_dump) and libsodium started: called once, first thing in main() of

@@ -74,10 +74,3 @@ Answer spool_job_send_again(Spool *spool, const char *id, GError **error)
     spool_changed(spool);
     return ANSWER_YES;
 }
-
-Answer spool_job_has_contents(SpoolClaim *claim, GError **error)
-{
-    Spool *spool = claim->spool;
-    g_autoptr(GBytes) head = NULL;
-    return spool->type->head_load(spool->store, claim->entry->job->id, &head, error);
-}

@@ -217,9 +217,6 @@ bool spool_job_hurry(SpoolClaim *claim, GError **error);
 /* ANSWER_FAILED → SENDING: the response that was kept is handed over once more. ANSWER_NO: no job
  * of this id is ANSWER_FAILED. */
 Answer spool_job_send_again(Spool *spool, const char *id, GError **error);
-/* SENDING: whether rows and outcomes are still there, so that the response could be built anew.
- * ANSWER_NO where it is sent again, and after a refusal. */
-Answer spool_job_has_contents(SpoolClaim *claim, GError **error);
 
 /* RECEIVED. The mail again, unsealed; reads fail with SEAL_ERROR. A file that is gone:
  * SPOOL_ERROR_KEY. */

@@ -202,15 +202,6 @@ TableHead *table_head_from_names(const char *const *names, GError **error)
     return head_fill(names, columns, error);
 }
 
-TableHead *table_head_copy(const TableHead *head)
-{
-    TableHead *copy = g_new(TableHead, 1);
-    *copy = *head;
-    copy->field = g_memdup2(head->field, head->columns * sizeof *head->field);
-    copy->name = g_strdupv(head->name);
-    return copy;
-}
-
 void table_head_free(TableHead *head)
 {
     if (!head)

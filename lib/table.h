@@ -41,7 +41,6 @@ typedef struct {
 
 /* The head of these names, checked. NULL with TABLE_ERROR_HEADLINE or TABLE_ERROR_COLUMN. */
 TableHead *table_head_from_names(const char *const *names, GError **error);
-TableHead *table_head_copy(const TableHead *head);
 void table_head_free(TableHead *head);
 
 /* One row. Of a ragged row (found != columns) only DOMAIN and USER are kept, where they stand

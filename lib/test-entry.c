@@ -78,10 +78,10 @@ static void test_effect(gconstpointer data)
     g_autoptr(Change) change = change_of(one->kind, one->mods);
     g_autoptr(GVariant) value = g_variant_ref_sink(change_to_variant(change));
     g_autoptr(Change) again = change_from_variant(value);
-    g_autoptr(Entry) after = change_effect(change, before);
+    g_autoptr(Entry) after = change_effect(change, before ? entry_copy(before) : NULL);
     g_autofree char *text = text_of(after);
     g_assert_cmpstr(text, ==, one->after);
-    if (before != NULL) { /* untouched */
+    if (before != NULL) { /* what it was copied from is untouched */
         g_autoptr(Entry) same = entry_of(one->before);
         g_autofree char *left = text_of(before);
         g_autofree char *right = text_of(same);
@@ -89,7 +89,7 @@ static void test_effect(gconstpointer data)
     }
     /* The stored form does the same. */
     g_assert_nonnull(again);
-    g_autoptr(Entry) after_again = change_effect(again, before);
+    g_autoptr(Entry) after_again = change_effect(again, g_steal_pointer(&before));
     g_autofree char *text_again = text_of(after_again);
     g_assert_cmpstr(text_again, ==, one->after);
     g_assert_cmpstr(again->dn, ==, "cn=x");

@@ -504,9 +504,9 @@ static void test_variant(void)
     g_assert_null(table_rows_from_variant(value, other));
     g_autoptr(GVariant) text = g_variant_ref_sink(g_variant_new_string("x"));
     g_assert_null(table_rows_from_variant(text, head));
-    g_autoptr(TableHead) copy = table_head_copy(head);
-    g_assert_cmpint(copy->column_of[FIELD_PASSWORD], ==, 4);
-    g_assert_cmpstr(copy->name[4], ==, "PASSWORD");
+    g_autoptr(TableHead) stored = table_head_from_names((const char *const *)head->name, NULL);
+    g_assert_cmpint(stored->column_of[FIELD_PASSWORD], ==, 4);
+    g_assert_cmpstr(stored->name[4], ==, "PASSWORD");
 }
 
 /* What is written is read again as it was. */
