@@ -3,7 +3,11 @@
 #include "lib/password.h"
 #include "tests/operations.h"
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 /* --- the directory --- */
 
@@ -171,6 +175,12 @@ JobFixture *job_fixture_new(SlapdFixture *slapd)
     return fixture;
 }
 
+JobFixture *job_fixture_begin(SlapdFixture *slapd)
+{
+    job_fixture_reset(slapd);
+    return job_fixture_new(slapd);
+}
+
 void job_fixture_free(JobFixture *fixture)
 {
     if (!fixture)
@@ -321,4 +331,86 @@ char *job_fixture_audit(JobFixture *fixture)
     g_ptr_array_sort(lines, compare_lines);
     g_ptr_array_add(lines, NULL);
     return g_strjoinv("", (char **)lines->pdata);
+}
+
+/* --- what a job comes to --- */
+
+void job_fixture_assert_holds(const char *text, const char *words)
+{
+    if (!text || !strstr(text, words))
+        g_error("\"%s\" is not in:\n%s", words, text ? text : "(nothing)");
+}
+
+void job_fixture_assert_waits(JobFixture *fixture, const char *id, JobState state,
+                              const char *words)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpstr(job_state_name(job->state), ==, job_state_name(state));
+    job_fixture_assert_holds(job->waiting, words);
+    g_assert_cmpint(job->not_before, >, 0);
+}
+
+void job_fixture_assert_done(JobFixture *fixture, const char *id)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpstr(job_state_name(job->state), ==, "done");
+    g_assert_cmpuint(job_fixture_responses(fixture), ==, 1);
+}
+
+void job_fixture_assert_rows(JobFixture *fixture, const char *id)
+{
+    static const unsigned expected[RESULT_COUNT] = {
+        [RESULT_CREATED] = 3, [RESULT_CHANGED] = 1, [RESULT_DELETED] = 1, [RESULT_FAILED] = 1};
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    for (unsigned i = 0; i < RESULT_COUNT; i++)
+        g_assert_cmpuint(job->counts[i], ==, expected[i]);
+    g_assert_cmpuint(job->rows, ==, 6);
+    g_assert_cmpuint(job_fixture_entries(fixture, "anna@one.example"), ==, 1);
+    g_assert_cmpuint(job_fixture_entries(fixture, "info@one.example"), ==, 1);
+    g_assert_cmpuint(job_fixture_entries(fixture, "staff@one.example"), ==, 1);
+    g_assert_cmpuint(job_fixture_entries(fixture, "cleo@one.example"), ==, 0);
+    g_autofree char *mail = job_fixture_response(fixture, id);
+    job_fixture_assert_holds(mail, "Subject: Batchload ref-1: processed, 1 of 6 rows failed\n");
+    job_fixture_assert_holds(mail, "Line 5: ben@one.example\n");
+    g_assert_null(strstr(mail, JOB_FIXTURE_SECRET));
+    g_assert_null(strstr(mail, JOB_FIXTURE_PASSWORD));
+}
+
+/* --- time, and a process that dies --- */
+
+void job_fixture_await(JobFixture *fixture, const char *id)
+{
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    while (g_get_real_time() < job->not_before)
+        g_usleep(10000);
+}
+
+void job_fixture_put_off(JobFixture *fixture, const char *id, unsigned seconds)
+{
+    g_autoptr(SpoolClaim) claim = NULL;
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(spool_claim_this(fixture->spool, id, 0, &claim, &error), ==, ANSWER_YES);
+    g_assert_true(seconds ? spool_job_wait(claim, seconds, "a while", &error)
+                          : spool_job_hurry(claim, &error));
+}
+
+bool job_fixture_dies(JobFixture *fixture)
+{
+    int status = 0;
+    job_fixture_close(fixture);
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        job_fixture_open(fixture);
+        /* Not further: other programs can't be started by a forked GLib. */
+        while (job_fixture_step(fixture) != JOB_SENDING)
+            ;
+        _exit(EX_OK);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    job_fixture_open(fixture);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return true;
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
+    return false;
 }

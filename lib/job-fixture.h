@@ -6,10 +6,21 @@
 #include "tests/slapd-fixture.h"
 
 /* For tests: a configuration, a spool, a worker and an MTA that keeps what it is given, around a
- * slapd in which admin@one.example and admin@two.example have JOB_FIXTURE_PASSWORD. */
+ * slapd in which two administrators have JOB_FIXTURE_PASSWORD. */
+#define JOB_FIXTURE_ADMIN "admin@one.example"
+#define JOB_FIXTURE_OTHER_ADMIN "admin@two.example"
 #define JOB_FIXTURE_PASSWORD "Canary-3f9Qz-Admin"
 #define JOB_FIXTURE_SECRET "Canary-7tRw2-User"
 #define JOB_FIXTURE_HEAD "DOMAIN;USER;TYPE;ACTION;PASSWORD;MAILFORWARD;LIST MEMBER;DESCRIPTION\n"
+/* Six rows of all kinds, one of which fails: job_fixture_assert_rows(). */
+#define JOB_FIXTURE_ROWS                                                                           \
+    JOB_FIXTURE_HEAD                                                                               \
+    "one.example;anna;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"                                        \
+    "one.example;info;FORWARD;ADD;;anna@one.example;;\n"                                           \
+    "one.example;staff;LIST;ADD;;;anna ben;\n"                                                     \
+    "one.example;ben;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"                                         \
+    "one.example;cleo;FULL;DELETE;;;;\n"                                                           \
+    "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;a\n"
 
 typedef struct {
     char *folder; /* removed at the end */
@@ -27,6 +38,8 @@ SlapdFixture *job_fixture_slapd(const char *policy);
 void job_fixture_reset(SlapdFixture *slapd);
 
 JobFixture *job_fixture_new(SlapdFixture *slapd);
+/* After job_fixture_reset(). */
+JobFixture *job_fixture_begin(SlapdFixture *slapd);
 void job_fixture_free(JobFixture *fixture);
 /* Spool and worker only. */
 void job_fixture_close(JobFixture *fixture);
@@ -58,6 +71,23 @@ char *job_fixture_audit(JobFixture *fixture);
 
 /* Entries that bear an address below the base. */
 unsigned job_fixture_entries(const JobFixture *fixture, const char *address);
+
+/* Lets a waiting job go on at once: waits are kept over a new start, so their end is awaited. */
+void job_fixture_await(JobFixture *fixture, const char *id);
+/* The job waits so many seconds, or (0) not any more. */
+void job_fixture_put_off(JobFixture *fixture, const char *id, unsigned seconds);
+/* Works in a child until a response is to be handed over; whether it was killed before that. */
+bool job_fixture_dies(JobFixture *fixture);
+
+/* Some text has these words in it. */
+void job_fixture_assert_holds(const char *text, const char *words);
+/* The job waits in this state, and its reason has these words in it. */
+void job_fixture_assert_waits(JobFixture *fixture, const char *id, JobState state,
+                              const char *words);
+/* It is done, with one response in all. */
+void job_fixture_assert_done(JobFixture *fixture, const char *id);
+/* JOB_FIXTURE_ROWS were carried out, and the response says so. */
+void job_fixture_assert_rows(JobFixture *fixture, const char *id);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobFixture, job_fixture_free)
 

@@ -208,9 +208,13 @@ test_job_SOURCES = lib/test-job.c lib/job-fixture.c lib/job-fixture.h lib/spool-
 	lib/spool-fixture.h $(stream_fixture)
 test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 # Faults are put between lib/job and the rooms that it calls.
-test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_job_done \
+test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
 	-Wl,--wrap=spool_slice_done_ahead,--wrap=spool_response_stored
+check_PROGRAMS += test-job-response
+test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
+test_job_response_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_job_response_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_done
 check_PROGRAMS += test-ahead
 test_ahead_SOURCES = lib/test-ahead.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_ahead_LDADD = tests/libfixture.a $(ENGINE_LIBS)

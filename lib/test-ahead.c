@@ -11,8 +11,6 @@
 /* Longest wait for what must come. */
 #define WAIT_USEC (60 * G_USEC_PER_SEC)
 
-#define ADMIN "admin@one.example"
-#define OTHER_ADMIN "admin@two.example"
 #define DN(address, domain) "mail=" address ",ou=" domain ",ou=domains,dc=example,dc=org"
 
 static SlapdFixture *slapd;
@@ -108,17 +106,6 @@ static void await_plan(void)
     g_mutex_unlock(&seen.lock);
 }
 
-/* The other job waits so many seconds, or (0) not any more. */
-static void put_off(unsigned seconds)
-{
-    g_autoptr(SpoolClaim) claim = NULL;
-    g_autoptr(GError) error = NULL;
-    g_assert_cmpint(spool_claim_this(seen.fixture->spool, seen.other, 0, &claim, &error), ==,
-                    ANSWER_YES);
-    g_assert_true(seconds ? spool_job_wait(claim, seconds, "a while", &error)
-                          : spool_job_hurry(claim, &error));
-}
-
 /* Nothing is ready: what waits is in the way of the slices here. */
 static void assert_held(void)
 {
@@ -147,11 +134,11 @@ static void meanwhile(void)
                                                                         "changetype: delete\n\n");
         break;
     case MEANWHILE_REQUEST:
-        g_free(job_fixture_mail(seen.fixture, OTHER_ADMIN, "allow domains=two.example",
+        g_free(job_fixture_mail(seen.fixture, JOB_FIXTURE_OTHER_ADMIN, "allow domains=two.example",
                                 JOB_FIXTURE_PASSWORD, JOB_FIXTURE_HEAD));
         break;
     case MEANWHILE_DOMAINS:
-        put_off(0);
+        job_fixture_put_off(seen.fixture, seen.other, 0);
         assert_held();
         break;
     case MEANWHILE_STOP:
@@ -187,8 +174,7 @@ StreamFixture stream_fixture = {.before = before, .end = stopped_well};
 static JobFixture *begin(unsigned slice_rows, Meanwhile what)
 {
     seen.fixture = NULL;
-    job_fixture_reset(slapd);
-    JobFixture *fixture = job_fixture_new(slapd);
+    JobFixture *fixture = job_fixture_begin(slapd);
     fixture->config->slice_rows = slice_rows;
     seen.planned = seen.hashed = seen.written = 0;
     seen.intents = seen.done = seen.done_ahead = seen.with_intent = 0;
@@ -247,7 +233,8 @@ static void test_case(gconstpointer data)
 {
     gsize number = GPOINTER_TO_SIZE(data);
     JobFixture *fixture = begin(2, cases[number].what);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
+    g_autofree char *id =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, "allow", JOB_FIXTURE_PASSWORD, ROWS);
     g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
     seen.hashed = 0;
     job_fixture_step(fixture);
@@ -279,13 +266,15 @@ static void test_domains(void)
     static const char theirs[] =
         JOB_FIXTURE_HEAD "two.example;y;FORWARD;ADD;;admin@two.example;;\n";
     JobFixture *fixture = begin(1, MEANWHILE_DOMAINS);
-    g_autofree char *other = job_fixture_mail(fixture, OTHER_ADMIN, "allow domains=two.example",
-                                              JOB_FIXTURE_PASSWORD, theirs);
+    g_autofree char *other =
+        job_fixture_mail(fixture, JOB_FIXTURE_OTHER_ADMIN, "allow domains=two.example",
+                         JOB_FIXTURE_PASSWORD, theirs);
     g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
     seen.other = other;
-    put_off(3600);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow domains=one.example,two.example",
-                                           JOB_FIXTURE_PASSWORD, far);
+    job_fixture_put_off(fixture, other, 3600);
+    g_autofree char *id =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, "allow domains=one.example,two.example",
+                         JOB_FIXTURE_PASSWORD, far);
     g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
     job_fixture_step(fixture);
     g_autoptr(Job) first = job_fixture_job(fixture, id);
@@ -344,7 +333,8 @@ static char *random_rows(guint32 seed)
 static char *carried_out(const char *csv, unsigned slice_rows, bool ahead)
 {
     JobFixture *fixture = begin(slice_rows, MEANWHILE_NOTHING);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
+    g_autofree char *id =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, "allow", JOB_FIXTURE_PASSWORD, csv);
     if (!ahead)
         job_worker_retire(fixture->worker);
     job_fixture_run(fixture);

@@ -5,13 +5,9 @@
 #include <gmime/gmime.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 /* Mode: atomic against a real directory and spool, killed at each write and commit. */
-
-#define ADMIN "admin@one.example"
 
 static SlapdFixture *slapd;
 static PasswordScheme scheme;
@@ -182,8 +178,7 @@ static char *dump(bool exact)
 static JobFixture *begin(unsigned slice_rows)
 {
     left = 0;
-    job_fixture_reset(slapd);
-    JobFixture *fixture = job_fixture_new(slapd);
+    JobFixture *fixture = job_fixture_begin(slapd);
     fixture->config->slice_rows = slice_rows;
     fixture->config->password_scheme = scheme;
     return fixture;
@@ -201,32 +196,17 @@ static char *mail(JobFixture *fixture, bool good)
         g_free(csv);
         csv = g_strdup(text->str);
     }
-    return job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: atomic", csv);
+    return job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, "allow",
+                            JOB_FIXTURE_PASSWORD "\r\nMode: atomic", csv);
 }
 
 /* Works in a child that is killed after so many events; false where it came to its end. */
 static bool work_and_die(JobFixture *fixture, guint events)
 {
-    int status = 0;
-    job_fixture_close(fixture);
-    pid_t child = fork();
-    g_assert_cmpint(child, >=, 0);
-    if (child == 0) {
-        job_fixture_open(fixture);
-        left = events;
-        /* Not further: other programs can't be started by a forked GLib. */
-        JobState state;
-        do
-            state = job_fixture_step(fixture);
-        while (state != JOB_REPORTING && state != JOB_SENDING);
-        _exit(EX_OK);
-    }
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    job_fixture_open(fixture);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return true;
-    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
-    return false;
+    left = events;
+    const bool died = job_fixture_dies(fixture);
+    left = 0;
+    return died;
 }
 
 static void assert_good(JobFixture *fixture, const char *id)
@@ -368,8 +348,8 @@ static void test_domains(void)
     g_autofree char *id = opened(fixture, true);
     job_fixture_step(fixture);
     g_autofree char *other = job_fixture_mail(
-        fixture, "admin@two.example", "allow domains=one.example,two.example", JOB_FIXTURE_PASSWORD,
-        JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
+        fixture, JOB_FIXTURE_OTHER_ADMIN, "allow domains=one.example,two.example",
+        JOB_FIXTURE_PASSWORD, JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
     for (;;) {
         job_fixture_step(fixture);
         g_autoptr(Job) theirs = job_fixture_job(fixture, other);
@@ -390,8 +370,8 @@ static void test_domains_again(void)
     g_autoptr(JobFixture) fixture = begin(3);
     g_autofree char *id = opened(fixture, true);
     g_autofree char *other = job_fixture_mail(
-        fixture, "admin@two.example", "allow domains=one.example,two.example", JOB_FIXTURE_PASSWORD,
-        JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
+        fixture, JOB_FIXTURE_OTHER_ADMIN, "allow domains=one.example,two.example",
+        JOB_FIXTURE_PASSWORD, JOB_FIXTURE_HEAD "one.example;anna;FULL;DELETE;;;;\n");
     for (;;) {
         job_fixture_close(fixture);
         job_fixture_open(fixture);
@@ -446,13 +426,13 @@ static void server_undone(void)
 
 static char *short_password(JobFixture *fixture)
 {
-    char *id = job_fixture_mail(fixture, ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: atomic",
-                                JOB_FIXTURE_HEAD
-                                "one.example;anna;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"
-                                "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;first\n"
-                                "one.example;cleo;FULL;MODIFY;short;;;second\n"
-                                "one.example;dora;FULL;ADD;short;;;\n"
-                                "one.example;emil;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n");
+    char *id = job_fixture_mail(
+        fixture, JOB_FIXTURE_ADMIN, "allow", JOB_FIXTURE_PASSWORD "\r\nMode: atomic",
+        JOB_FIXTURE_HEAD "one.example;anna;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n"
+                         "one.example;ben;FULL;MODIFY;" JOB_FIXTURE_SECRET ";;;first\n"
+                         "one.example;cleo;FULL;MODIFY;short;;;second\n"
+                         "one.example;dora;FULL;ADD;short;;;\n"
+                         "one.example;emil;FULL;ADD;" JOB_FIXTURE_SECRET ";;;\n");
     g_assert_cmpstr(job_state_name(job_fixture_step(fixture)), ==, "working");
     return id;
 }

@@ -109,8 +109,7 @@ static void test_idle(void)
 static void test_queued(void)
 {
     char *ids[JOBS], *late[JOBS];
-    job_fixture_reset(slapd);
-    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
     queue(fixture, ids, 3);
     Workers *workers = start(fixture);
     wait_for(fixture, ids, JOB_DONE, JOBS);
@@ -128,8 +127,7 @@ static void test_queued(void)
 static void test_stopped(void)
 {
     char *ids[JOBS];
-    job_fixture_reset(slapd);
-    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
     fixture->config->slice_rows = 2;
     queue(fixture, ids, 20);
     Workers *workers = start(fixture);
@@ -151,8 +149,7 @@ static void test_stopped(void)
 static void test_changed(void)
 {
     char *ids[JOBS];
-    job_fixture_reset(slapd);
-    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
     g_autoptr(GError) error = NULL;
     fixture->config->slice_rows = 2;
     queue(fixture, ids, 20);
