@@ -94,6 +94,24 @@ int directory_code(LDAP *ld);
 /* Sets DIRECTORY_ERROR_AWAY; text is the server's, may be NULL. */
 void directory_set_away(GError **error, int code, const char *text);
 
+/* --- names of entries, made comparable, to tell what may be in flight together; one thread --- */
+
+typedef struct DirectoryNames DirectoryNames;
+typedef struct DirectoryName DirectoryName;
+
+DirectoryNames *directory_names_new(void);
+/* Every name has been given back. */
+void directory_names_free(DirectoryNames *names);
+/* The name of a DN: the same one however the DN is spelled. To be given back, not freed. */
+DirectoryName *directory_name_take(DirectoryNames *names, const char *dn);
+/* name may be NULL. */
+void directory_name_give_back(DirectoryNames *names, DirectoryName *name);
+/* Whether a write of it and one that is in flight are of the same entry, or one of an entry above
+ * the other's: their order matters, and the server would not keep it. */
+bool directory_name_clashes(const DirectoryName *name);
+/* A write of it, which does not clash, is in flight from now on, or no more. */
+void directory_name_fly(DirectoryName *name, bool in_flight);
+
 /* Sends a change's password; LDAP's code, the message's number in *id. */
 int directory_send_password(LDAP *ld, const Change *change, int *id);
 /* Whether a text repeats a part of the password. */
@@ -107,5 +125,7 @@ Answer directory_doubt_refusal(Directory *directory, Write *write, GError **erro
 /* A server's text made harmless for logs and responses, at most 200 bytes; NULL for none. Caller
  * owns the result. */
 char *directory_clean_text(const char *text);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectoryNames, directory_names_free)
 
 #endif

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* Most components of a DN that are looked at; longer ones go alone. */
-#define DN_PARTS_MAX 64
-
 Write *write_new(const Change *change, char *assertion)
 {
     Write *write = g_new0(Write, 1);
@@ -105,144 +102,44 @@ static void set_result(Write *write, int code, const char *text)
         write->attribute = attribute_in(write->server_text);
 }
 
-/* --- names, made comparable --- */
-
-static void append_folded(GString *text, const struct berval *value)
-{
-    g_autofree char *bytes = g_strndup(value->bv_val, value->bv_len);
-    g_autofree char *folded = !g_str_is_ascii(bytes) && g_utf8_validate(bytes, -1, NULL)
-                                  ? g_utf8_casefold(bytes, -1)
-                                  : g_ascii_strdown(bytes, -1);
-    for (const char *at = folded; *at != '\0'; at++) {
-        if (*at == ' ' && (at[1] == ' ' || at[1] == '\0' || at == folded))
-            continue;
-        if (*at == '\\' || *at == ',' || *at == '+')
-            g_string_append_c(text, '\\');
-        g_string_append_c(text, *at);
-    }
-}
-
-static int compare_texts(gconstpointer left, gconstpointer right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static char *folded_rdn(LDAPRDN rdn)
-{
-    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; rdn[i] != NULL; i++) {
-        GString *part = g_string_new(NULL);
-        append_folded(part, &rdn[i]->la_attr);
-        g_string_append_c(part, '=');
-        append_folded(part, &rdn[i]->la_value);
-        g_ptr_array_add(parts, g_string_free(part, FALSE));
-    }
-    g_ptr_array_sort(parts, compare_texts);
-    g_ptr_array_add(parts, NULL);
-    return g_strjoinv("+", (char **)parts->pdata);
-}
-
-/* The DN and all above it, the DN itself first. Caller owns it. */
-static GStrv folded_names(const char *dn)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    g_autofree char *above = g_strdup("");
-    LDAPDN parsed = NULL;
-    guint count = 0;
-    if (ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
-        parsed = NULL;
-    while (parsed != NULL && parsed[count] != NULL)
-        count++;
-    if (count == 0 || count > DN_PARTS_MAX) {
-        /* The server will refuse it; whatever it is, it is only like itself. */
-        g_ptr_array_add(names, g_ascii_strdown(dn, -1));
-    } else {
-        for (guint i = count; i > 0; i--) {
-            g_autofree char *rdn = folded_rdn(parsed[i - 1]);
-            char *name = g_strconcat(rdn, ",", above, NULL);
-            g_free(above);
-            above = g_strdup(name);
-            g_ptr_array_insert(names, 0, name);
-        }
-    }
-    if (parsed != NULL)
-        ldap_dnfree(parsed);
-    g_ptr_array_add(names, NULL);
-    return (GStrv)g_ptr_array_steal(names, NULL);
-}
-
 /* --- the window --- */
 
 typedef struct {
     Write *write;
-    GStrv names;   /* folded_names() of its DN */
-    bool password; /* the change is done, its password is under way */
+    DirectoryName *name; /* of its DN */
+    bool password;       /* the change is done, its password is under way */
 } Flight;
 
 typedef struct {
     Directory *directory;
     const WriteStream *stream;
     LDAP *ld;
-    Write *write;        /* the next one, or NULL */
-    GStrv write_names;   /* folded_names() of its DN */
-    GHashTable *flights; /* message id → Flight */
-    GHashTable *names;   /* folded DNs in flight */
-    GHashTable *above;   /* folded DNs above those → how many are below */
-    bool stopped;        /* an answer left something open */
+    Write *write;              /* the next one, or NULL */
+    DirectoryName *write_name; /* of its DN */
+    GHashTable *flights;       /* message id → Flight */
+    DirectoryNames *names;
+    bool stopped; /* an answer left something open */
     GError **error;
 } Window;
 
-static void flight_free(Flight *flight)
-{
-    g_strfreev(flight->names);
-    g_free(flight);
-}
-
-static void window_count(Window *window, const Flight *flight, int step)
-{
-    for (guint i = 1; flight->names[i] != NULL; i++) {
-        const char *name = flight->names[i];
-        int count = GPOINTER_TO_INT(g_hash_table_lookup(window->above, name)) + step;
-        if (count > 0)
-            g_hash_table_insert(window->above, g_strdup(name), GINT_TO_POINTER(count));
-        else
-            g_hash_table_remove(window->above, name);
-    }
-}
-
-/* Whether an order of writes matters that the server would not keep. */
-static bool window_clashes(const Window *window, char *const *names)
-{
-    if (g_hash_table_contains(window->above, names[0]))
-        return true;
-    for (guint i = 0; names[i] != NULL; i++) {
-        if (g_hash_table_contains(window->names, names[i]))
-            return true;
-    }
-    return false;
-}
-
-static void window_put(Window *window, int id, Write *write, GStrv names)
+static void window_put(Window *window, int id, Write *write, DirectoryName *name)
 {
     Flight *flight = g_new0(Flight, 1);
     flight->write = write;
-    flight->names = names;
+    flight->name = name;
     flight->password = write->changed;
     g_hash_table_insert(window->flights, GINT_TO_POINTER(id), flight);
-    g_hash_table_add(window->names, g_strdup(names[0]));
-    window_count(window, flight, 1);
+    directory_name_fly(name, true);
 }
 
-/* The names it had are the caller's. */
-static GStrv window_take(Window *window, int id)
+/* The name that it had is the caller's. */
+static DirectoryName *window_take(Window *window, int id)
 {
-    Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
-    GStrv names = flight->names;
-    g_hash_table_remove(window->names, names[0]);
-    window_count(window, flight, -1);
-    flight->names = NULL;
+    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    DirectoryName *name = flight->name;
+    directory_name_fly(name, false);
     g_hash_table_remove(window->flights, GINT_TO_POINTER(id));
-    return names;
+    return name;
 }
 
 static void window_stop(Window *window, int code, const char *text)
@@ -271,8 +168,12 @@ static void window_lose(Window *window, int code)
     GHashTableIter iter;
     gpointer flight;
     g_hash_table_iter_init(&iter, window->flights);
-    while (g_hash_table_iter_next(&iter, NULL, &flight))
+    while (g_hash_table_iter_next(&iter, NULL, &flight)) {
+        DirectoryName *name = ((Flight *)flight)->name;
+        directory_name_fly(name, false);
+        directory_name_give_back(window->names, name);
         g_ptr_array_add(lost, ((Flight *)flight)->write);
+    }
     g_hash_table_remove_all(window->flights);
     window->directory->window = (DirectoryWindow){0};
     window_stop(window, code, NULL);
@@ -286,45 +187,63 @@ static void window_lose(Window *window, int code)
 
 /* --- sending --- */
 
-/* One piece of memory; names and bytes are the change's. */
-static LDAPMod *ldap_mod_new(const Mod *mod)
+/* What of a change is sent with it. */
+static bool is_sent(const Mod *mod)
+{
+    return mod->kind <= MOD_REPLACE;
+}
+
+static void fill_mod(LDAPMod *to, const Mod *mod, struct berval *values, struct berval **pointers)
 {
     static const int operations[] = {
         [MOD_ADD] = LDAP_MOD_ADD, [MOD_DELETE] = LDAP_MOD_DELETE, [MOD_REPLACE] = LDAP_MOD_REPLACE};
-    typedef struct {
-        LDAPMod mod;
-        struct berval values[];
-    } Block;
-    const gsize count = mod->values->len;
-    Block *block = g_malloc0(sizeof *block + count * sizeof(struct berval) +
-                             (count + 1) * sizeof(struct berval *));
-    block->mod.mod_op = operations[mod->kind] | LDAP_MOD_BVALUES;
-    block->mod.mod_type = mod->attribute;
-    if (count > 0)
-        block->mod.mod_bvalues = (struct berval **)(block->values + count);
-    for (gsize i = 0; i < count; i++) {
-        block->values[i].bv_val = g_ptr_array_index(mod->values, i);
-        block->values[i].bv_len = strlen(block->values[i].bv_val);
-        block->mod.mod_bvalues[i] = &block->values[i];
+    const guint count = mod->values->len;
+    to->mod_op = operations[mod->kind] | LDAP_MOD_BVALUES;
+    to->mod_type = mod->attribute;
+    to->mod_bvalues = count > 0 ? pointers : NULL;
+    for (guint i = 0; i < count; i++) {
+        values[i].bv_val = g_ptr_array_index(mod->values, i);
+        values[i].bv_len = strlen(values[i].bv_val);
+        pointers[i] = &values[i];
     }
-    return &block->mod;
+}
+
+/* As the library takes them; one piece of memory, names and bytes are the change's. Caller owns it.
+ */
+static LDAPMod **ldap_mods_new(const Change *change)
+{
+    gsize mods = 0, values = 0;
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        mods += is_sent(mod);
+        values += is_sent(mod) ? mod->values->len : 0;
+    }
+    /* All begin as a pointer does. */
+    LDAPMod **list = g_malloc0((2 * mods + 1 + values) * sizeof(void *) + mods * sizeof(LDAPMod) +
+                               values * sizeof(struct berval));
+    LDAPMod *mod = (LDAPMod *)(list + mods + 1);
+    struct berval *value = (struct berval *)(mod + mods);
+    struct berval **pointer = (struct berval **)(value + values);
+    for (guint i = 0, k = 0; i < change->mods->len; i++) {
+        const Mod *from = g_ptr_array_index(change->mods, i);
+        if (!is_sent(from))
+            continue;
+        fill_mod(mod, from, value, pointer);
+        list[k++] = mod++;
+        value += from->values->len;
+        pointer += from->values->len + 1;
+    }
+    return list;
 }
 
 static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, int *id)
 {
-    g_autoptr(GPtrArray) mods = NULL;
     if (change->kind == CHANGE_DELETE)
         return ldap_delete_ext(ld, change->dn, controls, NULL, id);
-    mods = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < change->mods->len; i++) {
-        const Mod *mod = g_ptr_array_index(change->mods, i);
-        if (mod->kind <= MOD_REPLACE)
-            g_ptr_array_add(mods, ldap_mod_new(mod));
-    }
-    g_ptr_array_add(mods, NULL);
+    g_autofree LDAPMod **mods = ldap_mods_new(change);
     if (change->kind == CHANGE_ADD)
-        return ldap_add_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
-    return ldap_modify_ext(ld, change->dn, (LDAPMod **)mods->pdata, controls, NULL, id);
+        return ldap_add_ext(ld, change->dn, mods, controls, NULL, id);
+    return ldap_modify_ext(ld, change->dn, mods, controls, NULL, id);
 }
 
 static int assertion_control(LDAP *ld, char *assertion, LDAPControl **control)
@@ -357,7 +276,8 @@ static int send_write(LDAP *ld, const Write *write, int *id, bool *built)
     return code;
 }
 
-static void window_send(Window *window, Write *write, GStrv names)
+/* name is taken over. */
+static void window_send(Window *window, Write *write, DirectoryName *name)
 {
     int id = 0;
     bool built;
@@ -366,10 +286,10 @@ static void window_send(Window *window, Write *write, GStrv names)
     int code = send_write(window->ld, write, &id, &built);
     if (code == LDAP_SUCCESS) {
         directory_window_sent(&window->directory->window, now);
-        window_put(window, id, write, names);
+        window_put(window, id, write, name);
         return;
     }
-    g_strfreev(names);
+    directory_name_give_back(window->names, name);
     if (built)
         write->state = WRITE_UNKNOWN;
     write->code = code;
@@ -407,12 +327,13 @@ static void window_answer(Window *window, LDAPMessage *message)
         change_result(window, message, write);
         goes_on = write->changed;
     }
-    g_auto(GStrv) names = window_take(window, id);
+    DirectoryName *name = window_take(window, id);
     /* Its password goes at once, so that nothing else on the entry comes between. */
     if (goes_on && !window->stopped) {
-        window_send(window, write, g_steal_pointer(&names));
+        window_send(window, write, name);
         return;
     }
+    directory_name_give_back(window->names, name);
     if (goes_on)
         write->state = WRITE_UNKNOWN;
     else if (write->state == WRITE_UNKNOWN && write->code == LDAP_REFERRAL)
@@ -451,7 +372,7 @@ static bool window_fetch(Window *window)
         if (window->write == NULL)
             return false;
         clear_result(window->write);
-        window->write_names = folded_names(window->write->change->dn);
+        window->write_name = directory_name_take(window->names, window->write->change->dn);
     }
     return true;
 }
@@ -462,9 +383,9 @@ static void window_run(Window *window)
     const guint most = window->directory->settings->window;
     for (;;) {
         bool open = directory_window_is_open(size, most, g_get_monotonic_time());
-        if (open && window_fetch(window) && !window_clashes(window, window->write_names)) {
+        if (open && window_fetch(window) && !directory_name_clashes(window->write_name)) {
             window_send(window, g_steal_pointer(&window->write),
-                        g_steal_pointer(&window->write_names));
+                        g_steal_pointer(&window->write_name));
         } else if (g_hash_table_size(window->flights) > 0) {
             if (open)
                 directory_window_starved(size);
@@ -473,29 +394,28 @@ static void window_run(Window *window)
             break; /* there is none, or it is stopped, and nothing to wait for */
         }
     }
-    g_clear_pointer(&window->write_names, g_strfreev);
+    directory_name_give_back(window->names, g_steal_pointer(&window->write_name));
     if (window->write != NULL)
         window_end(window, g_steal_pointer(&window->write));
 }
 
 Answer directory_stream(Directory *directory, const WriteStream *stream, GError **error)
 {
-    Window window = {.directory = directory, .stream = stream, .error = error};
+    g_autoptr(DirectoryNames) names = directory_names_new();
+    g_autoptr(GHashTable) flights = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    Window window = {.directory = directory,
+                     .stream = stream,
+                     .flights = flights,
+                     .names = names,
+                     .error = error};
     if (!window_fetch(&window))
         return ANSWER_YES;
     window.ld = directory_session(directory, error);
     if (window.ld == NULL) {
-        g_strfreev(window.write_names);
+        directory_name_give_back(names, window.write_name);
         window_end(&window, window.write);
         return ANSWER_UNKNOWN;
     }
-    g_autoptr(GHashTable) flights =
-        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)flight_free);
-    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GHashTable) above = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    window.flights = flights;
-    window.names = names;
-    window.above = above;
     window_run(&window);
     if (!window.stopped)
         return ANSWER_YES;

@@ -497,6 +497,58 @@ static void test_echoes(void)
         g_assert_true(directory_echoes(rows[i].text, rows[i].password) == rows[i].echoes);
 }
 
+typedef enum { OTHER, SAME, BELOW } Relation;
+
+/* What is one entry however it is spelled, and what is above what. */
+static void test_names(void)
+{
+    static const struct {
+        const char *left, *right;
+        Relation relation; /* of left to right */
+    } rows[] = {
+        {"mail=a@x.org,dc=x", "mail=a@x.org,dc=x", SAME},
+        {"mail=a@x.org,dc=x", "MAIL=A@X.org,DC=X", SAME},
+        {"mail=a@x.org,dc=x", "mail = a@x.org , dc=x", SAME},
+        {"mail=a@x.org,dc=x", "mail=\\61@x.org,dc=x", SAME},
+        {"mail=a=b@x.org,dc=x", "mail=a\\3Db@x.org,dc=x", SAME},
+        {"mail=a*b@x.org,dc=x", "mail=a\\2ab@x.org,dc=x", SAME},
+        {"mail=a+b@x.org,dc=x", "mail=a\\2Bb@x.org,dc=x", OTHER}, /* no name at all */
+        {"mail=a\\+b@x.org,dc=x", "mail=a\\2Bb@x.org,dc=x", SAME},
+        {"cn=a b,dc=x", "cn=A   B,dc=x", SAME},
+        {"cn=a b,dc=x", "cn=ab,dc=x", OTHER},
+        {"cn=a\\,b,dc=x", "cn=a\\2cb,dc=x", SAME},
+        {"cn=a\\,b=c,dc=x", "b=c,dc=x", OTHER},
+        {"cn=a+sn=b,dc=x", "sn=B+cn=A,dc=x", SAME},
+        {"cn=#6161,dc=x", "cn=aa,dc=x", SAME},
+        {"cn=\xc3\x9c,dc=x", "cn=\xc3\xbc,dc=x", SAME},
+        {"mail=a@x.org,dc=x", "mail=b@x.org,dc=x", OTHER},
+        {"mail=a@x.org,dc=x", "dc=x", BELOW},
+        {"mail=a@x.org,dc=x", "DC=\\78", BELOW},
+        {"cn=a,ou=b,ou=c,dc=x", "ou=c,dc=x", BELOW},
+        {"cn=a\\,b,ou=b,dc=x", "ou=B,dc=x", BELOW},
+        {"mail=a@x.org,dc=x", "c=x", OTHER},
+        {"not,a,name", "name", OTHER},
+        {"", "dc=x", OTHER},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(DirectoryNames) names = directory_names_new();
+        DirectoryName *left = directory_name_take(names, rows[i].left);
+        DirectoryName *right = directory_name_take(names, rows[i].right);
+        g_test_message("%s %s", rows[i].left, rows[i].right);
+        g_assert_true((left == right) == (rows[i].relation == SAME));
+        g_assert_false(directory_name_clashes(left));
+        directory_name_fly(left, true);
+        g_assert_true(directory_name_clashes(right) == (rows[i].relation != OTHER));
+        directory_name_fly(left, false);
+        g_assert_false(directory_name_clashes(right));
+        directory_name_fly(right, true);
+        g_assert_true(directory_name_clashes(left) == (rows[i].relation != OTHER));
+        directory_name_fly(right, false);
+        directory_name_give_back(names, left);
+        directory_name_give_back(names, right);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const DirectoryCase cases[] = {
@@ -516,5 +568,6 @@ int main(int argc, char **argv)
     };
     begin_cases(&argc, &argv);
     g_test_add_func("/directory/password/echoes", test_echoes);
+    g_test_add_func("/directory/names", test_names);
     return run_cases(cases, G_N_ELEMENTS(cases));
 }
