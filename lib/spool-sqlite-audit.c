@@ -8,8 +8,10 @@
 
 #define COLUMNS "time, job, line, requester, proof, origin, address, type, action, result, fields"
 
-static const char add_sql[] =
-    "INSERT INTO audit(" COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+/* Lines that one statement adds: each statement looks up and writes the table's last number. */
+#define ADD_LINES 25
+/* What all lines have in common is bound once, as ?1 to ?5. */
+#define COMMON 5
 
 /* What a line of the job has done, once more as taken back. */
 static const char undo_sql[] =
@@ -53,43 +55,76 @@ static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
 
 /* --- adding --- */
 
-/* The next of SPOOL_TRAIL_TYPE. What is bound belongs to it, and is done with when this returns. */
-static bool add_one(SpoolStore *store, sqlite3_stmt *statement, Unpack *trail, GError **error)
+/* What a line has of its own, from a parameter on. */
+enum { OWN_LINE, OWN_ADDRESS, OWN_TYPE, OWN_ACTION, OWN_RESULT, OWN_FIELDS, OWN_COUNT };
+
+static sqlite3_stmt *prepare_add(SpoolStore *store, guint lines, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new("INSERT INTO audit(" COLUMNS ") VALUES");
+    for (guint i = 0; i < lines; i++) {
+        guint own = COMMON + 1 + i * OWN_COUNT;
+        g_string_append_printf(sql, "%s(?1, ?2, ?%u, ?3, ?4, ?5", i > 0 ? ", " : "", own);
+        for (guint k = 1; k < OWN_COUNT; k++)
+            g_string_append_printf(sql, ", ?%u", own + k);
+        g_string_append_c(sql, ')');
+    }
+    return prepare(store, sql->str, error);
+}
+
+static void bind_common(sqlite3_stmt *statement, const Job *job, const SpoolChanges *changes)
+{
+    sqlite3_bind_int64(statement, 1, changes->time);
+    spool_sqlite_bind_text(statement, 2, job->id);
+    spool_sqlite_bind_text(statement, 3, job->facts.requester);
+    spool_sqlite_bind_text(statement, 4, changes->proof);
+    spool_sqlite_bind_text(statement, 5, changes->origin);
+}
+
+/* The next of SPOOL_TRAIL_TYPE. What is bound belongs to it. */
+static void bind_line(sqlite3_stmt *statement, int own, Unpack *trail)
 {
     gsize size;
     unpack_open_tuple(trail, 4, 1);
-    sqlite3_bind_int64(statement, 3, unpack_uint32(trail));
-    spool_sqlite_bind_text(statement, 10, unpack_string(trail));
+    sqlite3_bind_int64(statement, own + OWN_LINE, unpack_uint32(trail));
+    spool_sqlite_bind_text(statement, own + OWN_RESULT, unpack_string(trail));
     unpack_open_tuple(trail, 1, 3);
-    spool_sqlite_bind_text(statement, 7, unpack_string(trail));
-    spool_sqlite_bind_text(statement, 8, unpack_string(trail));
-    spool_sqlite_bind_text(statement, 9, unpack_string(trail));
+    spool_sqlite_bind_text(statement, own + OWN_ADDRESS, unpack_string(trail));
+    spool_sqlite_bind_text(statement, own + OWN_TYPE, unpack_string(trail));
+    spool_sqlite_bind_text(statement, own + OWN_ACTION, unpack_string(trail));
     const void *fields = unpack_bytes(trail, &size);
     /* NULL would be no value at all. */
-    sqlite3_bind_blob64(statement, 11, size > 0 ? fields : "", size, SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, own + OWN_FIELDS, size > 0 ? fields : "", size, SQLITE_STATIC);
     unpack_close(trail);
     unpack_close(trail);
-    return run(store, statement, error);
+}
+
+static bool add_lines(SpoolStore *store, sqlite3_stmt *statement, guint lines, const Job *job,
+                      const SpoolChanges *changes, Unpack *trail, GError **error)
+{
+    if (!statement)
+        return false;
+    bind_common(statement, job, changes);
+    for (guint i = 0; i < lines; i++)
+        bind_line(statement, COMMON + 1 + (int)i * OWN_COUNT, trail);
+    return spool_sqlite_run(store, statement, error);
 }
 
 static bool add_trail(SpoolStore *store, const Job *job, const SpoolChanges *changes,
                       GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, add_sql, error);
-    if (!statement)
-        return false;
-    sqlite3_bind_int64(statement, 1, changes->time);
-    spool_sqlite_bind_text(statement, 2, job->id);
-    spool_sqlite_bind_text(statement, 4, job->facts.requester);
-    spool_sqlite_bind_text(statement, 5, changes->proof);
-    spool_sqlite_bind_text(statement, 6, changes->origin);
     Unpack trail;
     unpack_init(&trail, changes->trail);
-    const gsize count = unpack_open_array(&trail, 4);
-    for (gsize i = 0; i < count; i++)
-        if (!add_one(store, statement, &trail, error))
+    gsize left = unpack_open_array(&trail, 4);
+    for (; left >= ADD_LINES; left -= ADD_LINES) {
+        if (!store->audit_add)
+            store->audit_add = prepare_add(store, ADD_LINES, error);
+        if (!add_lines(store, store->audit_add, ADD_LINES, job, changes, &trail, error))
             return false;
-    return true;
+    }
+    if (left == 0)
+        return true;
+    g_autoptr(sqlite3_stmt) rest = prepare_add(store, (guint)left, error);
+    return add_lines(store, rest, (guint)left, job, changes, &trail, error);
 }
 
 static bool add_undone(SpoolStore *store, const Job *job, const SpoolChanges *changes,

@@ -65,6 +65,7 @@ struct SpoolStore {
     int failed;  /* atomic: asked without waiting for a commit */
     bool later;  /* the transaction under way is not synced */
     sqlite3_stmt *statements[SQL_COUNT];
+    sqlite3_stmt *audit_add; /* of lib/spool-sqlite-audit.c; NULL: not yet prepared */
 };
 
 /* Plumbing. The caller of all but _begin, and of what is a function of the store, holds the lock;

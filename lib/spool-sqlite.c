@@ -103,6 +103,7 @@ static void store_shut(SpoolStore *store)
         return;
     for (unsigned i = 0; i < SQL_COUNT; i++)
         g_clear_pointer(&store->statements[i], sqlite3_finalize);
+    g_clear_pointer(&store->audit_add, sqlite3_finalize);
     sqlite3_close_v2(store->db);
     store->db = NULL;
 }

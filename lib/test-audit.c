@@ -175,16 +175,19 @@ static char *audit(Spool *spool, const AuditFilter *filter, unsigned limit)
     return g_string_free(text, FALSE);
 }
 
+/* Floating. */
 static GVariant *trail(void)
 {
-    return g_variant_ref_sink(g_variant_new_parsed(
+    return g_variant_new_parsed(
         "@" SPOOL_TRAIL_TYPE " [(2, 'created', ('x@one.example', 'FULL', 'ADD', [])), "
         "(3, 'deleted', ('l@one.example', 'LIST', 'MODIFY', [('LIST MEMBER', ['y'], [])])), "
-        "(3, 'deleted', ('y@one.example', 'FULL', 'DELETE', []))]"));
+        "(3, 'deleted', ('y@one.example', 'FULL', 'DELETE', []))]");
 }
 
-static char *with_changes(SpoolFixture *fixture)
+/* done is sunk. */
+static char *with_changes(SpoolFixture *fixture, GVariant *done)
 {
+    g_autoptr(GVariant) held = g_variant_ref_sink(done);
     static const char *const domains[] = {"example.org", NULL};
     const unsigned counts[RESULT_COUNT] = {[RESULT_CREATED] = 1, [RESULT_DELETED] = 1};
     g_autoptr(GError) error = NULL;
@@ -194,14 +197,13 @@ static char *with_changes(SpoolFixture *fixture)
         g_assert_true(spool_fixture_prove(claim, 1, domains, &error));
     }
     g_autoptr(SpoolClaim) claim = spool_fixture_claim(fixture, id, JOB_WORKING);
-    g_autoptr(GVariant) done = trail();
     GVariantBuilder outcomes;
     g_variant_builder_init(&outcomes, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
     for (guint32 line = 2; line < 2 + FIXTURE_SLICE_ROWS; line++) {
         g_autoptr(Outcome) outcome = outcome_new(RESULT_UNCHANGED);
         g_variant_builder_add(&outcomes, "(u@" OUTCOME_TYPE ")", line, outcome_to_variant(outcome));
     }
-    g_assert_true(spool_slice_done(claim, g_variant_builder_end(&outcomes), counts, done, &error));
+    g_assert_true(spool_slice_done(claim, g_variant_builder_end(&outcomes), counts, held, &error));
     g_assert_no_error(error);
     return id;
 }
@@ -212,7 +214,7 @@ static void test_kept(void)
     g_autoptr(GError) error = NULL;
     fixture->settings.audit_days = 1;
     spool_fixture_reopen(fixture);
-    g_autofree char *id = with_changes(fixture);
+    g_autofree char *id = with_changes(fixture, trail());
     static const char all[] =
         "2:x@one.example:created 3:l@one.example:deleted 3:y@one.example:deleted ";
     const gint64 now = g_get_real_time();
@@ -255,6 +257,28 @@ static void run_sql(const SpoolFixture *fixture, const char *sql, int expected)
     sqlite3_close(db);
 }
 
+/* However many lines one statement adds, each is there once, in order. */
+static void test_kept_many(void)
+{
+    static const guint sizes[] = {1, 24, 25, 26, 49, 50, 51, 137};
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+        g_autoptr(GString) expected = g_string_new(NULL);
+        const AuditFilter any = {0};
+        GVariantBuilder lines;
+        g_variant_builder_init(&lines, G_VARIANT_TYPE(SPOOL_TRAIL_TYPE));
+        for (guint line = 2; line < 2 + sizes[i]; line++) {
+            g_autofree char *address = g_strdup_printf("u%u@one.example", line);
+            g_variant_builder_add_parsed(
+                &lines, "(%u, 'created', (%s, 'FULL', 'ADD', @a(sasas) []))", line, address);
+            g_string_append_printf(expected, "%u:%s:created ", line, address);
+        }
+        g_free(with_changes(fixture, g_variant_builder_end(&lines)));
+        g_autofree char *text = audit(fixture->spool, &any, 1000);
+        g_assert_cmpstr(text, ==, expected->str);
+    }
+}
+
 /* Nothing is changed in it, and only what is old goes. */
 static void test_expire(void)
 {
@@ -263,7 +287,7 @@ static void test_expire(void)
     const AuditFilter any = {0};
     fixture->settings.audit_days = 2;
     spool_fixture_reopen(fixture);
-    g_free(with_changes(fixture));
+    g_free(with_changes(fixture, trail()));
     run_sql(fixture, "UPDATE audit SET address='z@one.example'", SQLITE_CONSTRAINT);
     g_assert_true(spool_expire(fixture->spool, &error));
     g_autofree char *kept = audit(fixture->spool, &any, 10);
@@ -292,7 +316,7 @@ static void test_expire_many(void)
             "'FULL',"
             " 'ADD', 'created', x'' FROM n",
             SQLITE_OK);
-    g_free(with_changes(fixture));
+    g_free(with_changes(fixture, trail()));
     g_assert_true(spool_expire(fixture->spool, &error));
     g_assert_no_error(error);
     g_autofree char *left = audit(fixture->spool, &any, 10);
@@ -309,6 +333,7 @@ int main(int argc, char **argv)
     g_test_add_func("/audit/long", test_long);
     g_test_add_func("/audit/record", test_record);
     g_test_add_func("/audit/R5.5/kept", test_kept);
+    g_test_add_func("/audit/R5.5/kept-many", test_kept_many);
     g_test_add_func("/audit/expire", test_expire);
     g_test_add_func("/audit/expire-many", test_expire_many);
     return g_test_run();
