@@ -5,10 +5,16 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* How many writes are in flight on a connection: as few as keep the server at work, since whoever
- * else writes there stands in one queue with them. That is how long a write takes that is alone
- * under way, divided by the time from one answer to the next while there is always more to do. So
- * it is less where answers slow down because others write, and more where the way is long. */
+/* How many writes are in flight on a connection. They are sent several at a time, when half of them
+ * are answered, so that the server always has the next one at hand and neither side is woken for
+ * each.
+ *
+ * Whoever else writes there stands in one queue with them. So there are no more than the server can
+ * do in 16 ms, by the time from one answer to the next while there is always more to do: fewer
+ * where answers slow down because others write, or because the disk is slow. But over a long way as
+ * many as keep the server at work: how long a write takes that is alone under way, divided by that
+ * time.
+ */
 
 /* Most writes in flight, whatever is configured: servers drop connections that have too many. */
 #define DIRECTORY_WINDOW_MAX 256
@@ -18,7 +24,10 @@
 /* Times are monotonic, in microseconds. One thread. All zero is a new one. */
 typedef struct {
     double alone;       /* how long a write takes that is alone under way; 0: not known */
-    double size;        /* how many are wanted; 0: not known */
+    double each;        /* from one answer to the next; 0: not known */
+    double needed;      /* so many keep the server at work; 0: not known */
+    guint limit;        /* how many there may be */
+    bool filling;       /* more are sent, until it is full */
     guint in_flight;    /* now */
     gint64 sent;        /* when the one that is alone was sent; 0: none is */
     gint64 alone_since; /* when that was found out last */
@@ -29,7 +38,7 @@ typedef struct {
 } DirectoryWindow;
 
 /* Whether one more write may be sent; most: what is configured. */
-bool directory_window_is_open(const DirectoryWindow *window, guint most, gint64 now);
+bool directory_window_is_open(DirectoryWindow *window, guint most, gint64 now);
 /* A write was sent. */
 void directory_window_sent(DirectoryWindow *window, gint64 now);
 /* One was answered. */
