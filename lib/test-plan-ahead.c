@@ -160,6 +160,20 @@ static void test_new_lists(void)
     g_assert_cmpuint(plan_all(&world, operations, RESULT_CREATED), <=, 10);
 }
 
+/* More addresses than one step reads: those of the next one are read ahead, too. */
+static void test_steps(void)
+{
+    g_auto(World) world = {0};
+    world_init(&world);
+    g_autoptr(GPtrArray) operations = operations_new();
+    for (guint i = 0; i < PLAN_AHEAD_ADDRESSES_MAX + ROWS; i++) {
+        g_autofree char *row =
+            g_strdup_printf("ADD FORWARD f%u@one.example MAILFORWARD=x@else.example", i);
+        add_operation(operations, row);
+    }
+    g_assert_cmpuint(plan_all(&world, operations, RESULT_CREATED), <=, 20);
+}
+
 /* One list, and it becomes larger with each row: what was read ahead for the others stays. */
 static void test_grown_list(void)
 {
@@ -393,6 +407,7 @@ int main(int argc, char **argv)
     grant = grant_parse("allow domains=one.example,two.example", requester, NULL);
     fill();
     g_test_add_func("/plan/ahead/new-lists", test_new_lists);
+    g_test_add_func("/plan/ahead/steps", test_steps);
     g_test_add_func("/plan/ahead/grown-list", test_grown_list);
     g_test_add_func("/plan/ahead/deleted", test_deleted);
     g_test_add_func("/plan/ahead/behind", test_behind);
