@@ -100,7 +100,7 @@ test_password_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-hasher
 test_hasher_SOURCES = lib/test-hasher.c
 test_hasher_LDADD = $(ENGINE_LIBS)
-test_hasher_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_hash
+test_hasher_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_hash,--wrap=g_thread_try_new
 check_PROGRAMS += test-operation
 test_operation_SOURCES = lib/test-operation.c
 test_operation_LDADD = $(ENGINE_LIBS)
@@ -170,6 +170,10 @@ test_spool_room_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-spool-queue
 test_spool_queue_SOURCES = lib/test-spool-queue.c
 test_spool_queue_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-spool-wait
+test_spool_wait_SOURCES = lib/test-spool-wait.c lib/spool-fixture.c lib/spool-fixture.h
+test_spool_wait_LDADD = $(ENGINE_LIBS)
+test_spool_wait_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=g_cond_wait
 check_PROGRAMS += test-spool-safety
 test_spool_safety_SOURCES = lib/test-spool-safety.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_safety_LDADD = $(ENGINE_LIBS)

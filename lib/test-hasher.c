@@ -29,6 +29,16 @@ Secret *__wrap_password_hash(const Secret *clear, PasswordScheme scheme)
     return __real_password_hash(clear, scheme);
 }
 
+static bool no_threads;
+
+GThread *__real_g_thread_try_new(const char *name, GThreadFunc func, gpointer data, GError **error);
+GThread *__wrap_g_thread_try_new(const char *name, GThreadFunc func, gpointer data, GError **error);
+
+GThread *__wrap_g_thread_try_new(const char *name, GThreadFunc func, gpointer data, GError **error)
+{
+    return no_threads ? NULL : __real_g_thread_try_new(name, func, data, error);
+}
+
 static void gate_set(bool shut)
 {
     g_mutex_lock(&gate.lock);
@@ -174,6 +184,24 @@ static void test_freed(void)
     hasher_free(NULL);
 }
 
+/* Where the system gives no thread, who wants a hash makes it; nobody waits for room, which would
+ * never come. */
+static void test_no_threads(void)
+{
+    begin(false);
+    no_threads = true;
+    g_autoptr(Hasher) hasher = hasher_new(2);
+    g_autoptr(HashBatch) batch = hash_batch_new(hasher, PASSWORD_SCHEME_SSHA512);
+    for (unsigned number = 0; number < HASH_BATCH_MAX + 10; number++)
+        add(batch, "a", number);
+    g_assert_cmpuint(begun(), ==, 0);
+    for (unsigned number = HASH_BATCH_MAX + 10; number-- > 0;) {
+        g_autoptr(Secret) hash = hash_batch_take(batch, number);
+        g_assert_nonnull(hash);
+    }
+    no_threads = false;
+}
+
 static void test_no_method(void)
 {
     begin(false);
@@ -192,6 +220,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hasher/turns", test_turns);
     g_test_add_func("/hasher/full", test_full);
     g_test_add_func("/hasher/freed", test_freed);
+    g_test_add_func("/hasher/no-threads", test_no_threads);
     g_test_add_func("/hasher/no-method", test_no_method);
     int status = g_test_run();
     g_ptr_array_unref(gate.begun);

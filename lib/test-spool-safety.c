@@ -557,6 +557,62 @@ static void test_full_disk(gconstpointer size)
     g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 }
 
+/* --- store or file --- */
+
+/* What is small goes into the store, to the byte, in whatever pieces it comes; and what is larger
+ * is whole in its file. */
+static void test_small(void)
+{
+    static const struct {
+        gsize pieces[3];
+        bool small;
+    } cases[] = {
+        {{0}, true},
+        {{SPOOL_SMALL_MAX - 1}, true},
+        {{SPOOL_SMALL_MAX}, true},
+        {{SPOOL_SMALL_MAX + 1}, false},
+        {{SPOOL_SMALL_MAX - 1, 1}, true},
+        {{1, SPOOL_SMALL_MAX - 1}, true},
+        {{SPOOL_SMALL_MAX, 1}, false},
+        {{1, SPOOL_SMALL_MAX}, false},
+        {{SPOOL_SMALL_MAX - 1, 1, 1}, false},
+        {{SPOOL_SMALL_MAX + 1, 1, 1}, false},
+    };
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autofree char *bytes = g_malloc(2 * SPOOL_SMALL_MAX);
+    for (gsize i = 0; i < 2 * SPOOL_SMALL_MAX; i++)
+        bytes[i] = (char)(i % 251);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(SpoolSink) sink = spool_sink_new(fixture->spool, SPOOL_ROWS, "20261120-SMALLS");
+        g_autoptr(GBytes) small = NULL, expected = NULL;
+        g_autoptr(GError) error = NULL;
+        gsize size = 0;
+        for (gsize k = 0; k < G_N_ELEMENTS(cases[i].pieces); k++) {
+            g_assert_true(g_output_stream_write_all(G_OUTPUT_STREAM(sink), bytes + size,
+                                                    cases[i].pieces[k], NULL, NULL, &error));
+            size += cases[i].pieces[k];
+        }
+        g_test_message("%" G_GSIZE_FORMAT " bytes", size);
+        g_assert_true(spool_sink_finish(sink, &small, &error));
+        g_assert_no_error(error);
+        g_assert_true((small != NULL) == cases[i].small);
+        g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, cases[i].small ? 0 : 1);
+        if (!small) {
+            int fd = -1;
+            g_assert_true(spool_content_find(fixture->spool, SPOOL_ROWS, "20261120-SMALLS", &small,
+                                             &fd, &error));
+            g_autofree char *found = g_malloc(2 * SPOOL_SMALL_MAX);
+            gssize got = read(fd, found, 2 * SPOOL_SMALL_MAX);
+            g_assert_cmpint(close(fd), ==, 0);
+            small = g_bytes_new_take(g_steal_pointer(&found), (gsize)got);
+        }
+        expected = g_bytes_new_static(bytes, size);
+        g_assert_true(g_bytes_equal(small, expected));
+    }
+    /* Nobody has kept them. */
+    g_assert_cmpuint(spool_fixture_files(fixture, "rows"), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && g_str_equal(argv[1], "--live"))
@@ -568,6 +624,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &planted[i], test_planted);
     }
     g_test_add_func("/spool-safety/modes", test_modes);
+    g_test_add_func("/spool-safety/small-or-file", test_small);
     g_test_add_func("/spool-safety/leftovers", test_leftovers);
     g_test_add_func("/spool-safety/locked", test_locked);
     g_test_add_func("/spool-safety/newer version", test_newer);
