@@ -9,17 +9,17 @@
 /* How long a response that is not mailed waits for its reader. */
 #define FETCH_SECONDS 60
 
-/* Rows and outcomes of a job, slice by slice. */
+/* Outcomes and rows of a job, slice by slice. */
 typedef struct {
     JobWorker *worker;
     SpoolClaim *claim;
     TableHead *head;
     char *note;
     unsigned slice;     /* the next to be loaded */
-    unsigned at;        /* in the loaded one */
-    GPtrArray *rows;    /* of TableRow; given out ones are NULL */
-    GVariant *outcomes; /* SPOOL_OUTCOMES_TYPE, of as many */
+    GVariant *outcomes; /* of the loaded one: SPOOL_OUTCOMES_TYPE */
+    gsize at, count;    /* in these */
     Unpack unpack;      /* the outcome at at */
+    GPtrArray *rows;    /* of TableRow, as many; given out ones are NULL; NULL: not yet asked for */
 } Reader;
 
 static void reader_drop(Reader *reader)
@@ -46,26 +46,36 @@ static bool reader_rewind(gpointer data, GError **error)
     return true;
 }
 
+static bool not_together(GError **error)
+{
+    g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
+                        "stored rows and outcomes do not fit together");
+    return false;
+}
+
+/* The next slice's outcomes. */
 static bool reader_load(Reader *reader, GError **error)
 {
     reader_drop(reader);
     if (!job_goes_on(reader->worker, error))
         return false;
-    g_autoptr(GVariant) rows = spool_slice_rows(reader->claim, reader->slice, error);
-    if (!rows)
-        return false;
     reader->outcomes = spool_slice_outcomes(reader->claim, reader->slice, error);
     if (!reader->outcomes)
         return false;
-    reader->rows = table_rows_from_variant(rows, reader->head);
     unpack_init(&reader->unpack, reader->outcomes);
-    if (!reader->rows || unpack_open_array(&reader->unpack, 4) != reader->rows->len) {
-        g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN,
-                            "stored rows and outcomes do not fit together");
-        return false;
-    }
+    reader->count = unpack_open_array(&reader->unpack, 4);
     reader->slice++;
     return true;
+}
+
+/* The rows of the slice whose outcomes are loaded. */
+static bool reader_load_rows(Reader *reader, GError **error)
+{
+    g_autoptr(GVariant) rows = spool_slice_rows(reader->claim, reader->slice - 1, error);
+    if (!rows)
+        return false;
+    reader->rows = table_rows_from_variant(rows, reader->head);
+    return (reader->rows && reader->rows->len == reader->count) || not_together(error);
 }
 
 #define NOT_DONE "Not carried out, because not every row of the request could be (Mode: atomic)."
@@ -75,10 +85,10 @@ static bool is_undone(const Job *job)
     return job->phase == PHASE_UNDONE || job->phase == PHASE_UNDONE_LEFT;
 }
 
-static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GError **error)
+static Answer reader_next(gpointer data, Outcome **outcome, GError **error)
 {
     Reader *reader = data;
-    while (!reader->rows || reader->at >= reader->rows->len) {
+    while (!reader->outcomes || reader->at >= reader->count) {
         if (reader->slice >= spool_claim_job(reader->claim)->slices)
             return ANSWER_NO;
         if (!reader_load(reader, error))
@@ -100,9 +110,16 @@ static Answer reader_next(gpointer data, TableRow **row, Outcome **outcome, GErr
         found->reason = g_strdup(NOT_DONE);
     }
     *outcome = found;
-    *row = g_steal_pointer(&g_ptr_array_index(reader->rows, reader->at));
     reader->at++;
     return ANSWER_YES;
+}
+
+static TableRow *reader_row(gpointer data, GError **error)
+{
+    Reader *reader = data;
+    if (!reader->rows && !reader_load_rows(reader, error))
+        return NULL;
+    return g_steal_pointer(&g_ptr_array_index(reader->rows, reader->at - 1));
 }
 
 static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
@@ -121,7 +138,8 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
 static bool store_response(Reader *reader, ResponseForm form, guint64 bytes_max, GError **error)
 {
     SpoolClaim *claim = reader->claim;
-    ResponseSource source = {reader->head, reader->note, reader_rewind, reader_next, reader};
+    ResponseSource source = {reader->head, reader->note, reader_rewind,
+                             reader_next,  reader_row,   reader};
     g_autoptr(GOutputStream) out = spool_response_create(claim, error);
     return out &&
            response_write(spool_claim_job(claim), &source, form, bytes_max, g_get_real_time(), out,

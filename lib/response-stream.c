@@ -20,14 +20,22 @@ void response_fail(ResponseFailure *failure, GError *error)
         failure->error = error;
 }
 
-Answer response_next(const ResponseSource *source, TableRow **row, Outcome **outcome,
-                     ResponseFailure *failure)
+Answer response_next(const ResponseSource *source, Outcome **outcome, ResponseFailure *failure)
 {
     GError *error = NULL;
-    Answer answer = source->next(source->data, row, outcome, &error);
+    Answer answer = source->next(source->data, outcome, &error);
     if (answer == ANSWER_UNKNOWN)
         response_fail(failure, error);
     return answer;
+}
+
+TableRow *response_row(const ResponseSource *source, ResponseFailure *failure)
+{
+    GError *error = NULL;
+    TableRow *row = source->row(source->data, &error);
+    if (!row)
+        response_fail(failure, error);
+    return row;
 }
 
 /* --- a table that is made while it is read --- */
@@ -92,14 +100,19 @@ bool response_cell_is_hidden(const TableRow *row, const TableHead *head, const O
            (outcome->result == RESULT_FAILED && operation_cell_is_doubtful(row, head, column));
 }
 
-static void add_row(TableStream *stream, const TableRow *row, const Outcome *outcome)
+/* The line of the outcome given last. */
+static bool add_row(TableStream *stream, const Outcome *outcome)
 {
     const TableHead *head = stream->source->head;
+    g_autoptr(TableRow) row = response_row(stream->source, stream->failure);
+    if (!row)
+        return false;
     g_autofree const char **cells = g_new(const char *, head->columns);
     g_autofree char *reason = reason_of(outcome);
     for (unsigned i = 0; i < head->columns; i++)
         cells[i] = response_cell_is_hidden(row, head, outcome, i) ? "" : row->cell[i];
     add_line(stream, cells, result_name(outcome->result), reason);
+    return true;
 }
 
 static bool begin(TableStream *stream)
@@ -124,16 +137,15 @@ static bool make_line(TableStream *stream)
     if (!stream->begun)
         return begin(stream);
     while (stream->pending->len == 0) {
-        TableRow *next_row = NULL;
-        Outcome *next_outcome = NULL;
-        Answer answer = response_next(stream->source, &next_row, &next_outcome, stream->failure);
+        Outcome *next = NULL;
+        Answer answer = response_next(stream->source, &next, stream->failure);
         stream->ended = answer != ANSWER_YES;
         if (answer != ANSWER_YES)
             return answer == ANSWER_NO;
-        g_autoptr(TableRow) row = next_row;
-        g_autoptr(Outcome) outcome = next_outcome;
-        if (!stream->only_failed || outcome->result == RESULT_FAILED)
-            add_row(stream, row, outcome);
+        g_autoptr(Outcome) outcome = next;
+        bool told = !stream->only_failed || outcome->result == RESULT_FAILED;
+        if (told && !add_row(stream, outcome))
+            return false;
     }
     return true;
 }

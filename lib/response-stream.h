@@ -17,9 +17,10 @@ typedef struct {
 /* Sets failure's error unless it has one. Takes error over. */
 void response_fail(ResponseFailure *failure, GError *error);
 
-/* The next row of a source. ANSWER_NO at the end, ANSWER_UNKNOWN with the failure set. */
-Answer response_next(const ResponseSource *source, TableRow **row, Outcome **outcome,
-                     ResponseFailure *failure);
+/* The next outcome of a source. ANSWER_NO at the end, ANSWER_UNKNOWN with the failure set. */
+Answer response_next(const ResponseSource *source, Outcome **outcome, ResponseFailure *failure);
+/* Its row; NULL with the failure set. */
+TableRow *response_row(const ResponseSource *source, ResponseFailure *failure);
 
 /* Whether a cell is empty in the tables of the response, whatever stands in it. */
 bool response_cell_is_hidden(const TableRow *row, const TableHead *head, const Outcome *outcome,

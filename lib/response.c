@@ -20,7 +20,7 @@
 
 G_DEFINE_QUARK(batchload_response_error, response_error)
 
-/* What is told, gathered in one pass over the rows. */
+/* What is told, gathered in one pass over the outcomes. */
 typedef struct {
     const Job *job;
     const TableHead *head;
@@ -134,7 +134,23 @@ static bool has_gaps(const TableRow *row, const TableHead *head, const Outcome *
     return gaps;
 }
 
-/* The first of the passes over the rows. */
+static bool gather_failure(Report *report, const ResponseSource *source, const Outcome *outcome,
+                           ResponseFailure *failure)
+{
+    if (report->gaps && !has_room(report))
+        return true;
+    g_autoptr(TableRow) row = response_row(source, failure);
+    if (!row)
+        return false;
+    report->gaps = report->gaps || has_gaps(row, source->head, outcome);
+    if (has_room(report)) {
+        add_failure(report->failures, row, source->head, outcome);
+        report->listed++;
+    }
+    return true;
+}
+
+/* The first of the passes over the outcomes. */
 static bool gather(Report *report, const ResponseSource *source, ResponseFailure *failure)
 {
     GError *error = NULL;
@@ -143,21 +159,15 @@ static bool gather(Report *report, const ResponseSource *source, ResponseFailure
         return false;
     }
     for (;;) {
-        TableRow *next_row = NULL;
-        Outcome *next_outcome = NULL;
-        Answer answer = response_next(source, &next_row, &next_outcome, failure);
+        Outcome *next = NULL;
+        Answer answer = response_next(source, &next, failure);
         if (answer != ANSWER_YES)
             return answer == ANSWER_NO;
-        g_autoptr(TableRow) row = next_row;
-        g_autoptr(Outcome) outcome = next_outcome;
+        g_autoptr(Outcome) outcome = next;
         report->rows++;
         report->counts[outcome->result]++;
-        if (outcome->result == RESULT_FAILED)
-            report->gaps = report->gaps || has_gaps(row, source->head, outcome);
-        if (outcome->result == RESULT_FAILED && has_room(report)) {
-            add_failure(report->failures, row, source->head, outcome);
-            report->listed++;
-        }
+        if (outcome->result == RESULT_FAILED && !gather_failure(report, source, outcome, failure))
+            return false;
     }
 }
 

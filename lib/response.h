@@ -30,15 +30,17 @@ typedef enum {
 #define RESPONSE_ERROR (response_error_quark())
 GQuark response_error_quark(void);
 
-/* Rows and their outcomes, in file order, read as often as the response needs them (rewind starts
- * again). Rows are as they were read, with their passwords: whether one is shifted is told by that;
- * secret cells are emptied here. next: ANSWER_YES with *row and *outcome owned by the caller,
- * ANSWER_NO at the end. */
+/* Outcomes and their rows, in file order, read as often as the response needs them (rewind starts
+ * again). next: ANSWER_YES with *outcome owned by the caller, ANSWER_NO at the end. row: that of
+ * the outcome that next gave last, once, owned by the caller; not asked for where the outcome is
+ * all that is told. Rows are as they were read, with their passwords: whether one is shifted is
+ * told by that; secret cells are emptied here. */
 typedef struct {
     const TableHead *head; /* NULL where the request was refused as a whole */
     const char *note;      /* a sentence about the file as a whole, or NULL */
     bool (*rewind)(gpointer data, GError **error);
-    Answer (*next)(gpointer data, TableRow **row, Outcome **outcome, GError **error);
+    Answer (*next)(gpointer data, Outcome **outcome, GError **error);
+    TableRow *(*row)(gpointer data, GError **error);
     gpointer data;
 } ResponseSource;
 

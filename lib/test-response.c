@@ -24,6 +24,7 @@ typedef struct {
     const Said *said;         /* of each row after it */
     unsigned repeat;          /* rows in all; 0: as many as lines has */
     unsigned fail_pass;       /* the pass in which the source breaks; 0: none */
+    bool no_rows;             /* it has no more than outcomes */
     ResponseForm form;
     const char *note;
 
@@ -48,7 +49,7 @@ static TableRow *copy_row(const TableRow *row, unsigned line)
     return copy;
 }
 
-static Answer fixture_next(gpointer data, TableRow **row, Outcome **outcome, GError **error)
+static Answer fixture_next(gpointer data, Outcome **outcome, GError **error)
 {
     Fixture *fixture = data;
     unsigned count = fixture->repeat ? fixture->repeat : fixture->rows->len;
@@ -60,8 +61,6 @@ static Answer fixture_next(gpointer data, TableRow **row, Outcome **outcome, GEr
         return ANSWER_NO;
     unsigned index = fixture->at % fixture->rows->len;
     const Said *said = &fixture->said[index];
-    const TableRow *from = g_ptr_array_index(fixture->rows, index);
-    *row = copy_row(from, fixture->repeat ? fixture->at + 2 : from->line);
     if (said->result == RESULT_FAILED) {
         *outcome = outcome_failed(said->field, said->value, said->advice, "%s", said->reason);
     } else {
@@ -70,6 +69,18 @@ static Answer fixture_next(gpointer data, TableRow **row, Outcome **outcome, GEr
     }
     fixture->at++;
     return ANSWER_YES;
+}
+
+static TableRow *fixture_row(gpointer data, GError **error)
+{
+    const Fixture *fixture = data;
+    const unsigned index = fixture->at - 1;
+    const TableRow *from = g_ptr_array_index(fixture->rows, index % fixture->rows->len);
+    if (fixture->no_rows) {
+        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "the row is gone");
+        return NULL;
+    }
+    return copy_row(from, fixture->repeat ? index + 2 : from->line);
 }
 
 static void fixture_open(Fixture *fixture)
@@ -111,8 +122,12 @@ static Job make_job(const char *reference, const char *refusal)
 
 static char *write_response(const Job *job, Fixture *fixture, GError **error)
 {
-    ResponseSource source = {fixture ? fixture->head : NULL, fixture ? fixture->note : NULL,
-                             fixture_rewind, fixture_next, fixture};
+    ResponseSource source = {fixture ? fixture->head : NULL,
+                             fixture ? fixture->note : NULL,
+                             fixture_rewind,
+                             fixture_next,
+                             fixture_row,
+                             fixture};
     g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
     ResponseForm form = fixture ? fixture->form : RESPONSE_PLAIN;
     if (!response_write(job, &source, form, G_MAXUINT64, NOW, out, error))
@@ -452,7 +467,7 @@ static void test_smallest(void)
                        .repeat = 5000,
                        .form = RESPONSE_FAILED};
     Job job = make_job("many", NULL);
-    ResponseSource source = {NULL, NULL, fixture_rewind, fixture_next, &fixture};
+    ResponseSource source = {NULL, NULL, fixture_rewind, fixture_next, fixture_row, &fixture};
     fixture_open(&fixture);
     g_autofree char *mail = write_response(&job, &fixture, NULL);
     g_auto(Parts) parts = take_apart(mail);
@@ -482,7 +497,8 @@ static void test_too_large(void)
     for (unsigned i = 0; i < 3; i++) {
         ResponseForm form = i < 2 ? RESPONSE_PLAIN : RESPONSE_TEXT;
         guint64 bytes_max = i == 1 ? size + added - 1 : i == 0 ? size + added : 0;
-        ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+        ResponseSource source = {fixture.head, NULL,        fixture_rewind,
+                                 fixture_next, fixture_row, &fixture};
         g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
         g_autoptr(GError) error = NULL;
         bool well = response_write(&job, &source, form, bytes_max, NOW, out, &error);
@@ -576,13 +592,38 @@ static void test_failures(void)
         g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
         fixture_close(&fixture);
     }
+    /* A row is asked for where it is told. */
+    const struct {
+        Said said;
+        ResponseForm form;
+        bool asked;
+    } rows[] = {
+        {TAKEN, RESPONSE_PLAIN, true},
+        {TAKEN, RESPONSE_TEXT, true},
+        {{RESULT_CREATED, NULL, NULL, NULL, NULL}, RESPONSE_PLAIN, true},
+        {{RESULT_CREATED, NULL, NULL, NULL, NULL}, RESPONSE_TEXT, false},
+        {{RESULT_CREATED, NULL, NULL, NULL, NULL}, RESPONSE_FAILED, false},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Fixture fixture = {.lines = LINES(P, "a.de;bob;FULL;ADD;x"),
+                           .said = &rows[i].said,
+                           .form = rows[i].form,
+                           .no_rows = true};
+        g_autoptr(GError) error = NULL;
+        fixture_open(&fixture);
+        g_autofree char *mail = write_response(&job, &fixture, &error);
+        g_assert_true((mail == NULL) == rows[i].asked);
+        g_assert_true(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) == rows[i].asked);
+        fixture_close(&fixture);
+    }
     Fixture fixture = {.lines = LINES(P, "a.de;bob;FULL;ADD;x"), .said = SAID(TAKEN)};
     fixture_open(&fixture);
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     g_assert_cmpint(full, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(full, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+    ResponseSource source = {fixture.head, NULL,        fixture_rewind,
+                             fixture_next, fixture_row, &fixture};
     g_assert_false(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
     g_assert_false(g_output_stream_is_closed(out));
@@ -610,7 +651,8 @@ static void write_nowhere(unsigned rows)
     g_assert_cmpint(null, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(null, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, NULL, fixture_rewind, fixture_next, &fixture};
+    ResponseSource source = {fixture.head, NULL,        fixture_rewind,
+                             fixture_next, fixture_row, &fixture};
     g_assert_true(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(fixture.pass, ==, 3);
