@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench-job KIND ROWS: a request goes all its way in one process and one thread, from the stored
- * mail to the response handed over, beside a slapd of its own. Tells rows, and seconds of processor
- * time; for counting instructions, what is counted is bench_measured(). */
+/* bench-job KIND ROWS: a request goes all its way in one process, from the stored mail to the
+ * response handed over, beside a slapd of its own. Tells rows, and seconds of processor time;
+ * instructions can be counted (bench/counted.h). */
+#include "bench/counted.h"
 #include "lib/job-fixture.h"
 
 #include <stdio.h>
@@ -78,13 +79,6 @@ static char *request(JobFixture *fixture, const Kind *kind, guint rows)
     return job_fixture_mail(fixture, "admin@one.example", "allow", JOB_FIXTURE_PASSWORD, csv->str);
 }
 
-void bench_measured(JobFixture *fixture);
-
-G_GNUC_NO_INLINE void bench_measured(JobFixture *fixture)
-{
-    job_fixture_run(fixture);
-}
-
 static double used(void)
 {
     struct timespec time;
@@ -100,7 +94,9 @@ static void measure(JobFixture *fixture, const Kind *kind, guint rows)
     }
     g_autofree char *id = request(fixture, kind, rows);
     const double begin = used();
-    bench_measured(fixture);
+    COUNT_BEGIN;
+    job_fixture_run(fixture);
+    COUNT_END;
     const double seconds = used() - begin;
     g_autoptr(Job) job = job_fixture_job(fixture, id);
     g_assert_cmpuint(job->counts[RESULT_FAILED], ==, 0);

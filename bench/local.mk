@@ -13,10 +13,10 @@ bench_hash_SOURCES = bench/hash-alone.c
 bench_hash_LDADD = $(ENGINE_LIBS)
 bench_csv_SOURCES = bench/csv-alone.c
 bench_csv_LDADD = $(CSV_LIBS)
-bench_rows_SOURCES = bench/rows-alone.c
+bench_rows_SOURCES = bench/rows-alone.c bench/counted.h
 bench_rows_LDADD = $(ENGINE_LIBS)
 # with the daemon's own free()
-bench_job_SOURCES = bench/job-alone.c lib/job-fixture.c lib/job-fixture.h milter/wipe.c
+bench_job_SOURCES = bench/job-alone.c bench/counted.h lib/job-fixture.c lib/job-fixture.h milter/wipe.c
 bench_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 bench_take_SOURCES = bench/take-all.c
 bench_take_LDADD = $(MILTER_LIBS) -lpthread

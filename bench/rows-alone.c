@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* bench-rows FILE: a batchload.csv is read, and each of its rows checked by itself, as the daemon
- * does it, without a directory. Tells good rows and seconds; for counting instructions, what is
- * counted is bench_measured(). */
+ * does it, without a directory. Tells good rows and seconds; instructions can be counted
+ * (bench/counted.h). */
+#include "bench/counted.h"
 #include "lib/operation.h"
 #include "lib/password.h"
 
 #include <stdio.h>
 
-gint64 bench_measured(TableReader *reader, GError **error);
-
 /* Rows that are good; -1 with an error. */
-G_GNUC_NO_INLINE gint64 bench_measured(TableReader *reader, GError **error)
+static gint64 count_good(TableReader *reader, GError **error)
 {
     const OperationRules rules = {
         .modify_requires_password = true,
@@ -50,7 +49,9 @@ int main(int argc, char **argv)
     secret_init();
     const gint64 begin = g_get_monotonic_time();
     g_autoptr(TableReader) reader = table_reader_new(G_INPUT_STREAM(stream), &limits);
-    const gint64 good = bench_measured(reader, &error);
+    COUNT_BEGIN;
+    const gint64 good = count_good(reader, &error);
+    COUNT_END;
     if (good < 0) {
         fprintf(stderr, "bench-rows: %s\n", error->message);
         return 65;

@@ -35,18 +35,18 @@ class Cost:
         self.nursery.close()
 
     def count(self, known, rows, *command):
-        """What bench_measured() of a program takes, with all that it calls."""
+        """What a program takes between COUNT_BEGIN and COUNT_END (bench/counted.h)."""
         if self.settings["SANITIZE"]:
             tap.skip("this build has a sanitizer, which would be counted")
         if not re.search(r"-O[2s3]", self.settings["CFLAGS"]):
             tap.skip("this build is not optimised")
         out = self.nursery.path("callgrind")
         run([which("valgrind"), "--tool=callgrind", "--callgrind-out-file=" + out,
-             "--toggle-collect=bench_measured", os.path.join(BUILD, command[0]), *command[1:]],
+             "--instr-atstart=no", os.path.join(BUILD, command[0]), *command[1:]],
             seconds=900, environment={**os.environ, "G_TEST_SRCDIR": TOP, "G_TEST_BUILDDIR": BUILD,
                                       "TMPDIR": self.nursery.folder})
         with open(out, encoding="utf-8") as file:
-            found = int(re.search(r"(?m)^(?:summary|totals): (\d+)", file.read()).group(1)) / rows
+            found = int(re.search(r"(?m)^totals: (\d+)", file.read()).group(1)) / rows
         tap.say("%.0f instructions a row, known %d, at most %d" % (found, known, known * MORE))
         if not known / 10 < found <= known * MORE:
             raise AssertionError("%.0f instructions a row, wanted at most %d" % (found,
