@@ -22,7 +22,7 @@ MAY_KNOW = {
     "cli": {"lib", "policy", "cli"},
     "man": {"lib"},
     "tests": {"lib", "tests"},
-    "bench": {"lib"},
+    "bench": {"bench", "lib"},
 }
 
 # Headers that only these files may include, so that a library stays behind one door.
