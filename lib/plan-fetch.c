@@ -25,10 +25,10 @@ struct Fetch {
     GPtrArray *asks;      /* of Ask: those of the parts */
     gsize room;           /* values in the view from which on nothing more is taken */
     bool whole;           /* all attributes are asked for */
-    GHashTable *asked;    /* the addresses in text; borrowed */
-    GHashTable *homes;    /* keys of the DNs that their domains' addresses lie below; borrowed */
-    GHashTable *borne, *outside; /* those of asked that an entry bears in another place of the
-                                    domain, or outside of it; borrowed */
+    /* The addresses' places. Of each is noted that it is asked for, and whether an entry bears the
+     * address in another place of the domain, or outside of it. */
+    GPtrArray *places;
+    GHashTable *homes; /* keys of the DNs that their domains' addresses lie below; borrowed */
     /* Adds the searches of a part. */
     void (*ask)(Fetch *fetch, guint part);
     /* Takes an entry over. */
@@ -52,10 +52,10 @@ static void fetch_clear(Fetch *fetch)
 {
     g_clear_pointer(&fetch->parts, g_array_unref);
     g_clear_pointer(&fetch->asks, g_ptr_array_unref);
-    g_clear_pointer(&fetch->asked, g_hash_table_unref);
+    for (guint i = 0; fetch->places && i < fetch->places->len; i++)
+        ((Place *)fetch->places->pdata[i])->asked = false;
+    g_clear_pointer(&fetch->places, g_ptr_array_unref);
     g_clear_pointer(&fetch->homes, g_hash_table_unref);
-    g_clear_pointer(&fetch->borne, g_hash_table_unref);
-    g_clear_pointer(&fetch->outside, g_hash_table_unref);
     g_clear_error(&fetch->fault);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fetch, fetch_clear)
@@ -174,24 +174,33 @@ static Answer fetch_run(Fetch *fetch, GError **error)
 
 /* --- what an entry is --- */
 
-/* Brings the DN of an entry that was read into the spelling in which we would write it, so that
- * one entry has one spelling in all writes. Returns its key; *address what it bears, or NULL;
- * *home: it stands where that belongs. */
-static char *entry_settle_dn(const View *view, Entry *entry, Address **address, bool *home)
+/* The place where what the entry bears belongs; NULL where it bears no address. */
+static Place *entry_home(View *view, const Entry *entry)
 {
+    const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
+    Place *known = values && values->len ? view_place_known(view, values->pdata[0]) : NULL;
+    if (known)
+        return known;
+    g_autoptr(Address) address = profile_entry_address(view->context->profile, entry);
+    return address ? view_place(view, address) : NULL;
+}
+
+/* The place of an entry that was read. Brings its DN into the spelling in which we would write it,
+ * so that one entry has one spelling in all writes. *home: it stands where what it bears belongs.
+ */
+static Place *entry_settle_dn(View *view, Entry *entry, bool *home)
+{
+    Place *place = entry_home(view, entry);
+    *home = place && g_str_equal(entry->dn, place->dn);
+    if (*home)
+        return place;
     g_autofree char *key = view_key(entry->dn);
-    *address = profile_entry_address(view->context->profile, entry);
-    *home = false;
-    if (*address) {
-        g_autofree char *ours = profile_entry_dn(view->context->profile, *address);
-        g_autofree char *our_key = view_key(ours);
-        *home = g_str_equal(key, our_key);
-        if (*home) {
-            g_free(entry->dn);
-            entry->dn = g_steal_pointer(&ours);
-        }
-    }
-    return g_steal_pointer(&key);
+    *home = place && g_str_equal(key, place->key);
+    if (!*home)
+        return view_place_at(view, key);
+    g_free(entry->dn);
+    entry->dn = g_strdup(place->dn);
+    return place;
 }
 
 static bool check_readable(const View *view, const Entry *entry, GError **error)
@@ -233,14 +242,12 @@ static void note_borne(Fetch *fetch, const Entry *entry, const char *container, 
     const GPtrArray *values = profile_entry_addresses(fetch->view->context->profile, entry);
     for (guint i = 0; values && i < values->len; i++) {
         g_autoptr(Address) address = address_parse(values->pdata[i], NULL, NULL);
-        gpointer text = NULL;
-        if (!address || !g_hash_table_lookup_extended(fetch->asked, address->full, &text, NULL))
+        Place *place = address ? view_place_known(fetch->view, address->full) : NULL;
+        if (!place || !place->asked)
             continue;
         bool inside = g_strcmp0(container, view_container(fetch->view, address->domain)) == 0;
-        if (!inside)
-            g_hash_table_add(fetch->outside, text);
-        else if (live)
-            g_hash_table_add(fetch->borne, text);
+        place->outside |= !inside;
+        place->borne |= inside && live;
     }
 }
 
@@ -256,28 +263,27 @@ static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
 {
     View *view = fetch->view;
     g_autoptr(Entry) entry = taken;
-    g_autoptr(Address) address = NULL;
     bool home = false;
     if (!check_readable(view, entry, error))
         return ANSWER_UNKNOWN;
-    g_autofree char *key = entry_settle_dn(view, entry, &address, &home);
-    const char *comma = strchr(key, ',');
+    Place *place = entry_settle_dn(view, entry, &home);
+    const char *comma = strchr(place->key, ',');
     const char *container = comma ? comma + 1 : NULL;
     const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
-    const Seen *seen = g_hash_table_lookup(view->seen, key);
-    if (is_going(view, seen))
+    if (is_going(view, place->seen))
         return ANSWER_YES;
     if (!container || !g_hash_table_contains(fetch->homes, container)) {
         note_borne(fetch, entry, container, true);
         return ANSWER_YES;
     }
-    Answer known = is_known(fetch, seen) ? ANSWER_YES : view_recall(view, key, &seen, error);
+    Answer known = is_known(fetch, place->seen) ? ANSWER_YES : view_recall(view, place, error);
     if (known == ANSWER_UNKNOWN)
         return known;
+    const Seen *seen = place->seen;
     if (!home || values->len > 1) /* else it bears but the address that it stands for */
         note_borne(fetch, entry, container, known == ANSWER_NO || seen->entry || seen->line);
     if (known == ANSWER_NO)
-        view_put_read(view, key, g_steal_pointer(&entry), !fetch->whole);
+        view_put_read(view, place, g_steal_pointer(&entry), !fetch->whole);
     return ANSWER_YES;
 }
 
@@ -299,23 +305,32 @@ static Answer give_up_address(Fetch *fetch, const DirectoryQuery *query, GError 
 /* All was found that there is: the other addresses bear nothing. */
 static Answer settle_absent(Fetch *fetch, GError **error)
 {
-    View *view = fetch->view;
-    for (guint i = 0; i < fetch->addresses->len; i++) {
-        const Address *address = fetch->addresses->pdata[i];
-        const char *key = view_address_key(view, address);
-        const Seen *known = g_hash_table_lookup(view->seen, key);
-        if (is_known(fetch, known))
+    for (guint i = 0; i < fetch->places->len; i++) {
+        Place *place = fetch->places->pdata[i];
+        if (is_known(fetch, place->seen))
             continue;
-        Answer answer = view_recall(view, key, &known, error);
+        Answer answer = view_recall(fetch->view, place, error);
         if (answer == ANSWER_UNKNOWN)
             return answer;
         if (answer == ANSWER_NO)
-            view_put_read(view, key, NULL, false);
-        Seen *seen = g_hash_table_lookup(view->seen, key);
-        seen->elsewhere = !seen->entry && g_hash_table_contains(fetch->borne, address->full);
-        seen->outside = !seen->entry && g_hash_table_contains(fetch->outside, address->full);
+            view_put_read(fetch->view, place, NULL, false);
+        place->seen->elsewhere = !place->seen->entry && place->borne;
+        place->seen->outside = !place->seen->entry && place->outside;
     }
     return ANSWER_YES;
+}
+
+/* Adds an address that is to be asked for. */
+static void fetch_add(Fetch *fetch, Address *address, Place *place)
+{
+    const Address *last =
+        fetch->addresses->len ? fetch->addresses->pdata[fetch->addresses->len - 1] : NULL;
+    if (!last || !g_str_equal(last->domain, address->domain))
+        g_hash_table_add(fetch->homes, (gpointer)view_container(fetch->view, address->domain));
+    place->asked = true;
+    place->borne = place->outside = false;
+    g_ptr_array_add(fetch->places, place);
+    g_ptr_array_add(fetch->addresses, address);
 }
 
 Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GError **error)
@@ -326,26 +341,22 @@ Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GErr
         .addresses = wanted,
         .room = room,
         .whole = whole,
-        .asked = g_hash_table_new(g_str_hash, g_str_equal),
-        .homes = g_hash_table_new(g_str_hash, g_str_equal),
-        .borne = g_hash_table_new(g_str_hash, g_str_equal),
-        .outside = g_hash_table_new(g_str_hash, g_str_equal),
+        .places = g_ptr_array_new(),
         .ask = ask_addresses,
         .take = take_address,
         .end = end_addresses,
         .give_up = give_up_address,
     };
     for (guint i = 0; i < addresses->len; i++) {
-        Address *address = addresses->pdata[i];
-        if (g_hash_table_contains(fetch.asked, address->full))
+        Place *place = view_place(view, addresses->pdata[i]);
+        if (place->asked || is_known(&fetch, place->seen))
             continue;
-        const char *key = view_address_key(view, address);
-        if (is_known(&fetch, g_hash_table_lookup(view->seen, key)))
-            continue;
-        g_hash_table_add(fetch.asked, address->full);
-        g_hash_table_add(fetch.homes, (gpointer)view_container(view, address->domain));
-        g_ptr_array_add(wanted, address);
+        if (!fetch.homes)
+            fetch.homes = g_hash_table_new(g_str_hash, g_str_equal);
+        fetch_add(&fetch, addresses->pdata[i], place);
     }
+    if (wanted->len == 0)
+        return ANSWER_YES;
     Answer answer = fetch_run(&fetch, error);
     return answer == ANSWER_YES ? settle_absent(&fetch, error) : answer;
 }
@@ -440,17 +451,17 @@ static Answer take_list(Fetch *fetch, Entry *taken, GError **error)
 {
     View *view = fetch->view;
     g_autoptr(Entry) entry = taken;
-    g_autoptr(Address) address = NULL;
+    g_autoptr(Address) address = profile_entry_address(view->context->profile, entry);
     bool home = false;
-    g_autofree char *key = entry_settle_dn(view, entry, &address, &home);
-    const Seen *seen = g_hash_table_lookup(view->seen, key);
-    if (!address || !grant_covers(view->context->grant, address->domain) || is_known(fetch, seen))
+    Place *place = entry_settle_dn(view, entry, &home);
+    if (!address || !grant_covers(view->context->grant, address->domain) ||
+        is_known(fetch, place->seen))
         return ANSWER_YES;
     if (!check_readable(view, entry, error))
         return ANSWER_UNKNOWN;
-    Answer known = view_recall(view, key, &seen, error);
+    Answer known = view_recall(view, place, error);
     if (known == ANSWER_NO)
-        view_put_read(view, key, g_steal_pointer(&entry), false);
+        view_put_read(view, place, g_steal_pointer(&entry), false);
     return known == ANSWER_UNKNOWN ? known : ANSWER_YES;
 }
 

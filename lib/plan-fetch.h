@@ -8,12 +8,11 @@
 
 struct View {
     const PlanContext *context;
-    GHashTable *seen;        /* key of the DN → Seen */
-    GHashTable *lists;       /* those of seen that are lists, all of which was read; same keys,
-                                borrowed */
+    GHashTable *places;      /* key of the DN → Place */
+    GHashTable *addresses;   /* normal form → Place; borrowed from places */
+    GHashTable *lists;       /* those places that have lists, all of which was read */
     GHashTable *domains;     /* domain → DomainState */
     GHashTable *containers;  /* domain → key of its DN */
-    GHashTable *keys;        /* address → key of what stands there */
     GHashTable *lists_known; /* addresses whose lists have been looked for */
     gsize values;            /* of all entries that may be forgotten again */
     unsigned first;          /* line of the slice's first row; those before are as good as done */
@@ -28,19 +27,20 @@ struct View {
 
 /* One spelling of a DN for comparison. Caller owns the result. */
 char *view_key(const char *dn);
-/* The key of what stands at an address; owned by the view, until view_forget(). */
-const char *view_address_key(View *view, const Address *address);
 /* The key of the DN below which the addresses of a domain lie; owned by the view. */
 const char *view_container(View *view, const char *domain);
 
-/* Lays down what an earlier slice made of key, which is not known yet, or only in part.
- * ANSWER_YES: *seen belongs to the view. ANSWER_NO: nothing. */
-Answer view_recall(View *view, const char *key, const Seen **seen, GError **error);
+/* The place of a key. */
+Place *view_place_at(View *view, const char *key);
+
+/* Lays down what an earlier slice made of a place, which is not known yet, or only in part.
+ * ANSWER_NO: nothing. */
+Answer view_recall(View *view, Place *place, GError **error);
 /* The same with every list that got the address in an earlier slice. ANSWER_YES, or
  * ANSWER_UNKNOWN. */
 Answer view_recall_lists(View *view, const Address *address, GError **error);
-/* What was read at key; entry (NULL: nothing stands there) is taken over. part: only its routing
- * attributes were asked for. */
-void view_put_read(View *view, const char *key, Entry *entry, bool part);
+/* What was read of a place; entry (NULL: nothing stands there) is taken over. part: only its
+ * routing attributes were asked for. */
+void view_put_read(View *view, Place *place, Entry *entry, bool part);
 
 #endif

@@ -20,42 +20,72 @@ static bool hex_pair(const char *text, guchar *byte)
  * (\xx) for every byte of a value that has more than one spelling in RFC 4514. */
 char *view_key(const char *dn)
 {
-    GString *key = g_string_sized_new(strlen(dn) + 16);
+    static const char digits[] = "0123456789abcdef";
+    char *key = g_malloc(3 * strlen(dn) + 1), *end = key;
     bool value = false;
     for (const char *at = dn; *at; at++) {
         guchar byte = (guchar)*at;
-        bool escaped = *at == '\\' && at[1];
-        if (escaped) {
+        if (byte == '\\' && at[1]) {
             bool hex = hex_pair(at + 1, &byte);
             if (!hex)
                 byte = (guchar)at[1];
             at += hex ? 2 : 1;
-        } else if (*at == ',' || *at == '+' || (*at == '=' && !value)) {
-            while (key->len && key->str[key->len - 1] == ' ')
-                g_string_truncate(key, key->len - 1);
-            value = *at == '=';
-            g_string_append_c(key, *at);
+        } else if (byte == ',' || byte == '+' || (byte == '=' && !value)) {
+            while (end > key && end[-1] == ' ')
+                end--;
+            value = byte == '=';
+            *end++ = *at;
             while (at[1] == ' ')
                 at++;
             continue;
         }
-        if (g_ascii_isalnum(byte) || strchr("@._- ", byte))
-            g_string_append_c(key, g_ascii_tolower((char)byte));
-        else
-            g_string_append_printf(key, "\\%02x", byte);
+        if (g_ascii_isalnum(byte) || strchr("@._- ", byte)) {
+            *end++ = g_ascii_tolower((char)byte);
+        } else {
+            *end++ = '\\';
+            *end++ = digits[byte >> 4];
+            *end++ = digits[byte & 15];
+        }
     }
-    return g_string_free(key, FALSE);
+    *end = '\0';
+    return key;
 }
 
-const char *view_address_key(View *view, const Address *address)
+static Place *place_add(View *view, char *key)
 {
-    const char *known = g_hash_table_lookup(view->keys, address->full);
-    if (known)
-        return known;
-    g_autofree char *dn = profile_entry_dn(view->context->profile, address);
-    char *key = view_key(dn);
-    g_hash_table_insert(view->keys, g_strdup(address->full), key);
-    return key;
+    Place *place = g_new0(Place, 1);
+    place->key = key;
+    g_hash_table_insert(view->places, key, place);
+    return place;
+}
+
+Place *view_place_at(View *view, const char *key)
+{
+    Place *place = g_hash_table_lookup(view->places, key);
+    return place ? place : place_add(view, g_strdup(key));
+}
+
+Place *view_place_known(const View *view, const char *address)
+{
+    return g_hash_table_lookup(view->addresses, address);
+}
+
+Place *view_place(View *view, const Address *address)
+{
+    Place *place = view_place_known(view, address->full);
+    if (place)
+        return place;
+    char *dn = profile_entry_dn(view->context->profile, address);
+    g_autofree char *key = view_key(dn);
+    place = g_hash_table_lookup(view->places, key);
+    if (!place)
+        place = place_add(view, g_steal_pointer(&key));
+    char *text = g_strdup(address->full);
+    g_hash_table_insert(view->addresses, text, place);
+    place->address = text;
+    g_free(place->dn);
+    place->dn = dn;
+    return place;
 }
 
 const char *view_container(View *view, const char *domain)
@@ -71,9 +101,10 @@ const char *view_container(View *view, const char *domain)
 
 /* --- the table --- */
 
-static void seen_free(gpointer data)
+static void seen_free(Seen *seen)
 {
-    Seen *seen = data;
+    if (!seen)
+        return;
     entry_free(seen->entry);
     g_free(seen->uuid);
     g_free(seen->version);
@@ -81,16 +112,25 @@ static void seen_free(gpointer data)
     g_free(seen);
 }
 
+static void place_free(gpointer data)
+{
+    Place *place = data;
+    seen_free(place->seen);
+    g_free(place->key);
+    g_free(place->dn);
+    g_free(place);
+}
+
 View *view_new(const PlanContext *context)
 {
     View *view = g_new0(View, 1);
     view->context = context;
     view->at_once = G_MAXUINT;
-    view->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, seen_free);
-    view->lists = g_hash_table_new(g_str_hash, g_str_equal);
+    view->places = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, place_free);
+    view->addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    view->lists = g_hash_table_new(NULL, NULL);
     view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     view->containers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    view->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     view->lists_known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return view;
 }
@@ -100,10 +140,10 @@ void view_free(View *view)
     if (!view)
         return;
     g_hash_table_unref(view->lists);
-    g_hash_table_unref(view->seen);
+    g_hash_table_unref(view->addresses);
+    g_hash_table_unref(view->places);
     g_hash_table_unref(view->domains);
     g_hash_table_unref(view->containers);
-    g_hash_table_unref(view->keys);
     g_hash_table_unref(view->lists_known);
     g_free(view);
 }
@@ -125,17 +165,17 @@ static bool is_list(const View *view, const Entry *entry)
     return entry && profile_entry_type(view->context->profile, entry, &type) && type == TYPE_LIST;
 }
 
-/* Stores what stands at key from now on, in the place of what stood there. Takes seen over. */
-static void view_put(View *view, const char *key, Seen *seen)
+/* What is seen at a place from now on. Takes seen over. */
+static void view_put(View *view, Place *place, Seen *seen)
 {
-    char *own = g_strdup(key);
-    const Seen *before = g_hash_table_lookup(view->seen, key);
     seen->weight = seen->kept ? 0 : entry_weight(seen->entry);
-    view->values = view->values - (before ? before->weight : 0) + seen->weight;
-    g_hash_table_remove(view->lists, key);
-    g_hash_table_replace(view->seen, own, seen);
+    view->values = view->values - (place->seen ? place->seen->weight : 0) + seen->weight;
+    seen_free(place->seen);
+    place->seen = seen;
     if (!seen->part && is_list(view, seen->entry))
-        g_hash_table_insert(view->lists, own, seen);
+        g_hash_table_add(view->lists, place);
+    else
+        g_hash_table_remove(view->lists, place);
 }
 
 static Seen *seen_read(const View *view, Entry *entry, bool kept)
@@ -150,19 +190,19 @@ static Seen *seen_read(const View *view, Entry *entry, bool kept)
     return seen;
 }
 
-void view_put_read(View *view, const char *key, Entry *entry, bool part)
+void view_put_read(View *view, Place *place, Entry *entry, bool part)
 {
     Seen *seen = seen_read(view, entry, false);
     seen->part = part;
-    view_put(view, key, seen);
+    view_put(view, place, seen);
 }
 
-/* What an earlier slice made of key. */
-static Answer view_put_effect(View *view, const char *key, GVariant *effect, GError **error)
+/* What an earlier slice made of a place. */
+static Answer view_put_effect(View *view, Place *place, GVariant *effect, GError **error)
 {
     Seen *seen = seen_from_variant(effect);
     if (seen) {
-        view_put(view, key, seen);
+        view_put(view, place, seen);
         return ANSWER_YES;
     }
     g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS,
@@ -178,16 +218,18 @@ gsize view_values(const View *view)
 void view_forget(View *view)
 {
     GHashTableIter iter;
-    gpointer key, seen;
-    g_hash_table_iter_init(&iter, view->seen);
-    while (g_hash_table_iter_next(&iter, &key, &seen)) {
-        if (((Seen *)seen)->kept)
+    gpointer value;
+    g_hash_table_iter_init(&iter, view->places);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Place *place = value;
+        place->address = NULL;
+        if (place->seen && place->seen->kept)
             continue;
-        g_hash_table_remove(view->lists, key);
+        g_hash_table_remove(view->lists, place);
         g_hash_table_iter_remove(&iter);
     }
     g_hash_table_remove_all(view->lists_known);
-    g_hash_table_remove_all(view->keys);
+    g_hash_table_remove_all(view->addresses);
     view->values = 0;
 }
 
@@ -195,10 +237,11 @@ void view_go_on(View *view, unsigned done, unsigned first)
 {
     GHashTableIter iter;
     gpointer value;
-    g_hash_table_iter_init(&iter, view->seen);
+    g_hash_table_iter_init(&iter, view->places);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        Seen *seen = value;
-        seen->kept = seen->kept && seen->line >= done;
+        Seen *seen = ((Place *)value)->seen;
+        if (seen)
+            seen->kept = seen->kept && seen->line >= done;
     }
     view_forget(view);
     g_hash_table_remove_all(view->domains);
@@ -207,18 +250,14 @@ void view_go_on(View *view, unsigned done, unsigned first)
 
 /* --- what earlier slices made --- */
 
-Answer view_recall(View *view, const char *key, const Seen **seen, GError **error)
+Answer view_recall(View *view, Place *place, GError **error)
 {
     const PlanOverlay *overlay = view->context->overlay;
     if (!overlay)
         return ANSWER_NO;
     g_autoptr(GVariant) effect = NULL;
-    Answer answer = overlay->find(overlay->data, key, &effect, error);
-    if (answer == ANSWER_YES)
-        answer = view_put_effect(view, key, effect, error);
-    if (answer == ANSWER_YES)
-        *seen = g_hash_table_lookup(view->seen, key);
-    return answer;
+    Answer answer = overlay->find(overlay->data, place->key, &effect, error);
+    return answer == ANSWER_YES ? view_put_effect(view, place, effect, error) : answer;
 }
 
 Answer view_recall_lists(View *view, const Address *address, GError **error)
@@ -233,9 +272,10 @@ Answer view_recall_lists(View *view, const Address *address, GError **error)
         const char *dn = "";
         g_variant_get_child(effects->pdata[i], 1, "&s", &dn);
         g_autofree char *key = view_key(dn);
-        const Seen *seen = g_hash_table_lookup(view->seen, key);
+        Place *place = view_place_at(view, key);
         /* One that was deleted since has no DN, and is met by its name only. */
-        if (*dn && !seen && view_put_effect(view, key, effects->pdata[i], error) != ANSWER_YES)
+        if (*dn && !place->seen &&
+            view_put_effect(view, place, effects->pdata[i], error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
     }
     return ANSWER_YES;
@@ -243,30 +283,27 @@ Answer view_recall_lists(View *view, const Address *address, GError **error)
 
 /* --- one of a kind --- */
 
-Answer view_address(View *view, const Address *address, bool whole, const Seen **seen,
-                    GError **error)
+Answer view_address(View *view, const Address *address, bool whole, Place **place, GError **error)
 {
-    const char *key = view_address_key(view, address);
-    *seen = g_hash_table_lookup(view->seen, key);
-    if (*seen && !(whole && (*seen)->part))
+    *place = view_place(view, address);
+    if ((*place)->seen && !(whole && (*place)->seen->part))
         return ANSWER_YES;
     g_autoptr(GPtrArray) one = g_ptr_array_new();
     g_ptr_array_add(one, (gpointer)address);
-    if (view_fetch(view, one, whole, G_MAXSIZE, error) != ANSWER_YES)
-        return ANSWER_UNKNOWN;
-    *seen = g_hash_table_lookup(view->seen, key);
-    return ANSWER_YES;
+    return view_fetch(view, one, whole, G_MAXSIZE, error) == ANSWER_YES ? ANSWER_YES
+                                                                        : ANSWER_UNKNOWN;
 }
 
 const Seen *view_seen(const View *view, const char *dn)
 {
     g_autofree char *key = view_key(dn);
-    return g_hash_table_lookup(view->seen, key);
+    const Place *place = g_hash_table_lookup(view->places, key);
+    return place ? place->seen : NULL;
 }
 
 const Seen *view_known(View *view, const Address *address)
 {
-    return g_hash_table_lookup(view->seen, view_address_key(view, address));
+    return view_place(view, address)->seen;
 }
 
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error)
@@ -297,16 +334,16 @@ Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GE
         if (!g_hash_table_contains(view->lists_known, address->full))
             return ANSWER_NO;
     }
-    const char *own = view_address_key(view, address);
+    const Place *own = view_place(view, address);
     g_autoptr(GPtrArray) found = g_ptr_array_new();
     GHashTableIter iter;
-    gpointer key, value;
+    gpointer value;
     g_hash_table_iter_init(&iter, view->lists);
-    while (g_hash_table_iter_next(&iter, &key, &value)) {
-        const Seen *seen = value;
-        if (!g_str_equal(key, own) &&
-            profile_entry_has_member(view->context->profile, seen->entry, address->full))
-            g_ptr_array_add(found, value);
+    while (g_hash_table_iter_next(&iter, &value, NULL)) {
+        const Place *place = value;
+        if (place != own &&
+            profile_entry_has_member(view->context->profile, place->seen->entry, address->full))
+            g_ptr_array_add(found, place->seen);
     }
     g_ptr_array_sort(found, compare_dns);
     *lists = g_steal_pointer(&found);
@@ -317,8 +354,7 @@ Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GE
 
 PlannedWrite *view_expect(View *view, Change *change)
 {
-    g_autofree char *key = view_key(change->dn);
-    const Seen *seen = g_hash_table_lookup(view->seen, key);
+    const Seen *seen = view_seen(view, change->dn);
     PlannedWrite *write = g_new0(PlannedWrite, 1);
     write->change = change;
     if (!view->context->unwritten)
@@ -335,7 +371,8 @@ PlannedWrite *view_expect(View *view, Change *change)
 void view_lay(View *view, const Change *change, unsigned line)
 {
     g_autofree char *key = view_key(change->dn);
-    Seen *before = g_hash_table_lookup(view->seen, key);
+    Place *place = view_place_at(view, key);
+    Seen *before = place->seen;
     Seen *seen = g_new0(Seen, 1);
     /* What it was is not asked for any more: a large list is not copied for each member. */
     seen->entry = change_effect(change, before ? g_steal_pointer(&before->entry) : NULL);
@@ -346,18 +383,20 @@ void view_lay(View *view, const Change *change, unsigned line)
         if (change->kind == CHANGE_MODIFY && before)
             seen->uuid = g_strdup(before->uuid);
     }
-    view_put(view, key, seen);
+    view_put(view, place, seen);
 }
 
 void view_effects(const View *view,
                   void (*found)(gpointer data, const char *name, GVariant *effect), gpointer data)
 {
     GHashTableIter iter;
-    gpointer key, value;
-    g_hash_table_iter_init(&iter, view->seen);
-    while (g_hash_table_iter_next(&iter, &key, &value))
-        if (((Seen *)value)->line)
-            found(data, key, seen_to_variant(view->context->profile, value));
+    gpointer value;
+    g_hash_table_iter_init(&iter, view->places);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const Place *place = value;
+        if (place->seen && place->seen->line)
+            found(data, place->key, seen_to_variant(view->context->profile, place->seen));
+    }
 }
 
 char *view_name(const char *dn)
@@ -373,5 +412,5 @@ void view_observe(View *view, const char *dn, const Entry *entry)
         g_free(copy->dn);
         copy->dn = g_strdup(dn);
     }
-    view_put(view, key, seen_read(view, copy, true));
+    view_put(view, view_place_at(view, key), seen_read(view, copy, true));
 }

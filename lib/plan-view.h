@@ -22,14 +22,26 @@ typedef struct {
     gsize weight;  /* values that it counts for, unless it is kept */
 } Seen;
 
+/* Where something stands or would: a DN, and what is seen there. It belongs to the view, until that
+ * forgets what was only read. */
+typedef struct {
+    char *key;           /* the DN in one spelling */
+    char *dn;            /* in the one in which we write it; NULL: not asked for by an address */
+    const char *address; /* what it is asked for by (normal form), or NULL */
+    Seen *seen;          /* NULL: not known */
+    unsigned looked;     /* the last row that looked at it, of those that the plan has begun */
+    unsigned met;        /* the last walk that came to it */
+    bool asked, borne, outside; /* while it is being read: see Fetch */
+} Place;
+
 typedef enum { DOMAIN_MISSING, DOMAIN_DISABLED, DOMAIN_ENABLED } DomainState;
 
 View *view_new(const PlanContext *context);
 void view_free(View *view);
 
-/* Forgets what was only read. Invalidates every Seen. */
+/* Forgets what was only read. Invalidates every Place and Seen. */
 void view_forget(View *view);
-/* plan_go_on(). Invalidates every Seen. */
+/* plan_go_on(). Invalidates every Place and Seen. */
 void view_go_on(View *view, unsigned done, unsigned first);
 
 /* Values of what was only read: a long one counts for several. */
@@ -44,12 +56,15 @@ Answer view_fetch_lists(View *view, GPtrArray *addresses, gsize room, GError **e
 /* Reads the domains (of char *) that are not known yet. ANSWER_YES or ANSWER_UNKNOWN. */
 Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error);
 
-/* ANSWER_YES or ANSWER_UNKNOWN; *state or *seen (owned by the view) is set. A Seen of a part is
+/* ANSWER_YES or ANSWER_UNKNOWN; *state is set, or what is seen at the place. A Seen of a part is
  * replaced when the whole is wanted. */
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error);
-Answer view_address(View *view, const Address *address, bool whole, const Seen **seen,
-                    GError **error);
+Answer view_address(View *view, const Address *address, bool whole, Place **place, GError **error);
 
+/* Where an address stands or would; nothing is read. */
+Place *view_place(View *view, const Address *address);
+/* The same of one that is known already, by its normal form; or NULL. */
+Place *view_place_known(const View *view, const char *address);
 /* What is known of a DN or an address, or NULL. */
 const Seen *view_seen(const View *view, const char *dn);
 const Seen *view_known(View *view, const Address *address);

@@ -8,12 +8,13 @@
 struct Plan {
     const PlanContext *context;
     View *view;
-    PlanAhead *ahead;    /* NULL: each row looks for itself */
-    GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
-                            may be planned anew since they need others */
-    GPtrArray *joined;   /* of char *: member and name of its list in turn */
-    PlanHashes *hashes;  /* that are being made */
-    unsigned first;      /* line of the slice's first row, where others were planned before it */
+    PlanAhead *ahead;     /* NULL: each row looks for itself */
+    GHashTable *readers;  /* address → GArray of lines: rows that looked at it, or would have, and
+                             may be planned anew since they need others */
+    GPtrArray *joined;    /* of char *: member and name of its list in turn */
+    PlanHashes *hashes;   /* that are being made */
+    unsigned first;       /* line of the slice's first row, where others were planned before it */
+    unsigned rows, walks; /* that were begun */
 };
 
 /* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
@@ -25,8 +26,8 @@ typedef struct {
     const Operation *operation;
     PlannedRow *row;
     char *mark;
-    const Seen *own;    /* what stands at the row's address */
-    GHashTable *looked; /* every address that was looked at */
+    const Place *own;  /* that of the row's address */
+    GPtrArray *looked; /* of char *: every address that was looked at; the view's */
 } Step;
 
 Plan *plan_new(const PlanContext *context)
@@ -217,17 +218,22 @@ static void step_needs(Step *step, unsigned line)
         g_array_append_val(needs, line);
 }
 
-/* What stands at an address, all of it or only what others see of it; the row needs the earlier row
- * that made it so. */
-static Answer step_look(Step *step, const Address *address, bool whole, const Seen **seen,
+/* The row needs the earlier row that made what is seen there. */
+static void step_looked(Step *step, Place *place)
+{
+    if (place->looked != step->plan->rows)
+        g_ptr_array_add(step->looked, (gpointer)place->address);
+    place->looked = step->plan->rows;
+    step_needs(step, place->seen->line);
+}
+
+/* What stands at an address, all of it or only what others see of it. */
+static Answer step_look(Step *step, const Address *address, bool whole, Place **place,
                         GError **error)
 {
-    Answer answer = view_address(step->view, address, whole, seen, error);
-    if (answer != ANSWER_YES)
-        return answer;
-    if (!g_hash_table_contains(step->looked, address->full))
-        g_hash_table_add(step->looked, g_strdup(address->full));
-    step_needs(step, (*seen)->line);
+    Answer answer = view_address(step->view, address, whole, place, error);
+    if (answer == ANSWER_YES)
+        step_looked(step, *place);
     return answer;
 }
 
@@ -247,7 +253,10 @@ static Answer check_domain(Step *step, GError **error)
         return step_end(step,
                         outcome_failed("DOMAIN", domain, "Ask your service provider about it.",
                                        "The domain %s is switched off.", domain));
-    return step_look(step, step->operation->address, true, &step->own, error);
+    Place *own = NULL;
+    Answer answer = step_look(step, step->operation->address, true, &own, error);
+    step->own = own;
+    return answer;
 }
 
 static Answer not_available(Step *step)
@@ -260,7 +269,7 @@ static Answer not_available(Step *step)
 /* Nothing in the directory bears the row's address. */
 static bool is_free(const Step *step)
 {
-    return !step->own->entry && !step->own->elsewhere && !step->own->outside;
+    return !step->own->seen->entry && !step->own->seen->elsewhere && !step->own->seen->outside;
 }
 
 /* The address must be free. */
@@ -269,14 +278,15 @@ static Answer check_free(Step *step)
     ObjectType type;
     if (is_free(step))
         return ANSWER_YES;
-    if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
+    if (!step->own->seen->entry ||
+        !profile_entry_type(step->context->profile, step->own->seen->entry, &type))
         return not_available(step);
-    const char *mark = step->own->mark
-                           ? step->own->mark
-                           : profile_entry_mark(step->context->profile, step->own->entry);
+    const char *mark = step->own->seen->mark
+                           ? step->own->seen->mark
+                           : profile_entry_mark(step->context->profile, step->own->seen->entry);
     unsigned line = plan_mark_line(step->context->job, mark);
-    return step_end(
-        step, plan_words_taken(step->operation, type, step->own->line ? step->own->line : line));
+    return step_end(step, plan_words_taken(step->operation, type,
+                                           step->own->seen->line ? step->own->seen->line : line));
 }
 
 /* The address must be there, and of the row's type. */
@@ -286,30 +296,30 @@ static Answer check_there(Step *step)
     ObjectType type;
     if (is_free(step))
         return step_end(step, plan_words_absent(operation));
-    if (!step->own->entry || !profile_entry_type(step->context->profile, step->own->entry, &type))
+    if (!step->own->seen->entry ||
+        !profile_entry_type(step->context->profile, step->own->seen->entry, &type))
         return not_available(step);
     if (type == operation->type)
         return ANSWER_YES;
     return step_end(step, plan_words_other_type(operation, type));
 }
 
-/* Addresses inside the grant must be there, where mail gets to them. */
-static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
+/* Addresses inside the grant must be there, where mail gets to them. Adds these to inside. */
+static Answer check_exist(Step *step, GPtrArray *addresses, GPtrArray *inside, GError **error)
 {
     const Grant *grant = step->context->grant;
-    g_autoptr(GPtrArray) inside = g_ptr_array_new(), missing = g_ptr_array_new();
+    g_autoptr(GPtrArray) missing = g_ptr_array_new();
     for (guint i = 0; i < addresses->len; i++)
         if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
             g_ptr_array_add(inside, addresses->pdata[i]);
     if (view_fetch(step->view, inside, false, G_MAXSIZE, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < inside->len; i++) {
-        const Address *address = inside->pdata[i];
-        const Seen *seen = NULL;
-        if (step_look(step, address, false, &seen, error) != ANSWER_YES)
+        Place *place = NULL;
+        if (step_look(step, inside->pdata[i], false, &place, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
-        if (!seen->entry && !seen->elsewhere)
-            g_ptr_array_add(missing, (gpointer)address);
+        if (!place->seen->entry && !place->seen->elsewhere)
+            g_ptr_array_add(missing, inside->pdata[i]);
     }
     return missing->len ? step_end(step, plan_words_missing(named_field(step->operation), missing))
                         : ANSWER_YES;
@@ -318,26 +328,34 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 /* --- loops --- */
 
 typedef struct {
-    GHashTable *met;  /* addresses that were followed or wait to be */
-    GPtrArray *stack; /* of Address: to be followed */
+    GPtrArray *stack; /* of Place: all known, to be followed */
     guint behind;     /* how many were met behind the row's own */
     char *service;    /* the address of this service that was come to, or NULL */
 } Walk;
 
 static void walk_clear(Walk *walk)
 {
-    g_hash_table_unref(walk->met);
     g_ptr_array_unref(walk->stack);
     g_free(walk->service);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
 
-/* Notes where an address leads to. ANSWER_NO: back to the row's own address or to the service, or
- * too far. What is noted is read in one go, so that looking it up is free afterwards. */
-static Answer walk_note(Walk *walk, const Step *step, GPtrArray *next, GError **error)
+/* Whether it is the first time that this walk comes to a place. */
+static bool walk_meets(const Step *step, Place *place)
 {
-    g_autoptr(GPtrArray) fresh = g_ptr_array_new();
-    for (guint i = 0; next && i < next->len; i++) {
+    bool first = place->met != step->plan->walks;
+    place->met = step->plan->walks;
+    return first;
+}
+
+/* Notes where an address leads to. ANSWER_NO: back to the row's own address or to the service, or
+ * too far. */
+static Answer walk_note(Walk *walk, const Step *step, const GPtrArray *next, GError **error)
+{
+    if (!next || next->len == 0)
+        return ANSWER_YES;
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    for (guint i = 0; i < next->len; i++) {
         g_autoptr(Address) address = address_parse(next->pdata[i], NULL, NULL);
         if (!address)
             continue;
@@ -345,13 +363,15 @@ static Answer walk_note(Walk *walk, const Step *step, GPtrArray *next, GError **
             walk->service = g_strdup(address->full);
         if (walk->service || g_str_equal(address->full, step->operation->address->full))
             return ANSWER_NO;
-        if (!grant_covers(step->context->grant, address->domain) ||
-            !g_hash_table_add(walk->met, g_strdup(address->full)))
+        if (!grant_covers(step->context->grant, address->domain))
+            continue;
+        Place *place = view_place(step->view, address);
+        if (!walk_meets(step, place))
             continue;
         if (++walk->behind > PLAN_LOOP_LOOKUPS_MAX)
             return ANSWER_NO;
-        g_ptr_array_add(fresh, address);
-        g_ptr_array_add(walk->stack, g_steal_pointer(&address));
+        g_ptr_array_add(walk->stack, place);
+        g_ptr_array_add(fresh, g_steal_pointer(&address));
     }
     return view_fetch(step->view, fresh, false, G_MAXSIZE, error);
 }
@@ -361,15 +381,14 @@ static Answer walk_on(Walk *walk, Step *step, GError **error)
 {
     const Profile *profile = step->context->profile;
     while (walk->stack->len) {
-        g_autoptr(Address) address = g_ptr_array_steal_index(walk->stack, walk->stack->len - 1);
-        const Seen *seen = NULL;
-        if (step_look(step, address, false, &seen, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-        if (!seen->entry)
+        Place *place = g_ptr_array_steal_index(walk->stack, walk->stack->len - 1);
+        const Entry *entry = place->seen->entry;
+        step_looked(step, place);
+        if (!entry)
             continue;
-        Answer answer = walk_note(walk, step, profile_entry_targets(profile, seen->entry), error);
+        Answer answer = walk_note(walk, step, profile_entry_targets(profile, entry), error);
         if (answer == ANSWER_YES)
-            answer = walk_note(walk, step, profile_entry_members(profile, seen->entry), error);
+            answer = walk_note(walk, step, profile_entry_members(profile, entry), error);
         if (answer != ANSWER_YES)
             return answer;
     }
@@ -392,19 +411,18 @@ static Outcome *loop_outcome(const Step *step, const char *address, const Walk *
                           step->operation->address->full);
 }
 
-/* Whether mail to the row's address would come back to it, or to this service. */
-static Answer check_loops(Step *step, GPtrArray *addresses, GError **error)
+/* Whether mail to the row's address would come back to it, or to this service; inside: those of its
+ * targets or members within the grant, which have been looked at. */
+static Answer check_loops(Step *step, GPtrArray *inside, GError **error)
 {
-    g_auto(Walk) walk = {
-        .met = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
-        .stack = g_ptr_array_new_with_free_func((GDestroyNotify)address_free),
-    };
-    for (guint i = 0; i < addresses->len; i++) {
-        const Address *address = addresses->pdata[i];
-        if (!grant_covers(step->context->grant, address->domain) ||
-            !g_hash_table_add(walk.met, g_strdup(address->full)))
+    g_auto(Walk) walk = {.stack = g_ptr_array_new()};
+    step->plan->walks++;
+    for (guint i = 0; i < inside->len; i++) {
+        const Address *address = inside->pdata[i];
+        Place *place = view_place(step->view, address);
+        if (!walk_meets(step, place))
             continue;
-        g_ptr_array_add(walk.stack, address_copy(address));
+        g_ptr_array_add(walk.stack, place);
         Answer answer = walk_on(&walk, step, error);
         if (answer == ANSWER_NO)
             return step_end(step, loop_outcome(step, address->full, &walk));
@@ -412,6 +430,14 @@ static Answer check_loops(Step *step, GPtrArray *addresses, GError **error)
             return answer;
     }
     return ANSWER_YES;
+}
+
+/* What the row sends mail on to, newly. */
+static Answer check_ways(Step *step, GPtrArray *addresses, GError **error)
+{
+    g_autoptr(GPtrArray) inside = g_ptr_array_new();
+    Answer answer = check_exist(step, addresses, inside, error);
+    return answer == ANSWER_YES ? check_loops(step, inside, error) : answer;
 }
 
 /* --- what is to be written --- */
@@ -454,9 +480,7 @@ static Answer plan_new_entry(Step *step, GError **error)
     const char *hash = NULL;
     Answer answer = check_free(step);
     if (answer == ANSWER_YES && addresses)
-        answer = check_exist(step, addresses, error);
-    if (answer == ANSWER_YES && addresses)
-        answer = check_loops(step, addresses, error);
+        answer = check_ways(step, addresses, error);
     if (answer == ANSWER_YES)
         answer = step_hash(step, &hash, error);
     if (answer != ANSWER_YES)
@@ -477,15 +501,13 @@ static Answer plan_modify(Step *step, GError **error)
     const char *hash = NULL;
     Answer answer = check_there(step);
     if (answer == ANSWER_YES && operation->targets)
-        answer = check_exist(step, operation->targets, error);
-    if (answer == ANSWER_YES && operation->targets)
-        answer = check_loops(step, operation->targets, error);
+        answer = check_ways(step, operation->targets, error);
     if (answer == ANSWER_YES)
         answer = step_hash(step, &hash, error);
     if (answer != ANSWER_YES)
         return answer;
     const Profile *profile = step->context->profile;
-    const Entry *entry = step->own->entry;
+    const Entry *entry = step->own->seen->entry;
     Change *change = profile_modify(profile, operation, hash, entry, step->mark);
     if (is_for_server(step))
         change = profile_with_password(profile, change, entry, operation->password, step->mark);
@@ -519,7 +541,7 @@ static Answer plan_delete(Step *step, GError **error)
         step_needs(step, list->line);
         step_write(step, profile_members(context->profile, list->entry, NULL, gone, step->mark));
     }
-    step_write(step, profile_delete(context->profile, step->own->entry));
+    step_write(step, profile_delete(context->profile, step->own->seen->entry));
     step->row->outcome = outcome_new(RESULT_DELETED);
     return ANSWER_YES;
 }
@@ -541,7 +563,8 @@ static GPtrArray *members_on(const Step *step, bool on)
     GPtrArray *members = step->operation->members, *found = g_ptr_array_new();
     for (guint i = 0; members && i < members->len; i++) {
         const Address *member = members->pdata[i];
-        if (profile_entry_has_member(step->context->profile, step->own->entry, member->full) == on)
+        if (profile_entry_has_member(step->context->profile, step->own->seen->entry,
+                                     member->full) == on)
             g_ptr_array_add(found, members->pdata[i]);
     }
     return found;
@@ -560,12 +583,12 @@ static Answer plan_list_grow(Step *step, GError **error)
     const Profile *profile = step->context->profile;
     const Operation *operation = step->operation;
     ObjectType type;
-    if (!profile_entry_type(profile, step->own->entry, &type) || type != TYPE_LIST)
+    if (!profile_entry_type(profile, step->own->seen->entry, &type) || type != TYPE_LIST)
         return check_free(step);
     /* A list's white pages are what MODIFY is for; the same ones again are no change. */
     if (any_white(operation)) {
         g_autoptr(Change) other =
-            profile_modify(profile, operation, NULL, step->own->entry, step->mark);
+            profile_modify(profile, operation, NULL, step->own->seen->entry, step->mark);
         if (other)
             return step_end(
                 step,
@@ -581,16 +604,14 @@ static Answer plan_list_grow(Step *step, GError **error)
     g_autoptr(GPtrArray) added = members_on(step, false);
     if (added->len == 0)
         return step_unchanged(step, "All of these members are on the list already.");
-    GPtrArray *present = profile_entry_members(profile, step->own->entry);
+    GPtrArray *present = profile_entry_members(profile, step->own->seen->entry);
     Answer answer = check_members_max(step, added->len + (present ? present->len : 0));
     if (answer == ANSWER_YES)
-        answer = check_exist(step, added, error);
-    if (answer == ANSWER_YES)
-        answer = check_loops(step, added, error);
+        answer = check_ways(step, added, error);
     if (answer != ANSWER_YES)
         return answer;
     g_autoptr(GPtrArray) text = as_text(added);
-    step_write(step, profile_members(profile, step->own->entry, text, NULL, step->mark));
+    step_write(step, profile_members(profile, step->own->seen->entry, text, NULL, step->mark));
     step->row->outcome = outcome_new(RESULT_CHANGED);
     return ANSWER_YES;
 }
@@ -604,15 +625,15 @@ static Answer plan_list_shrink(Step *step)
     if (removed->len == 0)
         return step_unchanged(step, "None of these members is on the list.");
     g_autoptr(GPtrArray) text = as_text(removed);
-    step_write(step,
-               profile_members(step->context->profile, step->own->entry, NULL, text, step->mark));
+    step_write(step, profile_members(step->context->profile, step->own->seen->entry, NULL, text,
+                                     step->mark));
     step->row->outcome = outcome_new(RESULT_CHANGED);
     return ANSWER_YES;
 }
 
 static Answer plan_list_add(Step *step, GError **error)
 {
-    if (step->own->entry)
+    if (step->own->seen->entry)
         return plan_list_grow(step, error);
     GPtrArray *members = step->operation->members;
     Answer answer = check_members_max(step, members ? members->len : 0);
@@ -641,9 +662,8 @@ static Answer plan_change(Step *step, GError **error)
 static char *address_of(const Step *step, const PlannedWrite *write)
 {
     const Address *own = step->operation->address;
-    g_autofree char *dn = profile_entry_dn(step->context->profile, own);
     g_autoptr(Address) other = NULL;
-    if (g_str_equal(write->change->dn, dn) || write->change->kind == CHANGE_ADD)
+    if (write->change->kind == CHANGE_ADD || g_str_equal(write->change->dn, step->own->dn))
         return g_strdup(own->full);
     const Seen *seen = view_seen(step->view, write->change->dn);
     if (seen && seen->entry)
@@ -655,7 +675,7 @@ static char *address_of(const Step *step, const PlannedWrite *write)
  * one: else the earlier would see what came after it. */
 static void step_heed_readers(Step *step, GHashTable *readers)
 {
-    for (guint i = 0; i < step->row->writes->len; i++) {
+    for (guint i = 0; i < step->row->writes->len && g_hash_table_size(readers) > 0; i++) {
         g_autofree char *address = address_of(step, step->row->writes->pdata[i]);
         const GArray *lines = g_hash_table_lookup(readers, address);
         for (guint j = 0; lines && j < lines->len; j++)
@@ -678,15 +698,16 @@ static void note_reader(GHashTable *readers, const char *address, unsigned line)
 static void step_note_reads(Step *step, GHashTable *readers)
 {
     GPtrArray *addresses = named(step->operation);
-    GHashTableIter iter;
-    gpointer address;
     if (step->row->needs->len == 0)
         return;
-    for (guint i = 0; addresses && i < addresses->len; i++)
-        g_hash_table_add(step->looked, g_strdup(((Address *)addresses->pdata[i])->full));
-    g_hash_table_iter_init(&iter, step->looked);
-    while (g_hash_table_iter_next(&iter, &address, NULL))
-        note_reader(readers, address, step->operation->line);
+    for (guint i = 0; i < step->looked->len; i++)
+        note_reader(readers, step->looked->pdata[i], step->operation->line);
+    for (guint i = 0; addresses && i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        const Place *place = view_place_known(step->view, address->full);
+        if (!place || place->looked != step->plan->rows)
+            note_reader(readers, address->full, step->operation->line);
+    }
 }
 
 /* A later slice looks for the lists of a member, and asks the directory in vain for these. */
@@ -716,7 +737,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     };
     g_autofree char *mark = g_strdup_printf("%s/%u", plan->context->job, operation->line);
     g_autoptr(PlannedRow) planned = planned_row_new(operation->line, NULL);
-    g_autoptr(GHashTable) looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) looked = g_ptr_array_new();
     Step step = {
         .context = plan->context,
         .plan = plan,
@@ -726,6 +747,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
         .mark = mark,
         .looked = looked,
     };
+    plan->rows++;
     Answer answer = plan_is_wanted(plan->context, error) ? ANSWER_YES : ANSWER_UNKNOWN;
     if (answer == ANSWER_YES && plan->ahead)
         answer = plan_ahead_reach(plan->ahead, operation->line, error);

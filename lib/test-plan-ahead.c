@@ -260,10 +260,10 @@ static void test_replaced(void)
     g_autoptr(View) view = view_new(&world.context);
     g_autoptr(Address) grown = address_parse("grown@one.example", NULL, NULL);
     g_autoptr(Address) other = address_parse("user0@one.example", NULL, NULL);
-    const Seen *seen = NULL;
-    g_assert_cmpint(view_address(view, other, true, &seen, NULL), ==, ANSWER_YES);
+    Place *place = NULL;
+    g_assert_cmpint(view_address(view, other, true, &place, NULL), ==, ANSWER_YES);
     gsize one = view_values(view);
-    g_assert_cmpint(view_address(view, grown, true, &seen, NULL), ==, ANSWER_YES);
+    g_assert_cmpint(view_address(view, grown, true, &place, NULL), ==, ANSWER_YES);
     g_assert_cmpuint(view_values(view), >, one + 900);
     for (guint i = 0; i < 500; i++) {
         g_autofree char *member = g_strdup_printf("n%u@else.example", i);
@@ -312,11 +312,11 @@ static void test_room(void)
     guint64 begin = searches(&world);
     for (guint i = 0; i < operations->len; i++) {
         const Operation *operation = operations->pdata[i];
-        const Seen *seen = NULL;
+        Place *place = NULL;
         g_assert_cmpint(plan_ahead_reach(ahead, operation->line, NULL), ==, ANSWER_YES);
         g_assert_cmpuint(view_values(view), <, PLAN_VALUES_MAX + LARGE_MEMBERS + 20);
-        g_assert_cmpint(view_address(view, operation->address, true, &seen, NULL), ==, ANSWER_YES);
-        g_assert_cmpuint(profile_entry_members(fixture->profile, seen->entry)->len, ==,
+        g_assert_cmpint(view_address(view, operation->address, true, &place, NULL), ==, ANSWER_YES);
+        g_assert_cmpuint(profile_entry_members(fixture->profile, place->seen->entry)->len, ==,
                          LARGE_MEMBERS);
     }
     g_test_message("%u searches", (guint)(searches(&world) - begin));
