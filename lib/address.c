@@ -31,29 +31,27 @@ static void refuse_character(GError **error, AddressError code, const char *part
 }
 
 /* RFC 5321, 4.1.2: Dot-string. Quoted strings and other alphabets are not taken. */
-static char *local_normalise(const char *text, GError **error)
+static bool local_check(const char *text, gsize length, GError **error)
 {
-    const gsize length = strlen(text);
-
     if (length == 0) {
         g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_EMPTY,
                             "The address has no user part.");
-        return NULL;
+        return false;
     }
     if (length > ADDRESS_LOCAL_MAX) {
         g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LENGTH,
                     "The user part of the address is longer than %d characters.",
                     ADDRESS_LOCAL_MAX);
-        return NULL;
+        return false;
     }
     for (gsize i = 0; i < length; i++) {
         bool dot_fits = i > 0 && i + 1 < length && text[i - 1] != '.';
         if (text[i] == '.' ? !dot_fits : !is_atext(text[i])) {
             refuse_character(error, ADDRESS_ERROR_LOCAL, "user part", text[i]);
-            return NULL;
+            return false;
         }
     }
-    return g_ascii_strdown(text, (gssize)length);
+    return true;
 }
 
 /* RFC 1123, 2.1 on a domain in ASCII. */
@@ -156,38 +154,51 @@ too_long:
     return NULL;
 }
 
-/* Takes both over. */
-static Address *address_new(char *local, char *domain)
+/* All in one piece of memory; the domain is in normal form, the local part has been checked. */
+static Address *address_new(const char *local, gsize length, const char *domain)
 {
-    Address *address = g_new0(Address, 1);
-    address->local = local;
-    address->domain = domain;
-    address->full = g_strconcat(local, "@", domain, NULL);
+    const gsize domain_size = strlen(domain) + 1;
+    Address *address = g_malloc(sizeof *address + length + 1 + domain_size + length + 1);
+    address->full = (char *)(address + 1);
+    address->domain = address->full + length + 1;
+    address->local = address->domain + domain_size;
+    for (gsize i = 0; i < length; i++)
+        address->full[i] = g_ascii_tolower(local[i]);
+    address->full[length] = '@';
+    memcpy(address->domain, domain, domain_size);
+    memcpy(address->local, address->full, length);
+    address->local[length] = '\0';
     return address;
 }
 
-Address *address_from_parts(const char *local, const char *domain, GError **error)
+/* domain: NULL, and the other is taken, which is in normal form. */
+static Address *address_make(const char *local, gsize length, const char *domain,
+                             const char *normal_domain, GError **error)
 {
-    g_autofree char *normal_local = NULL, *normal_domain = NULL;
+    g_autofree char *made = NULL;
 
-    normal_local = local_normalise(local, error);
-    if (normal_local == NULL)
+    if (!local_check(local, length, error))
         return NULL;
-    normal_domain = domain_normalise(domain, error);
+    if (domain != NULL)
+        normal_domain = made = domain_normalise(domain, error);
     if (normal_domain == NULL)
         return NULL;
-    if (strlen(normal_local) + 1 + strlen(normal_domain) > ADDRESS_MAX) {
+    if (length + 1 + strlen(normal_domain) > ADDRESS_MAX) {
         g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LENGTH,
                     "The address is longer than %d characters.", ADDRESS_MAX);
         return NULL;
     }
-    return address_new(g_steal_pointer(&normal_local), g_steal_pointer(&normal_domain));
+    return address_new(local, length, normal_domain);
+}
+
+Address *address_from_parts(const char *local, const char *domain, GError **error)
+{
+    return address_make(local, strlen(local), domain, NULL, error);
 }
 
 Address *address_parse(const char *text, const char *default_domain, GError **error)
 {
     const char *at = strrchr(text, '@');
-    g_autofree char *local = NULL;
 
     if (*text == '\0') {
         g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_EMPTY, "The address is empty.");
@@ -199,22 +210,16 @@ Address *address_parse(const char *text, const char *default_domain, GError **er
         return NULL;
     }
     if (at == NULL)
-        return address_from_parts(text, default_domain, error);
-    local = g_strndup(text, (gsize)(at - text));
-    return address_from_parts(local, at + 1, error);
+        return address_make(text, strlen(text), NULL, default_domain, error);
+    return address_make(text, (gsize)(at - text), at + 1, NULL, error);
 }
 
 Address *address_copy(const Address *address)
 {
-    return address_new(g_strdup(address->local), g_strdup(address->domain));
+    return address_new(address->local, strlen(address->local), address->domain);
 }
 
 void address_free(Address *address)
 {
-    if (address == NULL)
-        return;
-    g_free(address->local);
-    g_free(address->domain);
-    g_free(address->full);
     g_free(address);
 }
