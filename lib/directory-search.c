@@ -17,7 +17,7 @@ static void take_attribute(Entry *entry, const char *name, const struct berval *
         }
     }
     for (guint i = 0; values != NULL && values[i].bv_val != NULL; i++)
-        entry_add(entry, name, values[i].bv_val); /* libldap terminates them */
+        entry_add_bytes(entry, name, values[i].bv_val, values[i].bv_len);
 }
 
 /* In one pass; names and values stay where the message has them. (ldap_get_values_len() looks

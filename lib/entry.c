@@ -82,12 +82,15 @@ void entry_free(Entry *entry)
     g_free(entry);
 }
 
-/* There are few, so that comparing is cheaper than hashing a folded copy. */
+/* There are few, so that comparing is cheaper than hashing a folded copy; and few begin alike. */
 static bool entry_find(const Entry *entry, const char *attribute, guint *index)
 {
-    for (*index = 0; *index < entry->attributes->len; (*index)++)
-        if (g_ascii_strcasecmp(entry_attribute(entry, *index)->name, attribute) == 0)
+    const char first = g_ascii_tolower(*attribute);
+    for (*index = 0; *index < entry->attributes->len; (*index)++) {
+        const char *name = entry_attribute(entry, *index)->name;
+        if (*name == first && g_ascii_strcasecmp(name, attribute) == 0)
             return true;
+    }
     return false;
 }
 
@@ -114,14 +117,19 @@ static GPtrArray *entry_own_values(Entry *entry, const char *attribute)
     return found->values;
 }
 
-void entry_add(Entry *entry, const char *attribute, const char *value)
+void entry_add_bytes(Entry *entry, const char *attribute, const char *value, gsize length)
 {
     GPtrArray *values = entry_own_values(entry, attribute);
     if (values == NULL) {
         values = values_new();
         entry_append(entry, g_ascii_strdown(attribute, -1), values, false);
     }
-    g_ptr_array_add(values, secret_dup(value));
+    g_ptr_array_add(values, secret_ndup(value, length));
+}
+
+void entry_add(Entry *entry, const char *attribute, const char *value)
+{
+    entry_add_bytes(entry, attribute, value, strlen(value));
 }
 
 GPtrArray *entry_values(const Entry *entry, const char *attribute)
@@ -177,9 +185,11 @@ void change_free(Change *change)
 /* The last mod of an attribute: only that one may grow, or the order of mods would change. */
 static Mod *change_last_mod(const Change *change, const char *attribute)
 {
+    const char first = g_ascii_tolower(*attribute);
     for (guint i = change->mods->len; i > 0; i--) {
         Mod *mod = g_ptr_array_index(change->mods, i - 1);
-        if (g_ascii_strcasecmp(mod->attribute, attribute) == 0)
+        if (g_ascii_tolower(*mod->attribute) == first &&
+            g_ascii_strcasecmp(mod->attribute, attribute) == 0)
             return mod;
     }
     return NULL;

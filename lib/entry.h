@@ -27,6 +27,8 @@ Entry *entry_new(const char *dn);
 Entry *entry_copy(const Entry *entry);
 void entry_free(Entry *entry);
 void entry_add(Entry *entry, const char *attribute, const char *value);
+/* The same of so many bytes, none of them a NUL. */
+void entry_add_bytes(Entry *entry, const char *attribute, const char *value, gsize length);
 /* The values, or NULL where the attribute is absent; owned by the entry. */
 GPtrArray *entry_values(const Entry *entry, const char *attribute);
 /* The first value or NULL; owned by the entry. */
