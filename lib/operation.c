@@ -413,12 +413,39 @@ static Address *check_one(Check *check, Field field, const char *word, const cha
     return g_steal_pointer(&address);
 }
 
+/* Up to how many addresses comparing with each is cheaper than a table. */
+#define FEW_ADDRESSES 16
+
+/* Whether the address is among those that were found; *seen is made once they are many. */
+static bool is_among(const GPtrArray *found, GHashTable **seen, const Address *address)
+{
+    if (found->len > FEW_ADDRESSES)
+        return g_hash_table_contains(*seen, address->full);
+    for (guint i = 0; i < found->len; i++)
+        if (g_str_equal(((const Address *)found->pdata[i])->full, address->full))
+            return true;
+    return false;
+}
+
+static void add_found(GPtrArray *found, GHashTable **seen, Address *address)
+{
+    g_ptr_array_add(found, address);
+    if (found->len <= FEW_ADDRESSES)
+        return;
+    if (!*seen) {
+        *seen = g_hash_table_new(g_str_hash, g_str_equal);
+        for (guint i = 0; i < found->len; i++)
+            g_hash_table_add(*seen, ((Address *)found->pdata[i])->full);
+    }
+    g_hash_table_add(*seen, address->full);
+}
+
 /* The addresses of a cell, without doubles. NULL: refused. */
 static GPtrArray *check_addresses(Check *check, Field field, const char *default_domain)
 {
     const char *cell = cell_of(check, field);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) seen = NULL;
     if (strcmp(cell, "-") == 0) {
         refuse(check, field, cell, "Give addresses, or leave the cell empty.",
                "A lone - empties a field like PHONE, but not this one.");
@@ -431,7 +458,7 @@ static GPtrArray *check_addresses(Check *check, Field field, const char *default
         g_autoptr(Address) address = check_one(check, field, word, default_domain);
         if (!address)
             return NULL;
-        if (g_hash_table_contains(seen, address->full))
+        if (is_among(found, &seen, address))
             continue;
         if (found->len == OPERATION_ADDRESSES_MAX) {
             refuse(check, field, NULL, "Spread them over several rows.",
@@ -439,8 +466,7 @@ static GPtrArray *check_addresses(Check *check, Field field, const char *default
                    OPERATION_ADDRESSES_MAX);
             return NULL;
         }
-        g_hash_table_add(seen, address->full);
-        g_ptr_array_add(found, g_steal_pointer(&address));
+        add_found(found, &seen, g_steal_pointer(&address));
     }
     return g_steal_pointer(&found);
 }

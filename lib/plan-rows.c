@@ -184,7 +184,8 @@ static void add_domains(GHashTable *domains, const Grant *grant, GPtrArray *addr
 {
     for (guint i = 0; addresses && i < addresses->len; i++) {
         const Address *address = addresses->pdata[i];
-        if (grant_covers(grant, address->domain))
+        if (grant_covers(grant, address->domain) &&
+            !g_hash_table_contains(domains, address->domain))
             g_hash_table_add(domains, g_strdup(address->domain));
     }
 }
