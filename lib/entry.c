@@ -32,6 +32,15 @@ static GPtrArray *values_copy(const GPtrArray *values)
     return copy;
 }
 
+/* Whether two attributes' names are the same. Many begin alike, few have one length and end alike.
+ */
+static bool name_is(const char *name, gsize length, const char *other, gsize other_length)
+{
+    return length == other_length && length > 0 &&
+           ((name[length - 1] ^ other[length - 1]) & ~0x20) == 0 &&
+           g_ascii_strcasecmp(name, other) == 0;
+}
+
 /* --- entries --- */
 
 static void attribute_clear(gpointer data)
@@ -58,7 +67,7 @@ const Attribute *entry_attribute(const Entry *entry, guint index)
 /* Both are taken over. */
 static void entry_append(Entry *entry, char *name, GPtrArray *values, bool shared)
 {
-    const Attribute attribute = {name, values, shared};
+    const Attribute attribute = {name, strlen(name), values, shared};
     g_array_append_val(entry->attributes, attribute);
 }
 
@@ -82,13 +91,13 @@ void entry_free(Entry *entry)
     g_free(entry);
 }
 
-/* There are few, so that comparing is cheaper than hashing a folded copy; and few begin alike. */
+/* There are few, so that comparing is cheaper than hashing a folded copy. */
 static bool entry_find(const Entry *entry, const char *attribute, guint *index)
 {
-    const char first = g_ascii_tolower(*attribute);
+    const gsize length = strlen(attribute);
     for (*index = 0; *index < entry->attributes->len; (*index)++) {
-        const char *name = entry_attribute(entry, *index)->name;
-        if (*name == first && g_ascii_strcasecmp(name, attribute) == 0)
+        const Attribute *found = entry_attribute(entry, *index);
+        if (name_is(found->name, found->length, attribute, length))
             return true;
     }
     return false;
@@ -157,9 +166,19 @@ bool entry_values_have(const GPtrArray *values, const char *value, bool without_
 
 /* --- changes --- */
 
+static Mod *mod_new(ModKind kind, const char *attribute)
+{
+    const gsize length = strlen(attribute);
+    Mod *mod = g_malloc(sizeof *mod + length + 1);
+    mod->kind = kind;
+    mod->values = values_new();
+    mod->attribute = memcpy(mod + 1, attribute, length + 1);
+    mod->length = length;
+    return mod;
+}
+
 static void mod_free(Mod *mod)
 {
-    g_free(mod->attribute);
     g_ptr_array_unref(mod->values);
     g_free(mod);
 }
@@ -185,11 +204,10 @@ void change_free(Change *change)
 /* The last mod of an attribute: only that one may grow, or the order of mods would change. */
 static Mod *change_last_mod(const Change *change, const char *attribute)
 {
-    const char first = g_ascii_tolower(*attribute);
+    const gsize length = strlen(attribute);
     for (guint i = change->mods->len; i > 0; i--) {
         Mod *mod = g_ptr_array_index(change->mods, i - 1);
-        if (g_ascii_tolower(*mod->attribute) == first &&
-            g_ascii_strcasecmp(mod->attribute, attribute) == 0)
+        if (name_is(mod->attribute, mod->length, attribute, length))
             return mod;
     }
     return NULL;
@@ -199,10 +217,7 @@ void change_mod(Change *change, ModKind kind, const char *attribute, const char 
 {
     Mod *mod = change_last_mod(change, attribute);
     if (mod == NULL || mod->kind != kind) {
-        mod = g_new0(Mod, 1);
-        mod->kind = kind;
-        mod->attribute = g_strdup(attribute);
-        mod->values = values_new();
+        mod = mod_new(kind, attribute);
         g_ptr_array_add(change->mods, mod);
     }
     if (value != NULL)
@@ -241,10 +256,7 @@ const Mod *change_password(const Change *change)
 
 static Mod *mod_copy(const Mod *mod)
 {
-    Mod *copy = g_new0(Mod, 1);
-    copy->kind = mod->kind;
-    copy->attribute = g_strdup(mod->attribute);
-    copy->values = values_new();
+    Mod *copy = mod_new(mod->kind, mod->attribute);
     for (guint i = 0; i < mod->values->len; i++)
         g_ptr_array_add(copy->values, secret_dup(g_ptr_array_index(mod->values, i)));
     return copy;
@@ -383,7 +395,7 @@ static void effect_of_mod(Entry *entry, const Mod *mod)
     }
     if (mod->kind == MOD_REPLACE)
         entry_remove(entry, mod->attribute);
-    if (mod->values->len == 1 && entry_values(entry, mod->attribute) == NULL) {
+    if (mod->values->len > 0 && entry_values(entry, mod->attribute) == NULL) {
         entry_append(entry, g_ascii_strdown(mod->attribute, -1), g_ptr_array_ref(mod->values),
                      true);
         return;
@@ -454,11 +466,8 @@ Change *change_from_variant(GVariant *value)
     change = change_new(kind, text);
     while (g_variant_iter_next(mods, "(y&sas)", &kind, &text, &values)) {
         g_autoptr(GVariantIter) owned = values;
-        Mod *mod = g_new0(Mod, 1);
+        Mod *mod = mod_new(kind, text);
         const char *one;
-        mod->kind = kind;
-        mod->attribute = g_strdup(text);
-        mod->values = values_new();
         g_ptr_array_add(change->mods, mod);
         if (kind > MOD_WAS)
             return NULL;

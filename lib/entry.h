@@ -11,6 +11,7 @@
 
 typedef struct {
     char *name;        /* lower case */
+    gsize length;      /* of the name */
     GPtrArray *values; /* of char *, freed by wiping */
     bool shared;       /* with another entry, or a change */
 } Attribute;
@@ -53,9 +54,10 @@ typedef enum {
 } ModKind;
 
 typedef struct {
-    ModKind kind; /* of a CHANGE_ADD MOD_ADD, and at most one MOD_PASSWORD */
-    char *attribute;
+    ModKind kind;      /* of a CHANGE_ADD MOD_ADD, and at most one MOD_PASSWORD */
     GPtrArray *values; /* of char *; empty with MOD_DELETE or MOD_REPLACE: the whole attribute */
+    char *attribute;   /* in one piece of memory with the mod */
+    gsize length;      /* of its name */
 } Mod;
 
 typedef struct {

@@ -39,8 +39,9 @@ char *view_key(const char *dn)
                 at++;
             continue;
         }
-        if (g_ascii_isalnum(byte) || strchr("@._- ", byte)) {
-            *end++ = g_ascii_tolower((char)byte);
+        if (g_ascii_isalnum(byte) || byte == '@' || byte == '.' || byte == '-' || byte == '_' ||
+            byte == ' ') {
+            *end++ = byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : (char)byte;
         } else {
             *end++ = '\\';
             *end++ = digits[byte >> 4];
@@ -308,11 +309,16 @@ const Seen *view_known(View *view, const Address *address)
 
 Answer view_domain(View *view, const char *domain, DomainState *state, GError **error)
 {
-    g_autoptr(GPtrArray) one = g_ptr_array_new();
-    g_ptr_array_add(one, (gpointer)domain);
-    if (view_fetch_domains(view, one, error) != ANSWER_YES)
-        return ANSWER_UNKNOWN;
-    *state = (DomainState)GPOINTER_TO_INT(g_hash_table_lookup(view->domains, domain));
+    gpointer known = NULL;
+    g_autoptr(GPtrArray) one = NULL;
+    if (!g_hash_table_lookup_extended(view->domains, domain, NULL, &known)) {
+        one = g_ptr_array_new();
+        g_ptr_array_add(one, (gpointer)domain);
+        if (view_fetch_domains(view, one, error) != ANSWER_YES)
+            return ANSWER_UNKNOWN;
+        known = g_hash_table_lookup(view->domains, domain);
+    }
+    *state = (DomainState)GPOINTER_TO_INT(known);
     return ANSWER_YES;
 }
 

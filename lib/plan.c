@@ -485,7 +485,7 @@ static Answer plan_new_entry(Step *step, GError **error)
         answer = step_hash(step, &hash, error);
     if (answer != ANSWER_YES)
         return answer;
-    g_autofree char *mailbox = g_uuid_string_random();
+    g_autofree char *mailbox = operation->type == TYPE_FULL ? g_uuid_string_random() : NULL;
     const Profile *profile = step->context->profile;
     Change *change = profile_add(profile, operation, hash, mailbox, step->mark);
     if (is_for_server(step))

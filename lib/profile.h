@@ -65,7 +65,8 @@ const char *profile_entry_version(const Profile *profile, const Entry *entry); /
 
 /* --- writing; mark is "JOB/LINE"; hash is the userPassword value or NULL --- */
 
-/* Creation of FULL, FORWARD or LIST. mailbox_id is a fresh UUID that is never used again. */
+/* Creation of FULL, FORWARD or LIST. mailbox_id (of FULL alone, else NULL) is a fresh UUID that is
+ * never used again. */
 Change *profile_add(const Profile *profile, const Operation *operation, const char *hash,
                     const char *mailbox_id, const char *mark);
 /* Password, white pages, targets of an existing entry. NULL when everything given is there
