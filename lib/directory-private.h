@@ -40,6 +40,10 @@ guint directory_servers_in_use(DirectoryServers *servers);
 /* false: it failed a moment ago, with this fault. */
 bool directory_servers_may_try(DirectoryServers *servers, guint at, GError **fault);
 void directory_servers_failed(DirectoryServers *servers, guint at, const GError *fault);
+/* How long one of several is then not tried again, after so many failures in a row (1 …), in µs: up
+ * to 1, 2, 4, 4 … seconds, and at least the half of it, by chance: who lost a server together does
+ * not come back together. */
+gint64 directory_servers_pause(unsigned failures);
 /* use: it is the one in use from now on. */
 void directory_servers_works(DirectoryServers *servers, guint at, bool use);
 

@@ -115,9 +115,7 @@ bool directory_servers_may_try(DirectoryServers *servers, guint at, GError **fau
     return false;
 }
 
-/* Up to 1, 2, 4, … seconds, and at least the half of it: who lost a server together does not come
- * back together. */
-static gint64 pause_after(unsigned failures)
+gint64 directory_servers_pause(unsigned failures)
 {
     unsigned seconds = failures > 2 ? PAUSE_MAX : 1u << (failures - 1);
     return (gint64)(g_random_double_range(0.5, 1) * seconds * G_TIME_SPAN_SECOND);
@@ -131,7 +129,7 @@ void directory_servers_failed(DirectoryServers *servers, guint at, const GError 
     server->fault = g_error_copy(fault);
     server->failures++;
     server->not_before =
-        servers->pauses ? g_get_monotonic_time() + pause_after(server->failures) : 0;
+        servers->pauses ? g_get_monotonic_time() + directory_servers_pause(server->failures) : 0;
 }
 
 void directory_servers_works(DirectoryServers *servers, guint at, bool use)

@@ -151,6 +151,48 @@ static void test_goes_on(Case *one, gconstpointer data)
     }
 }
 
+/* They grow, have an end, and are no two alike. */
+static void test_pause(void)
+{
+    static const double seconds[] = {1, 2, 4, 4, 4};
+    for (gsize i = 0; i < G_N_ELEMENTS(seconds); i++) {
+        const gint64 most = (gint64)(seconds[i] * G_USEC_PER_SEC);
+        gint64 shortest = most, longest = 0;
+        for (unsigned k = 0; k < 1000; k++) {
+            const gint64 pause = directory_servers_pause((unsigned)i + 1);
+            shortest = MIN(shortest, pause);
+            longest = MAX(longest, pause);
+        }
+        g_assert_cmpint(shortest, >=, most / 2);
+        g_assert_cmpint(longest, <=, most);
+        /* Of 1,000 that all of them lie in one half has not happened by chance. */
+        g_assert_cmpint(shortest, <, most * 3 / 4);
+        g_assert_cmpint(longest, >, most * 3 / 4);
+    }
+    g_assert_cmpint(directory_servers_pause(G_MAXUINT), <=, 4 * G_USEC_PER_SEC);
+}
+
+/* One that has worked meanwhile begins with the shortest again. An observer who is held up sees
+ * longer ones, but not each time. */
+static void test_pause_anew(void)
+{
+    g_autofree char *both = g_strconcat(NOBODY, " ", NOBODY, NULL);
+    g_autoptr(DirectoryServers) servers = directory_servers_new(both);
+    g_autoptr(GError) fault = g_error_new(DIRECTORY_ERROR, DIRECTORY_ERROR_AWAY, "the fault");
+    gint64 took = G_MAXINT64;
+    for (int i = 0; i < 10 && took >= 2 * G_USEC_PER_SEC; i++) {
+        for (int k = 0; k < 10; k++)
+            directory_servers_failed(servers, 0, fault);
+        directory_servers_works(servers, 0, true);
+        const gint64 begin = g_get_monotonic_time();
+        directory_servers_failed(servers, 0, fault);
+        while (!directory_servers_may_try(servers, 0, NULL))
+            g_usleep(10000);
+        took = g_get_monotonic_time() - begin;
+    }
+    g_assert_cmpint(took, <, 2 * G_USEC_PER_SEC);
+}
+
 /* Of several servers one that failed is left alone for a while, which grows; one that works is not,
  * nor one that is alone. */
 static void test_pauses(void)
@@ -358,6 +400,8 @@ int main(int argc, char **argv)
     };
     begin_cases(&argc, &argv);
     g_test_add_func("/directory-servers/all-dead", test_all_dead);
+    g_test_add_func("/directory-servers/pause", test_pause);
+    g_test_add_func("/directory-servers/pause-anew", test_pause_anew);
     g_test_add_func("/directory-servers/pauses", test_pauses);
     return run_cases(cases, G_N_ELEMENTS(cases));
 }
