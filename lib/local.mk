@@ -4,7 +4,7 @@
 noinst_LIBRARIES += lib/libbatchload.a
 lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/secret.c lib/secret.h \
-	lib/text.c lib/text.h lib/pack.c lib/pack.h \
+	lib/text.c lib/text.h lib/pack.c lib/pack-check.c lib/pack.h \
 	lib/address.c lib/address.h \
 	lib/log.c lib/log.h \
 	lib/seal.c lib/seal.h \

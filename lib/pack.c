@@ -107,7 +107,7 @@ void pack_open(Pack *pack, PackKind kind, unsigned alignment)
 }
 
 /* Bytes of each end: so many that the size of the container fits, with all its ends. */
-static guint end_width(gsize size, guint count)
+guint pack_end_width(gsize size, guint count)
 {
     guint width = 1;
     while (width < sizeof(gsize) && size + (gsize)count * width > ((gsize)1 << (8 * width)) - 1)
@@ -121,7 +121,7 @@ static void write_ends(Pack *pack, const Frame *frame)
     bool tuple = frame->kind == PACK_TUPLE;
     if (tuple && count > 0 && !frame->fixed_last)
         count--;
-    guint width = end_width(pack->used - frame->begin, count);
+    guint width = pack_end_width(pack->used - frame->begin, count);
     guint8 *to = take(pack, (gsize)count * width);
     for (guint i = 0; i < count; i++) {
         guint from = frame->ends + (tuple ? count - 1 - i : i);
@@ -244,7 +244,7 @@ static UnpackFrame *open_frame(Unpack *unpack, unsigned alignment, gsize *size)
         skip_padding(unpack, alignment);
     UnpackFrame *frame = &unpack->frames[unpack->depth++];
     *size = (gsize)(end - unpack->at);
-    *frame = (UnpackFrame){.begin = unpack->at, .ends = end, .width = end_width(*size, 0)};
+    *frame = (UnpackFrame){.begin = unpack->at, .ends = end, .width = pack_end_width(*size, 0)};
     return frame;
 }
 

@@ -36,8 +36,15 @@ GVariant *pack_end(Pack *pack, const char *type);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pack, pack_free)
 
+/* What g_variant_is_normal_form() tells of a value of type, in a tenth of the time. Of types made
+ * of y, b, u, s, m, a and tuples, each with a member of no fixed size; data is aligned to 4 bytes.
+ * Any thread. */
+bool pack_is_normal(const char *type, gconstpointer data, gsize size);
+/* Bytes of each end in a container whose members take size bytes, and which has count ends. */
+guint pack_end_width(gsize size, guint count);
+
 /* Reads a value member by member, in order and all of them. What is called must fit the type, and
- * the value be in normal form (g_variant_is_normal_form()), which it must outlive. Strings belong
+ * the value be in normal form (pack_is_normal()), which it must outlive. Strings belong
  * to the value. One thread. */
 #define PACK_DEPTH_MAX 16
 

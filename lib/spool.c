@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/pack.h"
 #include "lib/spool-private.h"
 #include <sodium.h>
 #include <string.h>
@@ -102,10 +103,10 @@ GVariant *spool_unseal_variant(const Spool *spool, const char *label, const char
     g_autoptr(GError) problem = NULL;
     g_autoptr(GBytes) bytes = unseal_bytes(spool->key, label, data, size, &problem);
     if (bytes) {
-        g_autoptr(GVariant) value =
-            g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), bytes, FALSE));
-        if (g_variant_is_normal_form(value))
-            return g_steal_pointer(&value);
+        gsize length = 0;
+        gconstpointer content = g_bytes_get_data(bytes, &length);
+        if (pack_is_normal(type, content, length))
+            return g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), bytes, TRUE));
     }
     g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_KEY, "%s is broken or sealed with another key",
                 label);

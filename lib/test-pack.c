@@ -207,6 +207,66 @@ static void test_stored_before(void)
     assert_same_bytes(told, wanted);
 }
 
+/* Whether both tell the same of size bytes. */
+static bool check_normal(const char *type, gconstpointer data, gsize size)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(data, size);
+    g_autoptr(GVariant) value =
+        g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), bytes, FALSE));
+    const bool normal = g_variant_is_normal_form(value);
+    g_assert_cmpint(pack_is_normal(type, g_bytes_get_data(bytes, NULL), size), ==, normal);
+    return normal;
+}
+
+/* Each byte of what is right, with others in its place, and cut short, and longer. (Of no bytes at
+ * all GVariant makes a tuple of nothing, which it would not write so.) */
+static guint check_damaged(const char *type, guint8 *bytes, gsize size)
+{
+    static const guint8 others[] = {0, 1, 2, 3, 4, 5, 7, 8, 16, 'a', 0x7f, 0x80, 0xc3, 0xff};
+    guint normal = 0;
+    g_assert_true(check_normal(type, bytes, size));
+    for (gsize i = 0; i < size; i++) {
+        const guint8 was = bytes[i];
+        for (guint j = 0; j < G_N_ELEMENTS(others); j++) {
+            bytes[i] = others[j];
+            normal += check_normal(type, bytes, size);
+        }
+        bytes[i] = was;
+        normal += i > 0 && check_normal(type, bytes, i);
+    }
+    bytes[size] = 0;
+    return normal + check_normal(type, bytes, size + 1);
+}
+
+static void test_normal(void)
+{
+    guint normal = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autoptr(GVariant) value =
+            g_variant_ref_sink(g_variant_parse(NULL, values[i], NULL, NULL, NULL));
+        const gsize size = g_variant_get_size(value);
+        g_autofree guint8 *bytes = g_malloc(size + 1);
+        g_variant_store(value, bytes);
+        normal += check_damaged(g_variant_get_type_string(value), bytes, size);
+    }
+    g_assert_cmpuint(normal, >, 0); /* another letter in a text is right, too */
+}
+
+/* What has a size where the ends become wider, and a text that is not ASCII. */
+static void test_normal_sizes(void)
+{
+    for (gsize size = 0xf0; size < 0x110; size++) {
+        g_autofree char *text = g_strnfill(size, 'x');
+        const char *const strings[] = {"", text, "gr\303\274n und \303\244hnlich", NULL};
+        g_autoptr(GVariant) value =
+            g_variant_ref_sink(g_variant_new("(u^asmsb)", 7, strings, "c", TRUE));
+        const gsize length = g_variant_get_size(value);
+        g_autofree guint8 *bytes = g_malloc(length + 1);
+        g_variant_store(value, bytes);
+        check_damaged(g_variant_get_type_string(value), bytes, length);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -214,5 +274,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pack/sizes", test_sizes);
     g_test_add_func("/pack/many", test_many);
     g_test_add_func("/pack/stored-before", test_stored_before);
+    g_test_add_func("/pack/normal", test_normal);
+    g_test_add_func("/pack/normal-sizes", test_normal_sizes);
     return g_test_run();
 }
