@@ -107,15 +107,14 @@ static const char *kind_name(ChangeKind kind)
 GVariant *audit_change(const Profile *profile, const Change *change, const Entry *before)
 {
     const bool add = change->kind == CHANGE_ADD;
-    g_autoptr(Address) address = add      ? profile_added_address(profile, change)
-                                 : before ? profile_entry_address(profile, before)
-                                          : NULL;
+    g_autoptr(Address) there = before ? profile_entry_address(profile, before) : NULL;
+    const char *address = add ? profile_added_address(profile, change) : there ? there->full : NULL;
     ObjectType type;
     bool known = add ? profile_added_type(profile, change, &type)
                      : before && profile_entry_type(profile, before, &type);
     Pack *pack = pack_new();
     pack_open(pack, PACK_TUPLE, 1);
-    pack_string(pack, address ? address->full : "");
+    pack_string(pack, address ? address : "");
     pack_string(pack, known ? type_name(type) : "");
     pack_string(pack, kind_name(change->kind));
     pack_open(pack, PACK_ARRAY, 1);

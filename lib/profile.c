@@ -161,12 +161,10 @@ bool profile_added_type(const Profile *profile, const Change *add, ObjectType *t
     return type_of(profile, change_values(add, "objectClass"), type);
 }
 
-Address *profile_added_address(const Profile *profile, const Change *add)
+const char *profile_added_address(const Profile *profile, const Change *add)
 {
     const GPtrArray *values = change_values(add, profile->name[NAME_ADDRESS]);
-    return values == NULL || values->len == 0
-               ? NULL
-               : address_parse(g_ptr_array_index(values, 0), NULL, NULL);
+    return values == NULL || values->len == 0 ? NULL : g_ptr_array_index(values, 0);
 }
 
 bool profile_entry_enabled(const Profile *profile, const Entry *entry)

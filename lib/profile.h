@@ -51,7 +51,7 @@ char *profile_filter_lists_with(const Profile *profile, GPtrArray *members /* of
 bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type);
 /* The same of what a CHANGE_ADD makes. */
 bool profile_added_type(const Profile *profile, const Change *add, ObjectType *type);
-Address *profile_added_address(const Profile *profile, const Change *add);
+const char *profile_added_address(const Profile *profile, const Change *add);
 bool profile_entry_enabled(const Profile *profile, const Entry *entry);
 bool profile_domain_enabled(const Profile *profile, const Entry *domain);
 /* Members of a list, targets of a forward, as addresses in text; owned by the entry, may be NULL.
