@@ -14,6 +14,7 @@ from tools import Writer
 
 LOAD = 20000
 LARGE, SMALL = 100000, 20
+PAUSE = 0.01
 
 
 # --- another client ---
@@ -36,6 +37,31 @@ class Felt:
             idle.add(value, percentile(nobodys, share))
 
 
+class Neighbour:
+    """One who writes after each pause, in seconds, beside a load."""
+
+    def __init__(self, session, ground, kind, table):
+        self._session, self._ground, self._kind, self._table = session, ground, kind, table
+        self._dn = ground.slapd.dn(ground.other_admin)
+
+    def alone(self, pause):
+        with Writer(self._ground, self._dn, pause) as writer:
+            time.sleep(2 * min(1, self._session.options.scale * 10))
+        return writer.times
+
+    def beside_ours(self, pause):
+        self._ground.reset()
+        with Writer(self._ground, self._dn, pause) as writer:
+            took = Ours(self._session, self._ground, self._kind, self._table).seconds
+        return writer.times, took
+
+    def beside(self, peer, pause):
+        self._ground.restore()
+        with Writer(self._ground, self._dn, pause) as writer:
+            took = peer.run(restore=False)
+        return writer.times, took
+
+
 def neighbour(session):
     ground, kind, count = session.ground("synced"), Add(), session.count(LOAD, 20)
     table = kind.table(ground, count)
@@ -43,20 +69,20 @@ def neighbour(session):
     before = ground.dump()
     peer, felt = Peer(ground, kind), Felt(session)
     rate = session.figure("rows of the load beside it", "rows/s", "ldapadd")
-    own = ground.slapd.dn(ground.other_admin)
+    restless = session.figure("writes of another client that never rests", "writes/s", "ldapadd")
+    one = Neighbour(session, ground, kind, table)
     for number in range(session.rounds):
         ground.reset()
-        with Writer(ground, own) as nobodys:
-            time.sleep(2 * min(1, session.options.scale * 10))
-        with Writer(ground, own) as ours:
-            took = Ours(session, ground, kind, table).seconds
+        nobodys = one.alone(PAUSE)
+        ours, took = one.beside_ours(PAUSE)
         if number == 0:
             peer.learn(before, ground.dump(), compare=False)
-        ground.restore()
-        with Writer(ground, own) as peers:
-            theirs = peer.run(restore=False)
-        felt.add(ours.times, peers.times, nobodys.times)
+        peers, theirs = one.beside(peer, PAUSE)
+        felt.add(ours, peers, nobodys)
         rate.add(count / took, count / theirs)
+        ours, took = one.beside_ours(0)
+        peers, theirs = one.beside(peer, 0)
+        restless.add(len(ours) / took, len(peers) / theirs)
 
 
 # --- a small request beside a large one ---

@@ -104,13 +104,12 @@ class Watch(Conversation):
 
 
 class Writer:
-    """Another client, which changes one entry of its own, again after a short pause each time, until
-    it is stopped; times in milliseconds."""
+    """Another client, which changes one entry of its own, again after a pause each time, until it is
+    stopped; times in milliseconds."""
 
-    PAUSE = 0.01
-
-    def __init__(self, ground, dn):
+    def __init__(self, ground, dn, pause):
         self.times = []
+        self._pause = pause
         self._dn = dn
         self._end = threading.Event()
         self._tool = Conversation([which("ldapmodify"), "-v", *ground.bind])
@@ -130,7 +129,7 @@ class Writer:
                 if said.startswith("ldap"):
                     raise HarnessError(said)
                 self.times.append((time.monotonic() - begin) * 1000)
-                self._end.wait(self.PAUSE)
+                self._end.wait(self._pause)
         except (HarnessError, OSError) as error:
             self._fault = error
 
