@@ -201,7 +201,7 @@ def intake(session):
 # --- mail that is not ours ---
 
 # How many mails take Postfix two seconds and more, by one session and by ten.
-SIZES = (("2 kB", 2000, {1: 1200, 10: 2500}), ("1 MB", 1000000, {1: 250, 10: 300}))
+SIZES = (("2 kB", 2000, {1: 1500, 10: 3000}), ("1 MB", 1000000, {1: 400, 10: 600}))
 WARMING = 3  # mails a session before the clock starts
 
 
