@@ -55,31 +55,64 @@ static const Unit sizes[] = {{'k', KIB}, {'M', MIB}, {'G', GIB}, {'\0', 0}};
 static const Unit times[] = {{'s', 1},   {'m', 60},      {'h', HOUR},
                              {'d', DAY}, {'w', 7 * DAY}, {'\0', 0}};
 
+static bool is_no_number(const char *text, const Unit *units, GError **error)
+{
+    g_autofree char *shown = text_printable(text, -1, SHOWN_MAX);
+    g_autoptr(GString) letters = g_string_new(NULL);
+
+    for (const Unit *unit = units; unit->suffix != '\0'; unit++)
+        g_string_append_printf(letters, "%s%c",
+                               unit == units            ? ""
+                               : unit[1].suffix == '\0' ? " or "
+                                                        : ", ",
+                               unit->suffix);
+    if (letters->len == 0)
+        return wrong(error, "\"%s\" is not a number", shown);
+    return wrong(error, "\"%s\" is not a number, nor one with %s behind it", shown, letters->str);
+}
+
+/* As the manual writes it: in the largest unit that it is a multiple of. Caller owns it. */
+static char *in_units(guint64 number, const Unit *units)
+{
+    const Unit *found = NULL;
+
+    for (; number > 0 && units->suffix != '\0'; units++)
+        if (number % units->factor == 0)
+            found = units;
+    return found != NULL
+               ? g_strdup_printf("%" G_GUINT64_FORMAT "%c", number / found->factor, found->suffix)
+               : g_strdup_printf("%" G_GUINT64_FORMAT, number);
+}
+
+static bool is_out_of_range(const ConfigSetting *setting, const char *text, const Unit *units,
+                            GError **error)
+{
+    g_autofree char *min = in_units(setting->min, units), *max = in_units(setting->max, units);
+
+    return wrong(error, "%s is out of range; it must be from %s to %s", text, min, max);
+}
+
 /* Digits and at most one suffix letter. */
 static bool parse_number(const ConfigSetting *setting, const char *text, const Unit *units,
                          guint64 *number, GError **error)
 {
     const gsize digits = strspn(text, "0123456789");
+    const Unit *unit = units;
     g_autofree char *figures = g_strndup(text, digits);
     guint64 factor = 1;
     bool good = g_ascii_string_to_unsigned(figures, 10, 0, G_MAXUINT64, number, NULL);
 
     if (text[digits] != '\0') {
-        while (units->suffix != '\0' &&
-               g_ascii_tolower(units->suffix) != g_ascii_tolower(text[digits]))
-            units++;
-        factor = units->factor;
+        while (unit->suffix != '\0' &&
+               g_ascii_tolower(unit->suffix) != g_ascii_tolower(text[digits]))
+            unit++;
+        factor = unit->factor;
         good = good && factor != 0 && text[digits + 1] == '\0';
     }
-    if (!good) {
-        g_autofree char *shown = text_printable(text, -1, SHOWN_MAX);
-        return wrong(error, "\"%s\" is not a number with one of its units", shown);
-    }
+    if (!good)
+        return is_no_number(text, units, error);
     if (*number > setting->max / factor || *number * factor < setting->min)
-        return wrong(error,
-                     "%s is out of range; it must be from %" G_GUINT64_FORMAT
-                     " to %" G_GUINT64_FORMAT,
-                     text, setting->min, setting->max);
+        return is_out_of_range(setting, text, units, error);
     *number *= factor;
     return true;
 }
@@ -265,11 +298,12 @@ static bool take_uri(const ConfigSetting *setting, ConfigDraft *draft, const cha
     g_auto(GStrv) uris = g_strsplit_set(values[0], DIRECTORY_SEPARATORS, -1);
 
     for (char **uri = uris; *uri != NULL; uri++) {
+        g_autofree char *shown = text_printable(*uri, -1, SHOWN_MAX);
         bool known = **uri == '\0';
         for (gsize i = 0; i < G_N_ELEMENTS(schemes) && !known; i++)
             known = g_str_has_prefix(*uri, schemes[i]);
         if (!known)
-            return wrong(error, "ldapi://, ldap:// or ldaps:// was expected");
+            return wrong(error, "\"%s\" begins with none of ldapi://, ldap:// and ldaps://", shown);
     }
     return take_text(setting, draft, values, error);
 }

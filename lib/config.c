@@ -63,6 +63,19 @@ static char *nearest_name(const char *section, const char *name)
     return found != NULL ? g_ascii_strdown(found, -1) : NULL;
 }
 
+/* A setting of another section that was meant, with its place; NULL: none. Owned by the caller. */
+static char *nearest_elsewhere(const char *section, const char *name)
+{
+    for (gsize i = 0; i <= G_N_ELEMENTS(sections); i++) {
+        const char *other = i > 0 ? sections[i - 1] : "";
+        g_autofree char *found = strcmp(other, section) != 0 ? nearest_name(other, name) : NULL;
+        if (found != NULL)
+            return *other != '\0' ? g_strdup_printf("%s in section %s", found, other)
+                                  : g_strdup_printf("%s outside of any section", found);
+    }
+    return NULL;
+}
+
 static char *explain_name(const char *section, const char *name)
 {
     g_autofree char *meant = nearest_name(section, name);
@@ -75,6 +88,8 @@ static char *explain_name(const char *section, const char *name)
             return *other != '\0' ? g_strdup_printf("%s belongs into section %s", name, other)
                                   : g_strdup_printf("%s belongs outside of any section", name);
     }
+    if (meant == NULL)
+        meant = nearest_elsewhere(section, name);
     if (meant != NULL)
         return g_strdup_printf("there is no setting %s%s; did you mean %s?", name, here, meant);
     return g_strdup_printf("there is no setting %s%s", name, here);
@@ -311,6 +326,22 @@ static Secret *load_password(const char *path, GError **error)
     return password;
 }
 
+/* It is read at each connection; that it can't be is said now. */
+static bool check_ca_file(const Reading *read, GError **error)
+{
+    const char *path = read->draft.config->directory.ca_file;
+    g_autofree char *words = NULL;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+
+    if (path == NULL || fd >= 0) {
+        if (fd >= 0)
+            close(fd);
+        return true;
+    }
+    words = g_strdup_printf("ca_file can't be read: %s", g_strerror(errno));
+    return REFUSE(words, "directory/ca_file");
+}
+
 /* The room knows by itself where a password must not go; nothing is connected. */
 static bool check_directory(const Reading *read, GError **error)
 {
@@ -377,7 +408,7 @@ Config *config_load(const char *path, GError **error)
         if (config->directory.bind_password == NULL)
             return NULL;
     }
-    if (!check_directory(&read, error))
+    if (!check_ca_file(&read, error) || !check_directory(&read, error))
         return NULL;
     config->directory.servers = directory_servers_new(config->directory.uri);
     config->profile = profile_load(read.draft.profile, config->directory.base, &cause);

@@ -55,20 +55,24 @@ static const char *server_fault(const DirectorySettings *settings, const char *u
     return settings->anonymous ? NULL : login_fault(settings, url);
 }
 
-const char *directory_settings_fault(const DirectorySettings *settings)
+char *directory_settings_fault(const DirectorySettings *settings)
 {
-    const char *fault = NULL;
     g_auto(GStrv) uris = directory_server_list(settings->uri);
-    if (uris[0] == NULL)
-        return "The directory has no address";
-    if (g_strv_length(uris) > DIRECTORY_SERVERS_MAX)
-        return "The directory has more than " G_STRINGIFY(DIRECTORY_SERVERS_MAX) " addresses";
-    for (guint i = 0; uris[i] != NULL && fault == NULL; i++)
-        fault = server_fault(settings, uris[i]);
-    if (fault == NULL && !settings->anonymous && settings->bind_dn != NULL &&
+    const guint count = g_strv_length(uris);
+    if (count == 0)
+        return g_strdup("The directory has no address");
+    if (count > DIRECTORY_SERVERS_MAX)
+        return g_strdup(
+            "The directory has more than " G_STRINGIFY(DIRECTORY_SERVERS_MAX) " addresses");
+    for (guint i = 0; i < count; i++) {
+        const char *fault = server_fault(settings, uris[i]);
+        if (fault != NULL)
+            return count > 1 ? g_strdup_printf("Server %u: %s", i + 1, fault) : g_strdup(fault);
+    }
+    if (!settings->anonymous && settings->bind_dn != NULL &&
         (settings->bind_password == NULL || *settings->bind_password == '\0'))
-        fault = "The service's own login at the directory has no password";
-    return fault;
+        return g_strdup("The service's own login at the directory has no password");
+    return NULL;
 }
 
 /* --- connecting --- */

@@ -23,8 +23,9 @@ struct Directory {
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPMessage, ldap_msgfree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LDAPURLDesc, ldap_free_urldesc)
 
-/* Why the settings can't be used, static, or NULL. */
-const char *directory_settings_fault(const DirectorySettings *settings);
+/* Why the settings can't be used, or NULL; of several servers it says by its number which of them
+ * it is. Caller owns it. */
+char *directory_settings_fault(const DirectorySettings *settings);
 /* The addresses of a list, separated by blanks or commas. Caller owns it. */
 GStrv directory_server_list(const char *uri);
 

@@ -153,7 +153,7 @@ bool directory_is_name(const char *text)
 
 Directory *directory_new(const DirectorySettings *settings, GError **error)
 {
-    const char *fault = directory_settings_fault(settings);
+    g_autofree char *fault = directory_settings_fault(settings);
     Directory *directory;
     if (fault != NULL) {
         g_set_error_literal(error, DIRECTORY_ERROR, DIRECTORY_ERROR_SETTINGS, fault);

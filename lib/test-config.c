@@ -94,7 +94,7 @@ static const char everything[] =
     "limits {\n rows_max = 7\n header_bytes_max = 2K\n parser_memory_max = 1G\n}\n"
     "spool {\n directory = \"/s\"\n key_file = \"/k\"\n jobs_max = 3\n bytes_max = 2097152\n}\n"
     "directory {\n uri = \"ldap://127.0.0.1:3890\"\n base = \"dc=x\"\n bind_dn = \"cn=b,dc=x\"\n"
-    " bind_password_file = \"@FOLDER@/password\"\n starttls = yes\n ca_file = \"/ca\"\n"
+    " bind_password_file = \"@FOLDER@/password\"\n starttls = yes\n ca_file = \"@PROFILE@\"\n"
     " connect_seconds = 9\n answer_seconds = 1m\n window = 1\n}\n";
 
 static void test_everything(void)
@@ -199,8 +199,16 @@ static const struct {
     {"password_scheme = \"{SSHA}\"\n" LEAST, 1, "not one of {CRYPT}$6$"},
     {"password_scheme = \"{CRYPT}\"\n" LEAST, 1, "{SSHA512}, server"},
     {"hash_schemes = { \"server\" }\n" LEAST, 1, "not one of {CRYPT}$6$"},
-    {"proof_wait = 5y\n" LEAST, 1, "units"},
-    {"proof_wait = 1s\n" LEAST, 1, "range"},
+    {"proof_wait = 5y\n" LEAST, 1, "not a number, nor one with s, m, h, d or w behind it"},
+    {"proof_wait = 1s\n" LEAST, 1, "out of range; it must be from 1m to 365d"},
+    {"compress_above = 5MB\n" LEAST, 1,
+     "\"5MB\" is not a number, nor one with k, M or G behind it"},
+    {"compress_above = big\n" LEAST, 1, "\"big\" is not a number"},
+    {"compress_above = 5G\n" LEAST, 1, "5G is out of range; it must be from 0 to 4G"},
+    {"compress_abov = 5M\n" LEAST, 1, "did you mean compress_above?"},
+    {"limits {\n compres_above = 5M\n}\n" LEAST, 2,
+     "no setting compres_above in section limits; did you mean compress_above outside of any"},
+    {"wimdow = 64\n" LEAST, 1, "no setting wimdow; did you mean window in section directory?"},
     {"proof_wait = 99999999999999999999d\n" LEAST, 1, "not a number"},
     {"submit = \"http://localhost\"\n" LEAST, 1, "smtp://HOST:PORT"},
     {"submit = \"sendmail:sendmail -t\"\n" LEAST, 1, "sendmail:/PATH"},
@@ -215,14 +223,30 @@ static const struct {
     {"spool {\n directory = \"spool\"\n}\n" LEAST, 2, "path from the root"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"http://x\"\n}\n", 5, "ldapi://"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"ldapi:/// http://b\"\n}\n", 5,
-     "ldapi://"},
+     "\"http://b\" begins with none of ldapi://"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"ldapi:/// ldap://b\"\n}\n", 5,
-     "in clear"},
+     "Server 2: Passwords would cross the network in clear"},
+    {PROFILE ADDRESSES
+     "directory {\n base=\"dc=x\"\n uri = \"ldapi:///a/1,ldapi:///;ldap://x\"\n}\n",
+     5, "Server 1: The directory's address has more in it"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"ldapi:///1 ldapi:///2 ldapi:///3 "
+                       "ldapi:///4 ldapi:///5 ldapi:///6 ldapi:///7 ldapi:///8 ldapi:///9\"\n}\n",
+     5, "more than 8 addresses"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n same_data = both\n}\n", 5, "yes or no"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n same_date = yes\n}\n", 5,
+     "in section directory; did you mean same_data?"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n ca_file = \"/nowhere/ca.pem\"\n}\n", 5,
+     "ca_file can't be read: No such file"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n uri = \"ldap://localhost\"\n}\n", 5,
      "without bind_dn"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n bind_dn = \"cn=x\"\n}\n", 5,
      "belong together"},
     {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n window = 257\n}\n", 5, "from 1 to 256"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n window = 0\n}\n", 5, "from 1 to 256"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n window = 64k\n}\n", 5,
+     "\"64k\" is not a number"},
+    {PROFILE ADDRESSES "directory {\n base=\"dc=x\"\n windows = 64\n}\n", 5,
+     "did you mean window?"},
     {"profile = \"@FOLDER@/none\"\n" ADDRESSES DIRECTORY, 0, "profile"},
     {"user = \"a\xff\"\n" LEAST, 1, "UTF-8"},
     {"workers 4\n" LEAST, 1, ""},

@@ -5,9 +5,8 @@
 #include "policy/map.h"
 #include <string.h>
 
-/* Longest value of a setting, in bytes, and most servers. */
+/* Longest value of a setting, in bytes. */
 #define VALUE_MAX 4096
-#define SERVERS_MAX 20
 
 #define SEPARATORS ", \t\r\n"
 
@@ -281,8 +280,9 @@ static bool set_directory(const Draft *draft, MapLdapSettings *settings, bool ot
     g_autoptr(GError) why = NULL;
     unsigned count = 0;
     directory->uri = servers(draft, &count);
-    if (count > SERVERS_MAX)
-        return wrong(draft, SERVER_HOST, error, "at most %d servers can be named", SERVERS_MAX);
+    if (count > DIRECTORY_SERVERS_MAX)
+        return wrong(draft, SERVER_HOST, error, "at most %d servers can be named",
+                     DIRECTORY_SERVERS_MAX);
     settings->timeout = number(draft, TIMEOUT);
     /* So that an answer of the last one comes in time, too. */
     directory->connect_seconds = MAX(settings->timeout / (count + 1), 1);

@@ -393,6 +393,8 @@ static void test_refused(Fixture *f, gconstpointer data)
         {BY_CN "bind = no\nserver_host = ,\n", "server_host: The directory has no address"},
         {BY_CN "bind = no\nstart_tls = yes\nserver_host = ldaps://x.example\n",
          "server_host: StartTLS"},
+        {BY_CN "bind = no\nserver_host = 1 2 3 4 5 6 7 8 9\n",
+         "server_host: at most 8 servers can be named"},
         {BY_CN "tls_ca_cert_file = ca.pem\n", "tls_ca_cert_file: it needs a full path"},
         {BY_CN "tls_cert = /canary\n", "tls_cert: tls_cert and tls_key belong together"},
         {"search_base =\n" BY_CN, "search_base: it is missing"},
