@@ -144,6 +144,15 @@ static void bound_socket(LDAP *ld, const DirectorySettings *settings)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof answer);
 }
 
+/* From now on what has come is read at once, not answer by answer, and each of them in two pieces.
+ * Not before: who waits for the socket would not see what has been read already. */
+static void read_ahead(LDAP *ld)
+{
+    Sockbuf *buffer = NULL;
+    if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && buffer != NULL)
+        ber_sockbuf_add_io(buffer, &ber_sockbuf_io_readahead, LBER_SBIOD_LEVEL_PROVIDER, NULL);
+}
+
 /* LDAP's code. */
 static int connect_guarded(LDAP *ld, const DirectorySettings *settings, DirectoryTry *attempt)
 {
@@ -159,6 +168,8 @@ static int connect_guarded(LDAP *ld, const DirectorySettings *settings, Director
     attempt->reached = guard.deadline != 0;
     attempt->late = attempt->reached && g_get_monotonic_time() >= guard.deadline;
     directory_guard_end(&guard, ld);
+    if (code == LDAP_SUCCESS)
+        read_ahead(ld);
     return code;
 }
 
