@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/hasher.h"
 
+#include <sys/resource.h>
+
+/* How much later than others the hashing threads get a processor, as nice(1) counts. */
+#define HASHER_NICE 5
+
 /* lock guards everything, also of the batches; nobody hashes with it held. */
 struct Hasher {
     GMutex lock;
@@ -56,9 +61,20 @@ static void hash_one(Hasher *hasher)
     g_cond_broadcast(&hasher->done);
 }
 
+/* Hashing fills what the directory and others' mail leave of the processors. On Linux each thread
+ * has a priority of its own, and 0 is the calling one (setpriority(2)). */
+static void give_way(void)
+{
+#ifdef __linux__
+    /* Where it is refused all is as it was. */
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + HASHER_NICE);
+#endif
+}
+
 static gpointer work(gpointer data)
 {
     Hasher *hasher = data;
+    give_way();
     g_mutex_lock(&hasher->lock);
     while (!hasher->stopping) {
         if (g_queue_is_empty(&hasher->turns))

@@ -5,7 +5,8 @@
 #include "lib/password.h"
 
 /* Threads that hash passwords, for all who plan. What is to be hashed comes in batches, which take
- * turns password by password: ten of one administrator do not wait for the thousands of another. */
+ * turns password by password: ten of one administrator do not wait for the thousands of another.
+ * The threads give way to all else on the machine, as with nice(1). */
 typedef struct Hasher Hasher;
 typedef struct HashBatch HashBatch;
 

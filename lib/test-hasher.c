@@ -3,6 +3,7 @@
 
 #include <crypt.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Longest wait for what must come, and step of looking for it. */
 #define WAIT_USEC (60 * G_USEC_PER_SEC)
@@ -14,6 +15,7 @@ static struct {
     GCond opened;
     bool shut;
     GPtrArray *begun; /* of char * */
+    int priority;     /* of the thread that began last, as getpriority(2) tells */
 } gate;
 
 Secret *__real_password_hash(const Secret *clear, PasswordScheme scheme);
@@ -23,6 +25,7 @@ Secret *__wrap_password_hash(const Secret *clear, PasswordScheme scheme)
 {
     g_mutex_lock(&gate.lock);
     g_ptr_array_add(gate.begun, g_strdup(clear));
+    gate.priority = getpriority(PRIO_PROCESS, 0);
     while (gate.shut)
         g_cond_wait(&gate.opened, &gate.lock);
     g_mutex_unlock(&gate.lock);
@@ -99,6 +102,20 @@ static void test_numbers(void)
         add(batch, "a", 20);
         assert_hash(batch, "a", 20);
     }
+}
+
+/* Who hashes gives way to all others; who waits for it does not. */
+static void test_gives_way(void)
+{
+    int before = getpriority(PRIO_PROCESS, 0);
+    begin(false);
+    g_autoptr(Hasher) hasher = hasher_new(1);
+    g_autoptr(HashBatch) batch = hash_batch_new(hasher, PASSWORD_SCHEME_SHA512);
+    add(batch, "a", 0);
+    assert_hash(batch, "a", 0);
+    if (before + 5 <= 19)
+        g_assert_cmpint(gate.priority, ==, before + 5);
+    g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, before);
 }
 
 /* A few wait for one each of the many, not for all. */
@@ -217,6 +234,7 @@ int main(int argc, char **argv)
     secret_init();
     gate.begun = g_ptr_array_new_with_free_func(g_free);
     g_test_add_func("/hasher/numbers", test_numbers);
+    g_test_add_func("/hasher/gives-way", test_gives_way);
     g_test_add_func("/hasher/turns", test_turns);
     g_test_add_func("/hasher/full", test_full);
     g_test_add_func("/hasher/freed", test_freed);
