@@ -219,6 +219,11 @@ check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
 test_job_response_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_response_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_done
+check_PROGRAMS += test-job-servers
+test_job_servers_SOURCES = lib/test-job-servers.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
+test_job_servers_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_job_servers_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream \
+	-Wl,--wrap=spool_job_at_server
 check_PROGRAMS += test-ahead
 test_ahead_SOURCES = lib/test-ahead.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_ahead_LDADD = tests/libfixture.a $(ENGINE_LIBS)
