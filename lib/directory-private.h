@@ -117,6 +117,11 @@ bool directory_name_clashes(const DirectoryName *name);
 /* A write of it, which does not clash, is in flight from now on, or no more. */
 void directory_name_fly(DirectoryName *name, bool in_flight);
 
+/* The critical control (RFC 4528) that lets a write be made only where the filter matches. LDAP's
+ * code; its value is the caller's, to be freed by ber_memfree(). What the profile makes is encoded
+ * here, at a fourth of what the library's own reader of filters takes; it gets the rest. */
+int directory_assertion(LDAP *ld, const char *filter, LDAPControl *control);
+
 /* Sends a change's password; LDAP's code, the message's number in *id. */
 int directory_send_password(LDAP *ld, const Change *change, int *id);
 /* Whether a text repeats a part of the password. */

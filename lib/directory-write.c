@@ -246,33 +246,23 @@ static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, i
     return ldap_modify_ext(ld, change->dn, mods, controls, NULL, id);
 }
 
-static int assertion_control(LDAP *ld, char *assertion, LDAPControl **control)
-{
-    struct berval value = {0};
-    int code = ldap_create_assertion_control_value(ld, assertion, &value);
-    if (code == LDAP_SUCCESS)
-        code = ldap_control_create(LDAP_CONTROL_ASSERT, 1, &value, 1, control);
-    ber_memfree(value.bv_val);
-    return code;
-}
-
 /* The change, or where that is done its password; *built false: nothing can have left. */
 static int send_write(LDAP *ld, const Write *write, int *id, bool *built)
 {
+    LDAPControl control = {(char *)LDAP_CONTROL_RELAX, {0}, 1};
     LDAPControl *controls[] = {NULL, NULL};
     int code = LDAP_SUCCESS;
     *built = true;
     if (write->changed)
         return directory_send_password(ld, write->change, id);
     if (write->assertion != NULL)
-        code = assertion_control(ld, write->assertion, &controls[0]);
-    else if (write->relax)
-        code = ldap_control_create(LDAP_CONTROL_RELAX, 1, NULL, 0, &controls[0]);
+        code = directory_assertion(ld, write->assertion, &control);
+    if (write->assertion != NULL || write->relax)
+        controls[0] = &control;
     *built = code == LDAP_SUCCESS;
     if (*built)
         code = send_change(ld, write->change, controls, id);
-    if (controls[0] != NULL)
-        ldap_control_free(controls[0]);
+    ber_memfree(control.ldctl_value.bv_val);
     return code;
 }
 

@@ -497,6 +497,55 @@ static void test_echoes(void)
         g_assert_true(directory_echoes(rows[i].text, rows[i].password) == rows[i].echoes);
 }
 
+/* What is encoded here is what the library makes of the same filter. */
+static void test_assertions(void)
+{
+    static const char *const filters[] = {
+        "(&(entryUUID=1ff2a4c0-5af4-103f-8d4e-af3c))",
+        "(&(entryUUID=1ff2a4c0)(entryCSN=20261121140000.123456Z#000000#000#000000))",
+        "(&(a-b=c d)(e2=f=g<>~:,+\xc3\xbc)(h= i ))",
+        "(&(entryUUID=a\\2ab)(entryCSN=c))",
+        "(&(mail=a*))",
+        "(&(mail=*))",
+        "(&(mail=))",
+        "(&(mail>=a))",
+        "(&(mail;lang-de=a))",
+        "(&(mail:caseExactMatch:=a))",
+        "(&(|(mail=a)(mail=b)))",
+        "(title=x)",
+        "(&)",
+    };
+    static const char *const faulty[] = {"(&(mail=a)", "(&(mail=a))(", "(&(=a))", "(&(mail))", "("};
+    LDAP *ld = NULL;
+    g_assert_cmpint(ldap_initialize(&ld, NULL), ==, LDAP_SUCCESS);
+    for (guint i = 0; i < G_N_ELEMENTS(filters); i++) {
+        g_autofree char *filter = g_strdup(filters[i]);
+        struct berval expected = {0};
+        LDAPControl control;
+        g_test_message("%s", filter);
+        g_assert_cmpint(ldap_create_assertion_control_value(ld, filter, &expected), ==,
+                        LDAP_SUCCESS);
+        g_assert_cmpint(directory_assertion(ld, filter, &control), ==, LDAP_SUCCESS);
+        g_assert_cmpmem(control.ldctl_value.bv_val, control.ldctl_value.bv_len, expected.bv_val,
+                        expected.bv_len);
+        g_assert_cmpstr(control.ldctl_oid, ==, LDAP_CONTROL_ASSERT);
+        g_assert_true(control.ldctl_iscritical);
+        ber_memfree(control.ldctl_value.bv_val);
+        ber_memfree(expected.bv_val);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(faulty); i++) {
+        g_autofree char *filter = g_strdup(faulty[i]);
+        struct berval expected = {0};
+        LDAPControl control;
+        g_test_message("%s", filter);
+        const int code = ldap_create_assertion_control_value(ld, filter, &expected);
+        g_assert_cmpint(directory_assertion(ld, filter, &control), ==, code);
+        ber_memfree(control.ldctl_value.bv_val);
+        ber_memfree(expected.bv_val);
+    }
+    ldap_unbind_ext(ld, NULL, NULL);
+}
+
 typedef enum { OTHER, SAME, BELOW } Relation;
 
 /* What is one entry however it is spelled, and what is above what. */
@@ -569,5 +618,6 @@ int main(int argc, char **argv)
     begin_cases(&argc, &argv);
     g_test_add_func("/directory/password/echoes", test_echoes);
     g_test_add_func("/directory/names", test_names);
+    g_test_add_func("/directory/assertions", test_assertions);
     return run_cases(cases, G_N_ELEMENTS(cases));
 }
