@@ -304,36 +304,74 @@ static Answer prove(JobWorker *worker, SpoolClaim *claim, const Request *request
     return check_proof(worker, job, request->password, error);
 }
 
-void job_worker_prepare(JobWorker *worker)
+static RequestLimits reader_limits(const JobWorker *worker, bool without_password)
 {
     RequestLimits limits = worker->config->request;
-    limits.password_optional = worker->spare_without_password;
-    if (worker->spare && request_reader_waits(worker->spare, &limits))
+    limits.password_optional = without_password;
+    return limits;
+}
+
+/* What is being started becomes the spare one. */
+static void await_spare(JobWorker *worker)
+{
+    if (!worker->starter)
         return;
     g_clear_pointer(&worker->spare, request_reader_free);
-    worker->spare = request_reader_prepare(worker->config->parser, &limits, NULL);
+    worker->spare = g_thread_join(g_steal_pointer(&worker->starter));
+}
+
+typedef struct {
+    const char *parser;
+    RequestLimits limits;
+    RequestReader *old;
+} Start;
+
+static gpointer start_spare(gpointer data)
+{
+    g_autofree Start *start = data;
+    request_reader_free(start->old);
+    return request_reader_prepare(start->parser, &start->limits, NULL);
+}
+
+void job_start_spare(JobWorker *worker, RequestReader *old)
+{
+    await_spare(worker);
+    const Start start = {worker->config->parser,
+                         reader_limits(worker, worker->spare_without_password), old};
+    if (worker->spare && request_reader_waits(worker->spare, &start.limits)) {
+        request_reader_free(old);
+        return;
+    }
+    Start *data = g_memdup2(&start, sizeof start);
+    worker->starter = g_thread_try_new("starter", start_spare, data, NULL);
+    if (!worker->starter)
+        worker->spare = start_spare(data);
+}
+
+void job_worker_prepare(JobWorker *worker)
+{
+    job_drop_submission(worker);
+    job_start_spare(worker, NULL);
 }
 
 /* The reader of this mail: the one that waits, or one that is started now. */
 static RequestReader *read_mail(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
-    RequestLimits limits = worker->config->request;
-    limits.password_optional = needs_no_password(spool_claim_job(claim));
-    worker->spare_without_password = limits.password_optional;
+    worker->spare_without_password = needs_no_password(spool_claim_job(claim));
+    const RequestLimits limits = reader_limits(worker, worker->spare_without_password);
+    await_spare(worker);
     g_autoptr(RequestReader) reader = g_steal_pointer(&worker->spare);
     if (!reader || !request_reader_waits(reader, &limits))
         return request_reader_new(worker->config->parser, &limits, open_mail, claim, error);
     return request_reader_begin(reader, open_mail, claim, error) ? g_steal_pointer(&reader) : NULL;
 }
 
-bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
+/* The mail that is read becomes slices, or is refused. */
+static bool open_read(JobWorker *worker, SpoolClaim *claim, RequestReader *mail, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autofree char *reference = NULL;
     g_auto(Lockout) lockout = {0};
-    g_autoptr(RequestReader) mail = read_mail(worker, claim, error);
-    if (!mail)
-        return false;
     const Request *request = request_reader_request(mail, &reference, &problem);
     if (!request)
         log_parser(spool_claim_job(claim), mail);
@@ -358,4 +396,13 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
         break;
     }
     return put_off(worker, claim, PROOF_GIVEN_UP, reference, g_steal_pointer(&problem), error);
+}
+
+bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error)
+{
+    g_autoptr(RequestReader) mail = read_mail(worker, claim, error);
+    bool opened = mail && open_read(worker, claim, mail, error);
+    if (mail)
+        job_start_spare(worker, g_steal_pointer(&mail));
+    return opened;
 }

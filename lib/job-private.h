@@ -4,6 +4,7 @@
 
 #include "lib/job.h"
 #include "lib/request.h"
+#include "lib/submit.h"
 
 /* Shared by the files of the room lib/job. Each stage does one bounded step of a claimed job.
  * true: the step ended and its commit stands. false with an error: it could not be told; the job
@@ -13,8 +14,11 @@ struct JobWorker {
     Config *config;
     Spool *spool;
     Directory *directory;
-    Directory *reader;           /* reads ahead, on a thread of its own, while directory writes */
-    RequestReader *spare;        /* waits for the next mail; NULL: none was started */
+    Directory *reader;      /* reads ahead, on a thread of its own, while directory writes */
+    RequestReader *spare;   /* waits for the next mail; NULL: none was started */
+    GThread *starter;       /* starts one that becomes spare; NULL: none is being started */
+    Submission *submission; /* was begun for the response to submission_job; or NULL */
+    char *submission_job;
     bool spare_without_password; /* what the last mail needed none of */
     PlanHasGrantFunc has_grant;
     gpointer has_grant_data;
@@ -30,6 +34,16 @@ bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error);   /* RECEIV
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKING */
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */
 bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error);   /* SENDING */
+
+/* A reader that has done its work is let go of and the next one started, on a thread of its own.
+ * old, which is taken over, may be NULL. */
+void job_start_spare(JobWorker *worker, RequestReader *old);
+
+/* The way to the mail server is made while the last rows are worked on, for a job of one slice: its
+ * response comes soon. _take: what was begun for this job, or NULL; owned by the caller. */
+void job_begin_submission(JobWorker *worker, SpoolClaim *claim);
+Submission *job_take_submission(JobWorker *worker, const Job *job);
+void job_drop_submission(JobWorker *worker);
 
 /* The slice as typed operations; where a row is none, NULL stands in its place and its outcome in
  * outcomes. */

@@ -200,6 +200,30 @@ static bool send_failed(SpoolClaim *claim, const GError *why, GError **error)
     return true;
 }
 
+void job_begin_submission(JobWorker *worker, SpoolClaim *claim)
+{
+    const Job *job = spool_claim_job(claim);
+    job_drop_submission(worker);
+    if (job->slices > 1 || is_for_command(claim))
+        return;
+    worker->submission = submission_begin(&worker->config->submit, job->facts.requester);
+    worker->submission_job = g_strdup(job->id);
+}
+
+Submission *job_take_submission(JobWorker *worker, const Job *job)
+{
+    if (g_strcmp0(worker->submission_job, job->id) != 0)
+        job_drop_submission(worker);
+    g_clear_pointer(&worker->submission_job, g_free);
+    return g_steal_pointer(&worker->submission);
+}
+
+void job_drop_submission(JobWorker *worker)
+{
+    g_clear_pointer(&worker->submission, submission_free);
+    g_clear_pointer(&worker->submission_job, g_free);
+}
+
 /* ANSWER_NO and ANSWER_UNKNOWN with an error. What was taken is never handed over again. */
 static Answer hand_over(JobWorker *worker, SpoolClaim *claim, guint64 *bytes_max, GError **error)
 {
@@ -209,7 +233,8 @@ static Answer hand_over(JobWorker *worker, SpoolClaim *claim, guint64 *bytes_max
     if (!message)
         return ANSWER_UNKNOWN;
     Answer answer = submit_message(&worker->config->submit, spool_claim_job(claim)->facts.requester,
-                                   message, bytes_max, error);
+                                   job_take_submission(worker, spool_claim_job(claim)), message,
+                                   bytes_max, error);
     if (answer == ANSWER_YES)
         spool_response_handed_over(claim);
     return answer;

@@ -295,6 +295,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!job_slice_load(worker, claim, job->slices_done, &slice, error) ||
         !job_stay(worker, claim, error))
         return false;
+    job_begin_submission(worker, claim);
 
     PlanContext context = {
         .job = job->id,

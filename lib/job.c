@@ -27,7 +27,10 @@ void job_worker_free(JobWorker *worker)
 {
     if (!worker)
         return;
+    if (worker->starter)
+        request_reader_free(g_thread_join(worker->starter));
     request_reader_free(worker->spare);
+    job_drop_submission(worker);
     directory_free(worker->directory);
     directory_free(worker->reader);
     config_unref(worker->config);
@@ -146,5 +149,15 @@ void job_step(JobWorker *worker, SpoolClaim *claim)
     if (!stages[state](worker, claim, &error) &&
         !g_error_matches(error, JOB_ERROR, JOB_ERROR_STOPPED))
         job_wait(claim, error);
+    if (error)
+        job_drop_submission(worker);
     log_news(worker);
+}
+
+bool job_is_to_be_answered(JobWorker *worker, SpoolClaim *claim)
+{
+    const Job *job = spool_claim_job(claim);
+    return (job->state == JOB_REPORTING || job->state == JOB_SENDING) && job->slices == 1 &&
+           job->attempts == 0 && !g_atomic_int_get(&worker->stopping) &&
+           !g_atomic_int_get(&worker->retired) && spool_claim_may_stay(claim);
 }

@@ -23,6 +23,11 @@ void job_worker_free(JobWorker *worker);
  * logged with the job's queue id and kept in the job. */
 void job_step(JobWorker *worker, SpoolClaim *claim);
 
+/* Whether the worker is to go on with the job's next step at once, since its rows, of one slice,
+ * are done, and only the response is to be built or handed over: what was prepared for that is not
+ * thrown away, and nobody waits for a turn much longer. */
+bool job_is_to_be_answered(JobWorker *worker, SpoolClaim *claim);
+
 /* While there is nothing to do: starts what reads the next mail, so that it need not be waited for.
  * What fails is told when it is needed. */
 void job_worker_prepare(JobWorker *worker);

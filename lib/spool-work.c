@@ -121,6 +121,14 @@ void spool_claim_release(SpoolClaim *claim)
     g_free(claim);
 }
 
+bool spool_claim_may_stay(SpoolClaim *claim)
+{
+    Spool *spool = claim->spool;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
+    spool_changed(spool);
+    return !claim->entry->wanted;
+}
+
 void spool_wait(Spool *spool, gint64 due)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);

@@ -193,6 +193,9 @@ typedef struct SpoolClaim SpoolClaim;
 Answer spool_claim(Spool *spool, SpoolClaim **claim, gint64 *due, GError **error);
 /* The job as it stands; owned by the claim, changes with the calls below. */
 const Job *spool_claim_job(const SpoolClaim *claim);
+/* The job, in REPORTING or SENDING, is to stay with the worker for its next step: false where
+ * somebody waits for it by hand. What it held up before is free: wakes spool_wait(). */
+bool spool_claim_may_stay(SpoolClaim *claim);
 /* Gives the job back; wakes spool_wait(). */
 void spool_claim_release(SpoolClaim *claim);
 

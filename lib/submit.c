@@ -69,11 +69,11 @@ bool submit_target_valid(const char *target, GError **error)
 
 /* --- SMTP --- */
 
+/* What the server says, and what was said to it. */
 typedef struct {
-    GInputStream *message;
-    GError *read_error;
-    guint64 sent;      /* bytes of the message */
-    guint64 announced; /* most bytes of one, as the server says; 0: it does not */
+    GError *read_error; /* of the message */
+    guint64 sent;       /* bytes of the message */
+    guint64 announced;  /* most bytes of one, as the server says; 0: it does not */
     bool in_ehlo;
     bool in_mail;   /* MAIL or a later command was the last one sent */
     bool quits;     /* QUIT was sent: what is answered now says nothing of the message */
@@ -81,15 +81,53 @@ typedef struct {
     bool whole;     /* its last line has come */
 } Dialogue;
 
+/* One hand-over. What stands before lock belongs to who runs it, until its end. */
+struct Submission {
+    char *url;
+    struct curl_slist *recipients;
+    unsigned seconds;
+    gint64 until; /* when it no longer waits for the message; monotonic */
+    Dialogue dialogue;
+    CURLcode code;
+    GThread *thread; /* that runs it; NULL: the one that has the message */
+    GMutex lock;
+    GCond changed;
+    GInputStream *message; /* borrowed; NULL: not there yet */
+    bool dropped;          /* none comes */
+    bool unused;           /* it has not waited for one any longer */
+};
+
+/* The message, when it is there; NULL: it did not come. */
+static GInputStream *await_message(Submission *submission)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&submission->lock);
+    while (!submission->message && !submission->dropped && !submission->unused)
+        submission->unused =
+            !g_cond_wait_until(&submission->changed, &submission->lock, submission->until);
+    return submission->message;
+}
+
 static size_t on_read(char *buffer, size_t size, size_t count, void *data)
 {
-    Dialogue *dialogue = data;
+    Submission *submission = data;
+    Dialogue *dialogue = &submission->dialogue;
+    GInputStream *message = await_message(submission);
     gssize got =
-        g_input_stream_read(dialogue->message, buffer, size * count, NULL, &dialogue->read_error);
+        message ? g_input_stream_read(message, buffer, size * count, NULL, &dialogue->read_error)
+                : -1;
     if (got < 0)
         return CURL_READFUNC_ABORT;
     dialogue->sent += (guint64)got;
     return (size_t)got;
+}
+
+/* Now and then, also while the server is silent: not zero ends it. */
+static int on_progress(void *data, curl_off_t down G_GNUC_UNUSED, curl_off_t down_now G_GNUC_UNUSED,
+                       curl_off_t up G_GNUC_UNUSED, curl_off_t up_now G_GNUC_UNUSED)
+{
+    Submission *submission = data;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&submission->lock);
+    return submission->dropped;
 }
 
 static bool is_command(const char *data, size_t size, const char *word)
@@ -152,27 +190,30 @@ static int on_debug(CURL *curl, curl_infotype type, char *data, size_t size, voi
     return 0;
 }
 
-static void set_options(CURL *curl, const SubmitSettings *settings, const char *url,
-                        struct curl_slist *recipients, Dialogue *dialogue)
+static void set_options(CURL *curl, Submission *submission)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, url);
+    const long seconds = (long)submission->seconds;
+    curl_easy_setopt(curl, CURLOPT_URL, submission->url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)settings->seconds);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)settings->seconds);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, seconds);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, seconds);
     /* The last reply has no other bound; and QUIT is said by this handle, not by the library's own
      * one, which would wait for minutes. */
-    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)settings->seconds);
+    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds);
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
     /* CURLOPT_MAIL_FROM stays unset: that is the null sender */
-    curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
+    curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, submission->recipients);
     curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(curl, CURLOPT_READDATA, dialogue);
+    curl_easy_setopt(curl, CURLOPT_READDATA, submission);
     curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug);
-    curl_easy_setopt(curl, CURLOPT_DEBUGDATA, dialogue);
+    curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &submission->dialogue);
     curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, submission);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 /* "smtp://host:port/helo": the library takes our name from the path. */
@@ -224,32 +265,103 @@ static Answer conclude(CURLcode code, const Dialogue *dialogue, GError **error)
     return ANSWER_UNKNOWN;
 }
 
-static Answer submit_smtp(const SubmitSettings *settings, const char *recipient,
-                          GInputStream *message, guint64 *bytes_max, GError **error)
-{
-    g_autofree char *url = url_with_helo(settings);
-    struct curl_slist *recipients = curl_slist_append(NULL, recipient);
-    Dialogue dialogue = {.message = message, .reply = g_string_new(NULL)};
-    CURL *curl = curl_easy_init();
-    CURLcode code = CURLE_FAILED_INIT;
-    Answer answer;
+/* --- one hand-over --- */
 
-    if (curl != NULL && url != NULL) {
-        set_options(curl, settings, url, recipients, &dialogue);
-        code = curl_easy_perform(curl);
-    }
-    answer = conclude(code, &dialogue, error);
-    *bytes_max = dialogue.announced;
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(recipients);
-    g_string_free(dialogue.reply, TRUE);
-    g_clear_error(&dialogue.read_error);
-    return answer;
+static Submission *submission_new(const SubmitSettings *settings, const char *recipient)
+{
+    Submission *submission = g_new0(Submission, 1);
+    const gint64 patience = MIN((gint64)settings->seconds * G_USEC_PER_SEC / 4,
+                                SUBMIT_AHEAD_SECONDS * (gint64)G_USEC_PER_SEC);
+    submission->url = url_with_helo(settings);
+    submission->recipients = curl_slist_append(NULL, recipient);
+    submission->seconds = settings->seconds;
+    submission->until = g_get_monotonic_time() + patience;
+    submission->dialogue.reply = g_string_new(NULL);
+    submission->code = CURLE_FAILED_INIT;
+    g_mutex_init(&submission->lock);
+    g_cond_init(&submission->changed);
+    return submission;
 }
 
-Answer submit_message(const SubmitSettings *settings, const char *recipient, GInputStream *message,
-                      guint64 *bytes_max, GError **error)
+static gpointer submission_run(gpointer data)
 {
+    Submission *submission = data;
+    CURL *curl = curl_easy_init();
+    if (curl != NULL && submission->url != NULL) {
+        set_options(curl, submission);
+        submission->code = curl_easy_perform(curl);
+    }
+    curl_easy_cleanup(curl);
+    return NULL;
+}
+
+Submission *submission_begin(const SubmitSettings *settings, const char *recipient)
+{
+    g_autoptr(Address) address = address_parse(recipient, NULL, NULL);
+    if (address == NULL || submit_runs_program(settings))
+        return NULL;
+    Submission *submission = submission_new(settings, address->full);
+    submission->thread = g_thread_try_new("submit", submission_run, submission, NULL);
+    if (submission->thread == NULL)
+        g_clear_pointer(&submission, submission_free);
+    return submission;
+}
+
+void submission_free(Submission *submission)
+{
+    if (submission == NULL)
+        return;
+    g_mutex_lock(&submission->lock);
+    submission->dropped = true;
+    g_cond_signal(&submission->changed);
+    g_mutex_unlock(&submission->lock);
+    if (submission->thread != NULL)
+        g_thread_join(submission->thread);
+    curl_slist_free_all(submission->recipients);
+    g_string_free(submission->dialogue.reply, TRUE);
+    g_clear_error(&submission->dialogue.read_error);
+    g_mutex_clear(&submission->lock);
+    g_cond_clear(&submission->changed);
+    g_free(submission->url);
+    g_free(submission);
+}
+
+/* Gives it the message, and waits for its end. false: it had waited long enough, or what it met is
+ * so old, and nothing was sent. */
+static bool submission_end(Submission *submission, GInputStream *message)
+{
+    g_mutex_lock(&submission->lock);
+    const bool used = submission->thread == NULL ||
+                      (!submission->unused && g_get_monotonic_time() < submission->until);
+    if (used)
+        submission->message = message;
+    submission->dropped = !used;
+    g_cond_signal(&submission->changed);
+    g_mutex_unlock(&submission->lock);
+    if (submission->thread != NULL)
+        g_thread_join(g_steal_pointer(&submission->thread));
+    else
+        submission_run(submission);
+    return used;
+}
+
+static Answer submit_smtp(const SubmitSettings *settings, const char *recipient, Submission *ahead,
+                          GInputStream *message, guint64 *bytes_max, GError **error)
+{
+    g_autoptr(Submission) submission = ahead;
+    if (submission == NULL || !submission_end(submission, message)) {
+        g_clear_pointer(&submission, submission_free);
+        submission = submission_new(settings, recipient);
+        submission_end(submission, message);
+    }
+    *bytes_max = submission->dialogue.announced;
+    return conclude(submission->code, &submission->dialogue, error);
+}
+
+Answer submit_message(const SubmitSettings *settings, const char *recipient, Submission *ahead,
+                      GInputStream *message, guint64 *bytes_max, GError **error)
+{
+    g_autoptr(Submission) begun = ahead;
     g_autoptr(GError) cause = NULL;
     g_autoptr(Address) address = address_parse(recipient, NULL, &cause);
 
@@ -263,5 +375,5 @@ Answer submit_message(const SubmitSettings *settings, const char *recipient, GIn
     if (submit_runs_program(settings))
         return submit_sendmail(settings->target + strlen(SENDMAIL), settings->seconds,
                                address->full, message, error);
-    return submit_smtp(settings, address->full, message, bytes_max, error);
+    return submit_smtp(settings, address->full, g_steal_pointer(&begun), message, bytes_max, error);
 }

@@ -259,13 +259,25 @@ static char *wait_for(const Postfix *postfix, const char *word)
 
 static guint64 announced; /* to the last submit() */
 
-static Answer submit(const char *target, unsigned seconds, const char *recipient, const char *text,
-                     GError **error)
+static Answer submit_by(Submission *ahead, const char *target, unsigned seconds,
+                        const char *recipient, const char *text, GError **error)
 {
     SubmitSettings settings = {(char *)target, (char *)"batch.example.net", seconds};
     g_autoptr(GInputStream) message =
         g_memory_input_stream_new_from_data(text, (gssize)strlen(text), NULL);
-    return submit_message(&settings, recipient, message, &announced, error);
+    return submit_message(&settings, recipient, ahead, message, &announced, error);
+}
+
+static Answer submit(const char *target, unsigned seconds, const char *recipient, const char *text,
+                     GError **error)
+{
+    return submit_by(NULL, target, seconds, recipient, text, error);
+}
+
+static Submission *begin(const char *target, unsigned seconds, const char *recipient)
+{
+    SubmitSettings settings = {(char *)target, (char *)"batch.example.net", seconds};
+    return submission_begin(&settings, recipient);
 }
 
 #define HEAD "Subject: test\r\nMessage-ID: <1@example.net>\r\n\r\n"
@@ -406,6 +418,56 @@ static Answer submit_to(const Server *row, GError **error)
     return answer;
 }
 
+/* Begun before the message is there: one copy of it arrives, and of what is dropped nothing; what
+ * the server said meanwhile is what counts. */
+static void test_ahead(Postfix *postfix, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    if (postfix->folder == NULL)
+        return;
+    Submission *ahead = begin(postfix->smtp, SECONDS, "anna@example.com");
+    g_assert_nonnull(ahead);
+    submission_free(begin(postfix->smtp, SECONDS, "anna@example.com"));
+    g_assert_cmpint(
+        submit_by(ahead, postfix->smtp, SECONDS, "anna@example.com", HEAD "by-ahead\r\n", &error),
+        ==, ANSWER_YES);
+    g_assert_no_error(error);
+    g_assert_cmpint(submit(postfix->smtp, SECONDS, "anna@example.com", HEAD "fence\r\n", &error),
+                    ==, ANSWER_YES);
+    g_free(wait_for(postfix, "fence"));
+    g_autofree char *box = wait_for(postfix, "by-ahead");
+    g_auto(GStrv) mails = g_strsplit(box, "Return-Path: <>\n", -1);
+    g_assert_cmpuint(g_strv_length(mails), ==, 3); /* before the first nothing */
+
+    ahead = begin(postfix->smtp, SECONDS, "no@example.com");
+    g_assert_cmpint(submit_by(ahead, postfix->smtp, SECONDS, "no@example.com", HEAD, &error), ==,
+                    ANSWER_NO);
+    g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_REFUSED);
+    g_assert_nonnull(strstr(error->message, "not here"));
+    g_assert_null(begin(postfix->sendmail, SECONDS, "anna@example.com"));
+    g_assert_null(begin(postfix->smtp, SECONDS, "anna"));
+}
+
+/* It waits only so long for the message, which then goes by a connection of its own. */
+static void test_ahead_too_long(void)
+{
+    static const Server row = {"250 HELP", "250 taken\r\n", .cut = false};
+    g_autoptr(GSocket) listener = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *target = g_strdup_printf("smtp://127.0.0.1:%u", free_port(&listener));
+    gpointer both[] = {listener, (gpointer)&row};
+    g_assert_true(g_socket_listen(listener, NULL));
+    GThread *server = g_thread_new("server", serve, both);
+    Submission *ahead = begin(target, 1, "anna@example.com");
+    g_thread_join(server); /* the connection has ended */
+    server = g_thread_new("server", serve, both);
+    g_assert_cmpint(
+        submit_by(ahead, target, SECONDS, "anna@example.com", HEAD "some text\r\n", &error), ==,
+        ANSWER_YES);
+    g_assert_no_error(error);
+    g_thread_join(server);
+}
+
 /* SIZE in the answer to EHLO, in all its forms. */
 static void test_announced(void)
 {
@@ -477,8 +539,9 @@ static void broken_message(Postfix *postfix, const char *target)
         /* the base is closed behind its back after the first block */
         g_assert_cmpint(g_input_stream_read(message, &byte, 1, NULL, NULL), ==, 1);
         g_input_stream_close(first, NULL, NULL);
-        g_assert_cmpint(submit_message(&settings, "anna@example.com", message, &announced, &error),
-                        ==, ANSWER_UNKNOWN);
+        g_assert_cmpint(
+            submit_message(&settings, "anna@example.com", NULL, message, &announced, &error), ==,
+            ANSWER_UNKNOWN);
         g_assert_error(error, SUBMIT_ERROR, SUBMIT_ERROR_AWAY);
         g_assert_nonnull(strstr(error->message, "can't be read"));
     }
@@ -591,7 +654,9 @@ int main(int argc, char **argv)
     g_test_add_func("/submit/R4.9/announced", test_announced);
     g_test_add_func("/submit/R4.10/half", test_half);
     g_test_add_func("/submit/no-goodbye", test_no_goodbye);
+    g_test_add_func("/submit/ahead-too-long", test_ahead_too_long);
     ADD("smtp", test_smtp);
+    ADD("ahead", test_ahead);
     ADD("sendmail", test_sendmail);
     ADD("refused", test_refused);
     ADD("broken-message", test_broken_message);

@@ -111,7 +111,9 @@ static gpointer work(gpointer data)
         switch (spool_claim(workers->spool, &claim, &due, &error)) {
         case ANSWER_YES:
             complained = false;
-            job_step(seat->hand->worker, claim);
+            do
+                job_step(seat->hand->worker, claim);
+            while (job_is_to_be_answered(seat->hand->worker, claim));
             continue;
         case ANSWER_UNKNOWN:
             if (!complained)
