@@ -2,7 +2,7 @@
 """Many mails at once, from any address of loopback."""
 
 import contextlib
-import os
+import fcntl
 import smtplib
 
 from .process import HarnessError, write
@@ -39,12 +39,11 @@ def burst(world, mails, sender, client):
 def held(world, settings=None):
     """Mails are taken, but none is opened while this lasts: the parser stands still."""
     hold, parser = world.nursery.path("milter", "hold"), world.nursery.path("milter", "parser")
-    write(hold, "")
-    write(parser, "#!/bin/sh\nwhile [ -e %s ]; do sleep 0.02; done\nexec %s \"$@\"\n" % (
-        hold, world.tree.parser), 0o755)
-    world.milter.configure({**(settings or {}), "parser": parser})
-    world.milter.restart()
-    try:
+    write(parser, "#!/bin/sh\nflock -s %s true\nexec %s \"$@\"\n" % (hold, world.tree.parser),
+          0o755)
+    write(hold, "", 0o644)
+    with open(hold, encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        world.milter.configure({**(settings or {}), "parser": parser})
+        world.milter.restart()
         yield
-    finally:
-        os.unlink(hold)
