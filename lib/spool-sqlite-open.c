@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/spool-sqlite-private.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -148,10 +149,15 @@ static bool upgrade(sqlite3 *db, int version, GError **error)
 #define LOG_BYTES (5 << 20)
 #define PIECE_BYTES (256 << 10)
 
-void spool_sqlite_reserve(sqlite3 *db)
+static int open_log(sqlite3 *db)
 {
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
-    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    return open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+}
+
+void spool_sqlite_reserve(sqlite3 *db)
+{
+    int fd = open_log(db);
     if (fd < 0)
         return;
     /* Beyond its end: its size is the library's to know. */
@@ -159,7 +165,9 @@ void spool_sqlite_reserve(sqlite3 *db)
     close(fd);
 }
 
-/* The log stays when the last connection closes, so that a reader never has to make it. */
+/* From the end of this on commits are synced by spool_sqlite_log_sync() alone; the library does it
+ * before it copies the log back, and where it begins it anew.
+ * The log stays when the last connection closes, so that a reader never has to make it. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error)
 {
     int on = 1, version = 0, piece = PIECE_BYTES;
@@ -177,8 +185,65 @@ bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **
                     "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
                     "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4000;",
                     error) ||
-        !upgrade(db, version, error))
+        !upgrade(db, version, error) || !run_script(db, "PRAGMA synchronous=NORMAL", error))
         return false;
     spool_sqlite_reserve(db);
     return true;
+}
+
+/* --- syncing the log --- */
+
+bool spool_sqlite_log_open(SpoolLog *log, sqlite3 *db, GError **error)
+{
+    log->fd = open_log(db);
+    if (log->fd < 0)
+        g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE, "the spool's log can't be opened: %s",
+                    g_strerror(errno));
+    return log->fd >= 0;
+}
+
+void spool_sqlite_log_clear(SpoolLog *log)
+{
+    if (log->fd >= 0)
+        close(log->fd);
+    g_mutex_clear(&log->lock);
+    g_cond_clear(&log->synced_more);
+}
+
+guint64 spool_sqlite_log_written(SpoolLog *log)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&log->lock);
+    return ++log->written;
+}
+
+/* For all that have committed by now; the caller holds the log's lock, but not meanwhile. */
+static void sync_once(SpoolLog *log)
+{
+    const guint64 written = log->written;
+    log->syncing = true;
+    g_mutex_unlock(&log->lock);
+    bool done = fdatasync(log->fd) == 0;
+    g_mutex_lock(&log->lock);
+    log->syncing = false;
+    log->failed |= !done;
+    if (done)
+        log->synced = written;
+    g_cond_broadcast(&log->synced_more);
+}
+
+bool spool_sqlite_log_sync(SpoolLog *log, guint64 number, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&log->lock);
+    const guint64 wanted = number ? number : log->written;
+    while (log->synced < wanted && !log->failed) {
+        if (log->syncing)
+            g_cond_wait(&log->synced_more, &log->lock);
+        else
+            sync_once(log);
+    }
+    if (log->synced >= wanted)
+        return true;
+    g_set_error_literal(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
+                        "the spool's log could not be written to the disk");
+    return false;
 }

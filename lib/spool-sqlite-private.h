@@ -59,6 +59,18 @@ typedef enum {
 #define SPOOL_SQLITE_UNPROVEN "proven=0 AND state>=4"
 G_STATIC_ASSERT(JOB_DONE == 4 && JOB_ANSWER_FAILED > JOB_DONE);
 
+/* The write-ahead log, which is synced apart from the commits: while it is, others commit, and the
+ * next sync is for all of them. */
+typedef struct {
+    int fd; /* -1: none */
+    GMutex lock;
+    GCond synced_more;
+    guint64 written; /* commits so far */
+    guint64 synced;  /* so many of them are on the disk */
+    bool syncing;    /* a thread does it */
+    bool failed;     /* nothing is known any more */
+} SpoolLog;
+
 struct SpoolStore {
     GMutex lock;
     sqlite3 *db; /* NULL once failed */
@@ -66,6 +78,7 @@ struct SpoolStore {
     bool later;  /* the transaction under way is not synced */
     sqlite3_stmt *statements[SQL_COUNT];
     sqlite3_stmt *audit_add; /* of lib/spool-sqlite-audit.c; NULL: not yet prepared */
+    SpoolLog log;
 };
 
 /* Plumbing. The caller of all but _begin, and of what is a function of the store, holds the lock;
@@ -122,6 +135,15 @@ bool spool_sqlite_effects_with(SpoolStore *store, const char *id, const char *me
 /* Checks the version of a database just opened; where it is to be written, makes or upgrades its
  * tables and sets how it is written. path is for messages. */
 bool spool_sqlite_set_up(sqlite3 *db, const char *path, bool readonly, GError **error);
+
+/* The log of an open database that is to be written; _clear also of one that was never opened, all
+ * of it zero but lock and synced_more. _written: one commit more was made; its number. _sync:
+ * returns when commits up to this number, 0: all so far, are on the disk; false with an error once
+ * a sync has failed. No lock of the store is held by the caller of _sync. */
+bool spool_sqlite_log_open(SpoolLog *log, sqlite3 *db, GError **error);
+void spool_sqlite_log_clear(SpoolLog *log);
+guint64 spool_sqlite_log_written(SpoolLog *log);
+bool spool_sqlite_log_sync(SpoolLog *log, guint64 number, GError **error);
 
 /* Keeps room on the disk for the log, so that what is small can be committed while the disk is
  * full: why a job waits, that a response was handed over. As far as the file system can. */

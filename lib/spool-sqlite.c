@@ -2,9 +2,10 @@
 #include "lib/spool-sqlite-private.h"
 #include <string.h>
 
-/* The store in SQLite: one connection, one mutex, WAL with synchronous=FULL, so that a commit is
- * on the disk when it returns. A failed write or sync closes the handle: what the disk holds then
- * is only known after the log has been read anew, at the next start. */
+/* The store in SQLite: one connection, one mutex, and a WAL which is synced before a commit
+ * returns, outside the mutex: one sync for all that committed meanwhile. A failed write or sync
+ * closes the handle: what the disk holds then is only known after the log has been read anew, at
+ * the next start. */
 
 /* How long a commit waits for a reader that holds the log, in milliseconds. */
 #define BUSY_MS 10000
@@ -193,44 +194,37 @@ bool spool_sqlite_begin(SpoolStore *store, GError **error)
     return false;
 }
 
-/* Between transactions; the caller holds the lock. */
-static bool set_synchronous(SpoolStore *store, const char *pragma, GError **error)
-{
-    return store->db && (sqlite3_exec(store->db, pragma, NULL, NULL, NULL) == SQLITE_OK ||
-                         spool_sqlite_error(store, error));
-}
-
-/* After one that was not synced by itself. */
-static void end_later(SpoolStore *store)
-{
-    if (store->later && store->db && !set_synchronous(store, "PRAGMA synchronous=FULL", NULL))
-        store_fail(store);
-    store->later = false;
-}
-
 bool spool_sqlite_begin_later(SpoolStore *store, GError **error)
 {
-    g_mutex_lock(&store->lock);
+    if (!spool_sqlite_begin(store, error))
+        return false;
     store->later = true;
-    if ((!store->db || set_synchronous(store, "PRAGMA synchronous=NORMAL", error)) &&
-        run_plain(store, SQL_BEGIN, error))
+    return true;
+}
+
+/* All that was committed until now, or until this one (0: all), is on the disk. */
+static bool store_sync(SpoolStore *store, guint64 number, GError **error)
+{
+    if (spool_sqlite_log_sync(&store->log, number, error))
         return true;
-    end_later(store);
-    g_mutex_unlock(&store->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
+    store_fail(store);
     return false;
 }
 
 /* Ends a transaction: commits where all went well, else rolls back. */
 bool spool_sqlite_end(SpoolStore *store, bool well, GError **error)
 {
+    const bool later = store->later;
+    store->later = false;
     if (well)
         well = run_plain(store, SQL_COMMIT, error);
     if (!well && store->db && !sqlite3_get_autocommit(store->db) &&
         !run_plain(store, SQL_ROLLBACK, NULL))
         store_fail(store);
-    end_later(store);
+    const guint64 number = well ? spool_sqlite_log_written(&store->log) : 0;
     g_mutex_unlock(&store->lock);
-    return well;
+    return well && (later || store_sync(store, number, error));
 }
 
 void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text)
@@ -415,8 +409,9 @@ static Answer sqlite_add(SpoolStore *store, const Job *job, const char *key, GBy
                (!mail || put_blob(store, SQL_CONTENT_STORE, job->id, SPOOL_MAIL, mail, error));
     }
     well = spool_sqlite_end(store, well, error);
+    /* What is promised of the other one may not be on the disk yet. */
     if (found == ANSWER_YES)
-        return ANSWER_NO;
+        return store_sync(store, 0, error) ? ANSWER_NO : ANSWER_UNKNOWN;
     return well ? ANSWER_YES : ANSWER_UNKNOWN;
 }
 
@@ -705,6 +700,7 @@ static void sqlite_close(SpoolStore *store)
     if (!store)
         return;
     store_shut(store);
+    spool_sqlite_log_clear(&store->log);
     g_mutex_clear(&store->lock);
     g_free(store);
 }
@@ -714,6 +710,9 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
     g_autofree char *path = g_build_filename(directory, "spool.db", NULL);
     SpoolStore *store = g_new0(SpoolStore, 1);
     g_mutex_init(&store->lock);
+    g_mutex_init(&store->log.lock);
+    g_cond_init(&store->log.synced_more);
+    store->log.fd = -1;
     int flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
                         NULL) != SQLITE_OK) {
@@ -724,7 +723,8 @@ static SpoolStore *sqlite_open(const char *directory, bool readonly, GError **er
     }
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
-    if (!spool_sqlite_set_up(store->db, path, readonly, error)) {
+    if (!spool_sqlite_set_up(store->db, path, readonly, error) ||
+        (!readonly && !spool_sqlite_log_open(&store->log, store->db, error))) {
         store_fail(store);
         sqlite_close(store);
         return NULL;

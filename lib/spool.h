@@ -11,7 +11,7 @@
 #include "lib/table.h"
 
 /* The job store. What arrives is sealed into a file, file and folder synced; then one short row
- * commit (SQLite, WAL, synchronous=FULL) is the promise. One daemon owns a spool (a lock on the
+ * commit (SQLite, WAL, synced) is the promise. One daemon owns a spool (a lock on the
  * folder); readers (the command line) come beside it. doc/decisions.md tells the states.
  *
  *   RECEIVED ──▶ WORKING ──▶ REPORTING ──▶ SENDING ──▶ DONE

@@ -330,10 +330,58 @@ static bool promises(Spool *spool)
            spool_claim(spool, &claim, &due, NULL) != ANSWER_UNKNOWN;
 }
 
-/* size: of what is kept of a job, "small" (in the store) or "large" (files). */
+/* size: of what is kept of a job, "small" (in the store), "large" (files), or "twice": small, and
+ * the mail comes a second time while the first one is still synced. */
 static char *body_of(const char *size)
 {
-    return g_strnfill(g_str_equal(size, "small") ? 4000 : SPOOL_SMALL_MAX + 1, 'x');
+    return g_strnfill(g_str_equal(size, "large") ? SPOOL_SMALL_MAX + 1 : 4000, 'x');
+}
+
+static void count_one(gpointer data, const Job *job G_GNUC_UNUSED)
+{
+    ++*(unsigned *)data;
+}
+
+typedef struct {
+    Spool *spool;
+    const char *body;
+    GError *error;
+    int done; /* atomic */
+} Taking;
+
+static gpointer take_one(gpointer data)
+{
+    Taking *taking = data;
+    g_autofree char *id = NULL;
+    Answer answer = spool_fixture_mail(taking->spool, "a@x.example", "c", "<1@x>", taking->body,
+                                       &id, &taking->error);
+    g_atomic_int_set(&taking->done, 1);
+    return GINT_TO_POINTER(answer != ANSWER_UNKNOWN);
+}
+
+/* Whether the mail was promised. */
+static bool take(Spool *spool, const char *size, GError **error)
+{
+    g_autofree char *body = body_of(size);
+    Taking first = {.spool = spool, .body = body}, second = first;
+    unsigned jobs = 0;
+    if (!g_str_equal(size, "twice")) {
+        bool taken = GPOINTER_TO_INT(take_one(&first));
+        if (!taken)
+            g_propagate_error(error, first.error);
+        return taken;
+    }
+    GThread *thread = g_thread_new("first", take_one, &first);
+    while (!g_atomic_int_get(&first.done) && jobs == 0 &&
+           spool_list(spool, true, count_one, &jobs, NULL))
+        g_thread_yield();
+    bool again = GPOINTER_TO_INT(take_one(&second));
+    bool taken = GPOINTER_TO_INT(g_thread_join(thread));
+    if (again != taken)
+        _exit(LIFE_WRONG);
+    if (!taken)
+        g_propagate_error(error, first.error);
+    return taken;
 }
 
 /* One life of a daemon: opens the spool, takes one mail in (the file "accepted" says that it was
@@ -344,12 +392,9 @@ static int live(const char *top, const char *size)
     g_autoptr(SpoolFixture) fixture = spool_fixture_at(top);
     fixture->spool = spool_open(&fixture->settings, &error);
     g_autofree char *accepted = g_build_filename(top, "accepted", NULL);
-    g_autofree char *id = NULL;
     bool well = fixture->spool;
     if (well) {
-        g_autofree char *body = body_of(size);
-        well = spool_fixture_mail(fixture->spool, "a@x.example", "c", "<1@x>", body, &id, &error) !=
-               ANSWER_UNKNOWN;
+        well = take(fixture->spool, size, &error);
         if (well)
             close(open(accepted, O_WRONLY | O_CREAT, 0600));
         well = well && spool_fixture_drive(fixture->spool, &error);
@@ -453,6 +498,7 @@ static const Sweep sweeps[] = {
     {"small", "pwrite64", "error=EIO", 7, {LIFE_FAILED}},
     {"small", "pwrite64", "error=ENOSPC", 7, {LIFE_WAITED, LIFE_FAILED}},
     {"small", "fdatasync", "signal=KILL", 1, {KILLED}},
+    {"twice", "fdatasync", "error=EIO:delay_enter=100000", 1, {LIFE_FAILED}},
     {"small", "pwrite64", "signal=KILL", 7, {KILLED}},
     {"small", "unlinkat", "signal=KILL", 1, {KILLED}},
 };
