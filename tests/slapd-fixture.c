@@ -177,7 +177,8 @@ static void spawn_slapd(SlapdFixture *fixture)
 {
     g_autofree char *program = find_program("slapd");
     g_autofree char *conf = in_folder(fixture, "slapd.conf");
-    g_autofree char *urls = g_strdup_printf("%s %s", fixture->uri, fixture->tcp_uri);
+    /* It listens in this order: once the socket answers, the port does, too. */
+    g_autofree char *urls = g_strdup_printf("%s %s", fixture->tcp_uri, fixture->uri);
     g_autoptr(GError) error = NULL;
     char *argv[] = {program, (char *)"-f", conf,        (char *)"-h",
                     urls,    (char *)"-d", (char *)"0", NULL};
