@@ -10,6 +10,7 @@ struct View {
     const PlanContext *context;
     GHashTable *places;      /* key of the DN → Place */
     GHashTable *addresses;   /* normal form → Place; borrowed from places */
+    Place *own;              /* the last one that was asked for whole, a row's own; or NULL */
     GHashTable *lists;       /* those places that have lists, all of which was read */
     GHashTable *domains;     /* domain → DomainState */
     GHashTable *containers;  /* domain → key of its DN */

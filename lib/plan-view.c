@@ -231,6 +231,7 @@ void view_forget(View *view)
     }
     g_hash_table_remove_all(view->lists_known);
     g_hash_table_remove_all(view->addresses);
+    view->own = NULL;
     view->values = 0;
 }
 
@@ -287,6 +288,8 @@ Answer view_recall_lists(View *view, const Address *address, GError **error)
 Answer view_address(View *view, const Address *address, bool whole, Place **place, GError **error)
 {
     *place = view_place(view, address);
+    if (whole)
+        view->own = *place;
     if ((*place)->seen && !(whole && (*place)->seen->part))
         return ANSWER_YES;
     g_autoptr(GPtrArray) one = g_ptr_array_new();
@@ -295,11 +298,18 @@ Answer view_address(View *view, const Address *address, bool whole, Place **plac
                                                                         : ANSWER_UNKNOWN;
 }
 
-const Seen *view_seen(const View *view, const char *dn)
+/* The place of a DN, which is a row's own as a rule. */
+static Place *place_of(View *view, const char *dn)
 {
+    if (view->own && g_str_equal(dn, view->own->dn))
+        return view->own;
     g_autofree char *key = view_key(dn);
-    const Place *place = g_hash_table_lookup(view->places, key);
-    return place ? place->seen : NULL;
+    return view_place_at(view, key);
+}
+
+const Seen *view_seen(View *view, const char *dn)
+{
+    return place_of(view, dn)->seen;
 }
 
 const Seen *view_known(View *view, const Address *address)
@@ -376,8 +386,7 @@ PlannedWrite *view_expect(View *view, Change *change)
 
 void view_lay(View *view, const Change *change, unsigned line)
 {
-    g_autofree char *key = view_key(change->dn);
-    Place *place = view_place_at(view, key);
+    Place *place = place_of(view, change->dn);
     Seen *before = place->seen;
     Seen *seen = g_new0(Seen, 1);
     /* What it was is not asked for any more: a large list is not copied for each member. */
@@ -412,11 +421,10 @@ char *view_name(const char *dn)
 
 void view_observe(View *view, const char *dn, const Entry *entry)
 {
-    g_autofree char *key = view_key(dn);
     Entry *copy = entry ? entry_copy(entry) : NULL;
     if (copy) {
         g_free(copy->dn);
         copy->dn = g_strdup(dn);
     }
-    view_put(view, view_place_at(view, key), seen_read(view, copy, true));
+    view_put(view, place_of(view, dn), seen_read(view, copy, true));
 }

@@ -66,7 +66,7 @@ Place *view_place(View *view, const Address *address);
 /* The same of one that is known already, by its normal form; or NULL. */
 Place *view_place_known(const View *view, const char *address);
 /* What is known of a DN or an address, or NULL. */
-const Seen *view_seen(const View *view, const char *dn);
+const Seen *view_seen(View *view, const char *dn);
 const Seen *view_known(View *view, const Address *address);
 
 /* The lists of the grant that have the address as member, in order of their DNs: an array of
