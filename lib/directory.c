@@ -238,8 +238,7 @@ Answer directory_can_change(Directory *directory, GError **error)
 
 /* --- escapes --- */
 
-/* Whether a value has only what is escaped neither in a filter nor in a name. */
-static bool is_plain(const char *value)
+bool directory_is_plain(const char *value)
 {
     while (g_ascii_isalnum(*value) || *value == '@' || *value == '.' || *value == '-')
         value++;
@@ -248,7 +247,7 @@ static bool is_plain(const char *value)
 
 char *directory_escape_filter(const char *value)
 {
-    if (is_plain(value))
+    if (directory_is_plain(value))
         return g_strdup(value);
     struct berval in = {.bv_val = (char *)value, .bv_len = strlen(value)};
     struct berval out = {0};
@@ -262,7 +261,7 @@ char *directory_escape_filter(const char *value)
 
 char *directory_escape_dn(const char *value)
 {
-    if (is_plain(value))
+    if (directory_is_plain(value))
         return g_strdup(value);
     char name[] = "x";
     LDAPAVA ava = {.la_attr = {.bv_val = name, .bv_len = 1},

@@ -201,6 +201,8 @@ Answer directory_check_password(Directory *directory, const char *dn, const Secr
 
 /* value with the escapes of an RFC 4515 assertion value / an RFC 4514 attribute value. Caller
  * owns the result. */
+/* Whether a value has only what neither escapes. */
+bool directory_is_plain(const char *value);
 char *directory_escape_filter(const char *value);
 char *directory_escape_dn(const char *value);
 

@@ -13,6 +13,10 @@ const char *profile_base(const Profile *profile)
 
 static void append_value(GString *out, const char *value)
 {
+    if (directory_is_plain(value)) {
+        g_string_append(out, value);
+        return;
+    }
     g_autofree char *escaped = directory_escape_dn(value);
     g_string_append(out, escaped);
 }
@@ -22,10 +26,12 @@ static char *fill_in(const Profile *profile, const char *text, const char *domai
                      const Address *address)
 {
     const char *full = address ? address->full : "", *local = address ? address->local : "";
-    GString *out = g_string_new(NULL);
+    GString *out = g_string_sized_new(127); /* most names fit */
     for (const char *at = text; *at != '\0'; at++) {
         if (*at != '%') {
-            g_string_append_c(out, *at);
+            const gsize length = strcspn(at, "%");
+            g_string_append_len(out, at, (gssize)length);
+            at += length - 1;
             continue;
         }
         switch (*++at) {
@@ -90,8 +96,12 @@ const char *const *profile_routing_attributes(const Profile *profile)
 
 static void append_test(GString *filter, const char *attribute, const char *value)
 {
-    g_autofree char *escaped = directory_escape_filter(value);
-    g_string_append_printf(filter, "(%s=%s)", attribute, escaped);
+    g_autofree char *escaped = directory_is_plain(value) ? NULL : directory_escape_filter(value);
+    g_string_append_c(filter, '(');
+    g_string_append(filter, attribute);
+    g_string_append_c(filter, '=');
+    g_string_append(filter, escaped != NULL ? escaped : value);
+    g_string_append_c(filter, ')');
 }
 
 char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses)
