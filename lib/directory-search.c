@@ -8,26 +8,34 @@
 
 /* --- entries --- */
 
-static void take_attribute(Entry *entry, const char *name, const struct berval *values)
+/* They have the NUL behind them that liblber puts there. */
+static void take_attribute(Entry *entry, char *name, const struct berval *values)
 {
-    for (guint i = 0; values != NULL && values[i].bv_val != NULL; i++) {
-        if (memchr(values[i].bv_val, '\0', values[i].bv_len) != NULL) {
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    for (; values != NULL && values->bv_val != NULL; values++) {
+        if (memchr(values->bv_val, '\0', values->bv_len) != NULL) {
             entry->left_out = true;
             return;
         }
+        g_ptr_array_add(texts, values->bv_val);
     }
-    for (guint i = 0; values != NULL && values[i].bv_val != NULL; i++)
-        entry_add_bytes(entry, name, values[i].bv_val, values[i].bv_len);
+    if (texts->len > 0)
+        entry_add_here(entry, name, g_steal_pointer(&texts));
 }
 
-/* In one pass; names and values stay where the message has them. (ldap_get_values_len() looks
- * through the whole of it for each attribute.) */
+static void free_message(gpointer message)
+{
+    ldap_msgfree(message);
+}
+
+/* In one pass; names and values stay where the message has them, which is taken over.
+ * (ldap_get_values_len() looks through the whole of it for each attribute.) */
 static Entry *take_entry(LDAP *ld, LDAPMessage *message)
 {
     BerElement *position = NULL;
     struct berval text = {0}, *values = NULL;
     int code = ldap_get_dn_ber(ld, message, &position, &text);
-    Entry *entry = entry_new(code == LDAP_SUCCESS ? text.bv_val : "");
+    Entry *entry = entry_new_in(code == LDAP_SUCCESS ? text.bv_val : "", message, free_message);
     while (code == LDAP_SUCCESS) {
         code = ldap_get_attribute_ber(ld, message, position, &text, &values);
         if (code != LDAP_SUCCESS || text.bv_val == NULL)
@@ -131,7 +139,8 @@ static bool may_begin(const Round *round, const DirectoryQuery *query)
            !(round->paging && comes_in_pages(query));
 }
 
-static void round_entry(Round *round, LDAPMessage *message, int id, DirectoryQuery *query)
+/* *message is taken over. */
+static void round_entry(Round *round, LDAPMessage **message, int id, DirectoryQuery *query)
 {
     if (query->found == query->limit) {
         ldap_abandon_ext(round->ld, id, NULL, NULL);
@@ -141,7 +150,7 @@ static void round_entry(Round *round, LDAPMessage *message, int id, DirectoryQue
         return;
     }
     query->found++;
-    if (!round->found(round->data, query, take_entry(round->ld, message)))
+    if (!round->found(round->data, query, take_entry(round->ld, g_steal_pointer(message))))
         round->answer = ANSWER_NO;
 }
 
@@ -212,7 +221,7 @@ static void round_collect(Round *round)
     if (flight == NULL) /* a notice of disconnection comes without a number */
         return;
     if (kind == LDAP_RES_SEARCH_ENTRY)
-        round_entry(round, message, id, flight->query);
+        round_entry(round, &message, id, flight->query);
     else if (kind == LDAP_RES_SEARCH_REFERENCE)
         round_lose(round, LDAP_REFERRAL);
     else if (kind == LDAP_RES_SEARCH_RESULT)

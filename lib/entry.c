@@ -46,7 +46,8 @@ static bool name_is(const char *name, gsize length, const char *other, gsize oth
 static void attribute_clear(gpointer data)
 {
     Attribute *attribute = data;
-    g_free(attribute->name);
+    if (!attribute->kept)
+        g_free(attribute->name);
     g_ptr_array_unref(attribute->values);
 }
 
@@ -59,6 +60,27 @@ Entry *entry_new(const char *dn)
     return entry;
 }
 
+/* What is kept with an entry and its copies: counted. */
+typedef struct {
+    gpointer memory;
+    GDestroyNotify free;
+} Kept;
+
+static void kept_clear(gpointer data)
+{
+    const Kept *kept = data;
+    kept->free(kept->memory);
+}
+
+Entry *entry_new_in(const char *dn, gpointer memory, GDestroyNotify free)
+{
+    Entry *entry = entry_new(dn);
+    Kept *kept = g_atomic_rc_box_new(Kept);
+    *kept = (Kept){memory, free};
+    entry->memory = kept;
+    return entry;
+}
+
 const Attribute *entry_attribute(const Entry *entry, guint index)
 {
     return &g_array_index(entry->attributes, Attribute, index);
@@ -67,17 +89,22 @@ const Attribute *entry_attribute(const Entry *entry, guint index)
 /* Both are taken over. */
 static void entry_append(Entry *entry, char *name, GPtrArray *values, bool shared)
 {
-    const Attribute attribute = {name, strlen(name), values, shared};
+    const Attribute attribute = {name, strlen(name), values, shared, false};
     g_array_append_val(entry->attributes, attribute);
 }
 
 Entry *entry_copy(const Entry *entry)
 {
     Entry *copy = entry_new(entry->dn);
+    if (entry->memory != NULL)
+        copy->memory = g_atomic_rc_box_acquire(entry->memory);
     for (guint i = 0; i < entry->attributes->len; i++) {
-        const Attribute *attribute = entry_attribute(entry, i);
-        entry_append(copy, g_strdup(attribute->name), g_ptr_array_ref(attribute->values), true);
-        g_array_index(entry->attributes, Attribute, i).shared = true;
+        Attribute *attribute = &g_array_index(entry->attributes, Attribute, i);
+        attribute->shared = true;
+        Attribute same = *attribute;
+        same.name = same.kept ? same.name : g_strdup(same.name);
+        g_ptr_array_ref(same.values);
+        g_array_append_val(copy->attributes, same);
     }
     return copy;
 }
@@ -88,6 +115,8 @@ void entry_free(Entry *entry)
         return;
     g_free(entry->dn);
     g_array_unref(entry->attributes);
+    if (entry->memory != NULL)
+        g_atomic_rc_box_release_full(entry->memory, kept_clear);
     g_free(entry);
 }
 
@@ -126,19 +155,29 @@ static GPtrArray *entry_own_values(Entry *entry, const char *attribute)
     return found->values;
 }
 
-void entry_add_bytes(Entry *entry, const char *attribute, const char *value, gsize length)
+void entry_add(Entry *entry, const char *attribute, const char *value)
 {
     GPtrArray *values = entry_own_values(entry, attribute);
     if (values == NULL) {
         values = values_new();
         entry_append(entry, g_ascii_strdown(attribute, -1), values, false);
     }
-    g_ptr_array_add(values, secret_ndup(value, length));
+    g_ptr_array_add(values, secret_dup(value));
 }
 
-void entry_add(Entry *entry, const char *attribute, const char *value)
+void entry_add_here(Entry *entry, char *attribute, GPtrArray *values)
 {
-    entry_add_bytes(entry, attribute, value, strlen(value));
+    guint index;
+    if (entry_find(entry, attribute, &index)) { /* no server tells one twice */
+        for (guint i = 0; i < values->len; i++)
+            entry_add(entry, attribute, g_ptr_array_index(values, i));
+        g_ptr_array_unref(values);
+        return;
+    }
+    const Attribute here = {attribute, strlen(attribute), values, true, true};
+    for (char *c = attribute; *c != '\0'; c++)
+        *c = g_ascii_tolower(*c);
+    g_array_append_val(entry->attributes, here);
 }
 
 GPtrArray *entry_values(const Entry *entry, const char *attribute)

@@ -12,24 +12,29 @@
 typedef struct {
     char *name;        /* lower case */
     gsize length;      /* of the name */
-    GPtrArray *values; /* of char *, freed by wiping */
-    bool shared;       /* with another entry, or a change */
+    GPtrArray *values; /* of char *, freed by wiping unless they lie in memory that is kept */
+    bool shared;       /* with another entry, or a change, or they lie in memory that is kept */
+    bool kept;         /* the name lies there */
 } Attribute;
 
 typedef struct {
     char *dn;
     GArray *attributes; /* of Attribute, in the order in which they came */
     bool left_out;      /* of what was read an attribute was left out, for a NUL */
+    gpointer memory;    /* that is kept with the entry and its copies, or NULL */
 } Entry;
 
 Entry *entry_new(const char *dn);
+/* Names and values may lie in memory, which is given to free with the last copy of the entry. */
+Entry *entry_new_in(const char *dn, gpointer memory, GDestroyNotify free);
 /* Both share their values until one of them is changed; so neither is changed or copied by another
  * thread meanwhile. */
 Entry *entry_copy(const Entry *entry);
 void entry_free(Entry *entry);
 void entry_add(Entry *entry, const char *attribute, const char *value);
-/* The same of so many bytes, none of them a NUL. */
-void entry_add_bytes(Entry *entry, const char *attribute, const char *value, gsize length);
+/* All values of an attribute. They lie in the entry's memory, as does the name, which is brought to
+ * lower case there; the array, which frees none of them, is taken over. */
+void entry_add_here(Entry *entry, char *attribute, GPtrArray *values);
 /* The values, or NULL where the attribute is absent; owned by the entry. */
 GPtrArray *entry_values(const Entry *entry, const char *attribute);
 /* The first value or NULL; owned by the entry. */

@@ -127,6 +127,56 @@ static void test_values(void)
 }
 
 /* A stored value of another shape is refused, not believed. */
+/* Memory in which an entry lies, and whether it was given back. */
+typedef struct {
+    char name[8], one[4], two[4], other[8], three[8];
+    guint freed;
+} Memory;
+
+static void count_free(gpointer data)
+{
+    ((Memory *)data)->freed++;
+}
+
+static Entry *entry_in(Memory *memory)
+{
+    Entry *entry = entry_new_in("cn=x", memory, count_free);
+    GPtrArray *values = g_ptr_array_new(), *others = g_ptr_array_new();
+    g_ptr_array_add(values, memory->one);
+    g_ptr_array_add(values, memory->two);
+    entry_add_here(entry, memory->name, values);
+    g_ptr_array_add(others, memory->three);
+    entry_add_here(entry, memory->other, others);
+    return entry;
+}
+
+/* What lies in memory is never changed, nor gone as long as a copy of the entry is there. */
+static void test_kept(void)
+{
+    Memory memory = {"Mail", "a", "b", "mAIL", "c", 0};
+    Entry *entry = entry_in(&memory);
+    g_autofree char *both = text_of(entry);
+    g_assert_cmpstr(both, ==, "mail=a|mail=b|mail=c"); /* told twice */
+    entry_free(entry);
+    g_assert_cmpuint(memory.freed, ==, 1);
+
+    g_strlcpy(memory.other, "L", sizeof memory.other);
+    Entry *first = entry_in(&memory), *copy = entry_copy(first);
+    g_autoptr(Change) change = change_new(CHANGE_MODIFY, "cn=x");
+    change_mod(change, MOD_ADD, "mail", "d");
+    change_mod(change, MOD_DELETE, "l", "c");
+    Entry *changed = change_effect(change, first); /* taken over */
+    g_autofree char *same = text_of(copy), *other = text_of(changed);
+    g_assert_cmpstr(same, ==, "l=c|mail=a|mail=b");
+    g_assert_cmpstr(other, ==, "mail=a|mail=b|mail=d");
+    g_assert_cmpstr(memory.one, ==, "a");
+    g_assert_cmpstr(memory.three, ==, "c");
+    entry_free(changed);
+    g_assert_cmpuint(memory.freed, ==, 1);
+    entry_free(copy);
+    g_assert_cmpuint(memory.freed, ==, 2);
+}
+
 static void test_variant_shapes(void)
 {
     static const char *const texts[] = {
@@ -151,6 +201,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/entry/mods-merge", test_mods_merge);
     g_test_add_func("/entry/values", test_values);
+    g_test_add_func("/entry/kept", test_kept);
     g_test_add_func("/entry/variant-shapes", test_variant_shapes);
     return g_test_run();
 }
