@@ -412,6 +412,28 @@ static void test_many(void)
     fixture_close(&fixture);
 }
 
+/* R4.4: what a row after those lacks is told of all of them. */
+static void test_many_gaps(void)
+{
+    static const Said taken = TAKEN;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autofree Said *all = g_new(Said, RESPONSE_FAILURES_LISTED + 1);
+    g_ptr_array_add(lines, (gpointer)P);
+    for (unsigned i = 0; i <= RESPONSE_FAILURES_LISTED; i++) {
+        bool last = i == RESPONSE_FAILURES_LISTED;
+        g_ptr_array_add(lines, (gpointer)(last ? "a.de;bob;FULL" : "a.de;bob;FULL;ADD;" SECRET));
+        all[i] = taken;
+    }
+    g_ptr_array_add(lines, NULL);
+    Job job = make_job("many", NULL);
+    Fixture fixture = {.lines = (const char *const *)lines->pdata, .said = all};
+    fixture_open(&fixture);
+    g_autofree char *mail = write_response(&job, &fixture, NULL);
+    g_auto(Parts) parts = take_apart(mail);
+    g_assert_nonnull(strstr(parts.text, " Cells"));
+    fixture_close(&fixture);
+}
+
 /* R4.9: the same rows in each form, and only as large as is allowed. */
 static void test_forms(void)
 {
@@ -681,6 +703,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_golden);
     }
     g_test_add_func("/response/501 rows (R4.4)", test_many);
+    g_test_add_func("/response/201 rows, the last of them cut short (R4.4)", test_many_gaps);
     g_test_add_func("/response/forms (R4.9)", test_forms);
     g_test_add_func("/response/smallest (R4.9)", test_smallest);
     g_test_add_func("/response/too large (R4.9)", test_too_large);
