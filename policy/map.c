@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/nearest.h"
 #include "lib/text.h"
 #include "policy/map-private.h"
 #include <string.h>
@@ -19,7 +20,7 @@ struct Map {
     GPtrArray *parts; /* of Map; of a list only */
 };
 
-/* One row a type; those without a driver are known, but of a later version. */
+/* One row a type; those without a driver, behind the others, are known, but of a later version. */
 static const struct {
     const char *name;
     const MapType *driver;
@@ -48,6 +49,19 @@ static const struct {
     {"randmap", NULL},
 };
 
+/* The type that can be used and was meant by a name, or NULL. */
+static const char *meant_type(const char *name)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    for (gsize i = 0; i < G_N_ELEMENTS(types) && types[i].driver != NULL; i++)
+        g_ptr_array_add(words, g_ascii_strup(types[i].name, -1));
+    const char *found = nearest_word(name, (const char *const *)words->pdata, words->len);
+    for (gsize i = 0; found != NULL && i < words->len; i++)
+        if (found == g_ptr_array_index(words, i))
+            return types[i].name;
+    return NULL;
+}
+
 static const MapType *find_type(const char *name, gsize length, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
@@ -61,11 +75,16 @@ static const MapType *find_type(const char *name, gsize length, GError **error)
         return types[i].driver;
     }
     g_autofree char *shown = text_printable(name, (gssize)length, TYPE_SHOWN_MAX);
-    g_set_error(
-        error, MAP_ERROR, MAP_ERROR_TYPE,
-        "There is no table type \"%s\"; use texthash:/path/to/file, inline:{ key=value } or "
-        "static:value.",
-        shown);
+    const char *meant = meant_type(shown);
+    if (meant != NULL)
+        g_set_error(error, MAP_ERROR, MAP_ERROR_TYPE,
+                    "There is no table type \"%s\"; did you mean %s?", shown, meant);
+    else
+        g_set_error(
+            error, MAP_ERROR, MAP_ERROR_TYPE,
+            "There is no table type \"%s\"; use texthash:/path/to/file, inline:{ key=value } or "
+            "static:value.",
+            shown);
     return NULL;
 }
 
