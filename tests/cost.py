@@ -16,9 +16,9 @@ READ = 10000
 
 # Instructions a row, with gcc -O2; half as many again are too many. Who makes a row cheaper writes it
 # down here.
-CLEAR, HASHED = 12200, 21700
-KINDS = [("add", 10000, 255000), ("modify", 1000, 285000), ("delete", 1000, 240000),
-         ("list-make", 1000, 292000)]
+CLEAR, HASHED = 11300, 20800
+KINDS = [("add", 10000, 246000), ("modify", 1000, 268000), ("delete", 1000, 214000),
+         ("list-make", 1000, 279000)]
 MORE = 1.5
 
 
