@@ -275,7 +275,10 @@ static void test_replaced(void)
         /* What is changed is not forgotten, and so takes no room of what may be. */
         g_assert_cmpuint(view_values(view), ==, one);
     }
+    /* The last place that was asked for is among what is forgotten. */
+    g_assert_cmpint(view_address(view, other, true, &place, NULL), ==, ANSWER_YES);
     view_forget(view);
+    view_observe(view, "cn=x", NULL);
     g_assert_cmpuint(view_values(view), ==, 0);
     g_assert_null(view_known(view, other));
     g_assert_cmpuint(profile_entry_members(fixture->profile, view_known(view, grown)->entry)->len,
