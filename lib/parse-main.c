@@ -15,10 +15,18 @@
 /* GMime takes some 200 bytes of stack for two bytes of nested groups in an address header. */
 #define STACK_BYTES_MAX (256u << 20)
 
+/* Of a mail that is no larger the bytes are kept, so that its second reading needs no second
+ * sending: as most requests are. */
+#define KEEP_BYTES (64u << 10)
+
 typedef struct {
     RequestLimits limits;
     guint32 left; /* of the frame being read */
     bool end;     /* of the mail */
+    guint8 kept[KEEP_BYTES];
+    gsize came; /* bytes of the mail so far; more than are kept: none is */
+    gsize at;   /* of those kept, where the next reading goes on */
+    bool again; /* what is kept is read */
 } Child;
 
 /* --- frames --- */
@@ -61,9 +69,26 @@ static bool write_data(gpointer data G_GNUC_UNUSED, const void *bytes, gsize siz
     return write_frame(REQUEST_FRAME_DATA, bytes, size);
 }
 
+static void keep(Child *child, const void *bytes, gsize size)
+{
+    if (child->came + size <= KEEP_BYTES)
+        memcpy(child->kept + child->came, bytes, size);
+    child->came = MIN(child->came + size, KEEP_BYTES + 1);
+}
+
+static gssize read_kept(Child *child, void *buffer, gsize size)
+{
+    gsize piece = MIN(size, child->came - child->at);
+    memcpy(buffer, child->kept + child->at, piece);
+    child->at += piece;
+    return (gssize)piece;
+}
+
 static gssize mail_read(gpointer data, void *buffer, gsize size)
 {
     Child *child = data;
+    if (child->again)
+        return read_kept(child, buffer, size);
     if (child->left == 0 && !child->end) {
         if (!read_all(&child->left, sizeof child->left) || child->left > REQUEST_FRAME_MAX)
             return -1;
@@ -75,6 +100,7 @@ static gssize mail_read(gpointer data, void *buffer, gsize size)
     if (got <= 0)
         return -1;
     child->left -= (guint32)got;
+    keep(child, buffer, (gsize)got);
     return got;
 }
 
@@ -82,6 +108,12 @@ static bool mail_rewind(gpointer data)
 {
     Child *child = data;
     char dropped[8192];
+    if (child->end && child->came <= KEEP_BYTES) {
+        child->again = true;
+        child->at = 0;
+        return true;
+    }
+    child->came = 0;
     if (!write_frame(REQUEST_FRAME_REWIND, NULL, 0))
         return false;
     for (;;) {

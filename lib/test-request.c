@@ -589,10 +589,15 @@ static GInputStream *open_nothing(gpointer data G_GNUC_UNUSED, GError **error)
     return NULL;
 }
 
+typedef struct {
+    const Mail *mail;
+    unsigned times;
+} Once;
+
 static GInputStream *open_once(gpointer data, GError **error)
 {
-    unsigned *times = data;
-    return (*times)++ == 0 ? open_mail((gpointer)&good_mail, error) : open_nothing(NULL, error);
+    Once *once = data;
+    return once->times++ == 0 ? open_mail((gpointer)once->mail, error) : open_nothing(NULL, error);
 }
 
 static void test_opener(void)
@@ -602,12 +607,19 @@ static void test_opener(void)
     g_assert_null(request_reader_new(helper, &usual, open_nothing, NULL, &error));
     g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD);
     g_clear_error(&error);
-    unsigned times = 0;
-    g_autoptr(RequestReader) reader = request_reader_new(helper, &usual, open_once, &times, &error);
+    /* A small mail is sent once; one of more than 64 kB is opened again. */
+    const Mail large = {TOP MIXED TEXT "--b\n" TABLE "\n", CSV, (70 << 10) / strlen(CSV),
+                        "\n--b--\n"};
+    Once once = {&good_mail, 0}, twice = {&large, 0};
+    g_autoptr(RequestReader) small = request_reader_new(helper, &usual, open_once, &once, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(request_reader_request(small, NULL, &error));
+    g_assert_cmpuint(once.times, ==, 1);
+    g_autoptr(RequestReader) reader = request_reader_new(helper, &usual, open_once, &twice, &error);
     g_assert_no_error(error);
     g_assert_null(request_reader_request(reader, NULL, &error));
     g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_CHILD);
-    g_assert_cmpuint(times, ==, 2);
+    g_assert_cmpuint(twice.times, ==, 2);
 }
 
 /* --- what the child is given --- */

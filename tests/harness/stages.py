@@ -195,8 +195,8 @@ def soak_stage(stage):
 # What has threads: the spool, those who work on it, and the milter's callbacks. Memory and times of
 # the other tests are not those of such a build.
 THREADED = ["test-spool", "test-spool-safety", "test-spool-queue", "test-job",
-            "test-job-response", "test-workers", "test-session", "tests/e2e_basic.py",
-            "tests/e2e_threads.py"]
+            "test-job-response", "test-submit", "test-workers", "test-session",
+            "tests/e2e_basic.py", "tests/e2e_threads.py"]
 
 
 def thread_stage(stage):
