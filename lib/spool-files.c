@@ -12,6 +12,10 @@
 
 #define FOLDER_MODE 0700
 #define FILE_MODE 0600
+/* A daemon that has just ended may have begun to start a program, which holds the lock, too, until
+ * it is another program: so it is tried for half a second. */
+#define LOCK_STEPS 50
+#define LOCK_STEP_USEC 10000
 
 static const char *const folder_names[SPOOL_FOLDER_COUNT] = {
     [SPOOL_MAIL] = "mail",
@@ -151,13 +155,18 @@ static bool take_lock(SpoolFiles *files, GError **error)
     files->lock = open_own(files, "lock", error);
     if (files->lock < 0)
         return false;
-    if (flock(files->lock, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno != EWOULDBLOCK)
-        return disk_error(error, "%s/lock can't be locked", files->path);
-    g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_LOCKED, "%s is in use by another daemon",
-                files->path);
-    return false;
+    int step = 1;
+    while (flock(files->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return disk_error(error, "%s/lock can't be locked", files->path);
+        if (step++ == LOCK_STEPS) {
+            g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_LOCKED, "%s is in use by another daemon",
+                        files->path);
+            return false;
+        }
+        g_usleep(LOCK_STEP_USEC);
+    }
+    return true;
 }
 
 /* The database's files exist and are ours before the library opens them by name. */

@@ -145,6 +145,20 @@ static void test_locked(void)
     g_assert_error(error, SPOOL_ERROR, SPOOL_ERROR_LOCKED);
 }
 
+/* A program that the daemon before has begun to start lets go of it. */
+static void test_locked_briefly(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        usleep(50000);
+        _exit(0);
+    }
+    spool_fixture_reopen(fixture);
+    g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+}
+
 static void test_newer(void)
 {
     g_autoptr(SpoolFixture) fixture = spool_fixture_new();
@@ -673,6 +687,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spool-safety/small-or-file", test_small);
     g_test_add_func("/spool-safety/leftovers", test_leftovers);
     g_test_add_func("/spool-safety/locked", test_locked);
+    g_test_add_func("/spool-safety/locked-briefly", test_locked_briefly);
     g_test_add_func("/spool-safety/newer version", test_newer);
     g_test_add_func("/spool/older version", test_older);
     g_test_add_func("/spool-safety/other key", test_other_key);
