@@ -179,8 +179,10 @@ static Address *address_make(const char *local, gsize length, const char *domain
 
     if (!local_check(local, length, error))
         return NULL;
-    if (domain != NULL)
-        normal_domain = made = domain_normalise(domain, error);
+    if (domain != NULL) {
+        made = domain_normalise(domain, error);
+        normal_domain = made;
+    }
     if (normal_domain == NULL)
         return NULL;
     if (length + 1 + strlen(normal_domain) > ADDRESS_MAX) {

@@ -41,7 +41,7 @@ char *view_key(const char *dn)
         }
         if (g_ascii_isalnum(byte) || byte == '@' || byte == '.' || byte == '-' || byte == '_' ||
             byte == ' ') {
-            *end++ = byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : (char)byte;
+            *end++ = g_ascii_tolower((char)byte);
         } else {
             *end++ = '\\';
             *end++ = digits[byte >> 4];

@@ -663,7 +663,8 @@ static char *address_of(const Step *step, const PlannedWrite *write)
 {
     const Address *own = step->operation->address;
     g_autoptr(Address) other = NULL;
-    if (write->change->kind == CHANGE_ADD || g_str_equal(write->change->dn, step->own->dn))
+    if (write->change->kind == CHANGE_ADD ||
+        (step->own && g_str_equal(write->change->dn, step->own->dn)))
         return g_strdup(own->full);
     const Seen *seen = view_seen(step->view, write->change->dn);
     if (seen && seen->entry)
