@@ -109,10 +109,13 @@ nobase_dist_pkgdata_DATA += policy/senders
 nobase_dist_pkgdata_DATA += \
 	policy/postfix/batchload-main.cf policy/postfix/batchload-master.cf \
 	policy/postfix/batchload-domains.cf policy/postfix/batchload-mailboxes.cf \
-	policy/postfix/batchload-forwards.cf policy/postfix/batchload-lists.cf \
+	policy/postfix/batchload-suspended.cf policy/postfix/batchload-forwards.cf \
+	policy/postfix/batchload-copies.cf policy/postfix/batchload-alias-domains.cf \
+	policy/postfix/batchload-enabled-domains.cf policy/postfix/batchload-addresses.cf \
 	policy/postfix/batchload-recipients policy/postfix/batchload-transport \
 	policy/dovecot/batchload-dovecot.conf policy/dovecot/batchload-dovecot-domain.conf.ext \
-	policy/dovecot/batchload-dovecot-ldap.conf.ext
+	policy/dovecot/batchload-dovecot-ldap.conf.ext policy/dovecot/batchload-reply.sieve \
+	policy/dovecot/batchload-text.lua
 
 # The sample configuration, with the paths of this build; what is there already stays.
 pkgpolicydir = $(pkgdatadir)/policy

@@ -230,7 +230,8 @@ class Postfix(MailServer):
         self.domain = domain
         self._policy = policy
         self._values = dict(values, POSTFIX_DIR=self.conf, RESPONSE_PORT=self.response_port,
-                            DOVECOT_LMTP="private/batchload-lmtp")
+                            DOVECOT_LMTP="private/batchload-lmtp",
+                            DOVECOT_QUOTA="private/batchload-quota")
         os.mkdir(self.conf, 0o755)
         os.mkdir(nursery.path("postfix-data"), 0o700)
         shutil.chown(nursery.path("postfix-data"), "postfix")
@@ -374,10 +375,8 @@ class Dovecot(Server):
     def __init__(self, nursery, policy, values):
         super().__init__(nursery)
         which("dovecot")
-        for module in ("auth/libauthdb_ldap.so",):
-            if not os.path.exists("/usr/lib/dovecot/modules/" + module):
-                raise MissingError("missing package: dovecot-ldap")
-        for package, program in (("imapd", "imap"), ("lmtpd", "lmtp")):
+        for package, program in (("ldap", "modules/auth/libauthdb_ldap.so"), ("imapd", "imap"),
+                                 ("lmtpd", "lmtp"), ("sieve", "modules/lib90_sieve_plugin.so")):
             if not os.path.exists("/usr/lib/dovecot/" + program):
                 raise MissingError("missing package: dovecot-" + package)
         self.port = nursery.port()
@@ -388,10 +387,9 @@ class Dovecot(Server):
         shutil.chown(self.mail_root, "mail", "mail")
         values = dict(values, MAIL_ROOT=self.mail_root, DOVECOT_DIR=folder,
                       POSTFIX_QUEUE=nursery.path("q"))
-        for name, mode in (("batchload-dovecot.conf", 0o644),
-                           ("batchload-dovecot-domain.conf.ext", 0o600),
-                           ("batchload-dovecot-ldap.conf.ext", 0o600)):
-            render(os.path.join(policy, "dovecot", name), os.path.join(folder, name), values, mode)
+        for name in sorted(os.listdir(os.path.join(policy, "dovecot"))):
+            render(os.path.join(policy, "dovecot", name), os.path.join(folder, name), values,
+                   0o600 if name.endswith(".ext") else 0o644)
         self.log = nursery.path("dovecot.log")
         self.conf = folder + "/dovecot.conf"
         write(self.conf, """# a plain Dovecot, kept apart from the machine's own
@@ -421,6 +419,7 @@ service anvil {
 }
 !include %(folder)s/batchload-dovecot.conf
 """ % {"folder": folder, "log": self.log, "port": self.port})
+        run([which("sievec"), "-c", self.conf, folder + "/batchload-reply.sieve"])
 
     def command(self):
         return [which("dovecot"), "-F", "-c", self.conf]

@@ -64,6 +64,7 @@ class World:
                   "BATCH_ADDRESS": self.batch_address, "BATCH_DOMAIN": self.batch_domain,
                   "MILTER_SOCKET": "unix:" + self.nursery.path("m", "sock")}
         self.postfix = self.make_mta(policy, values)
+        values["SMTP"] = "127.0.0.1:%d" % self.postfix.port
         self.dovecot = Dovecot(self.nursery, policy, values)
         # Postfix and the daemon write to one file.
         with open(self.log, "ab"):
