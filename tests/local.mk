@@ -38,6 +38,7 @@ EXTRA_DIST += scripts/deps scripts/demo scripts/check scripts/soak scripts/run.s
 	test-fixtures/demo/1-create-users.csv test-fixtures/demo/2-create-list.csv \
 	test-fixtures/demo/3-delete-users.csv
 
+dist_check_SCRIPTS += tests/e2e_felt.py
 dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_terminal.py tests/e2e_audit.py
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
