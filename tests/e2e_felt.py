@@ -18,7 +18,7 @@ from harness.mail import Mailbox, message_id
 from harness.servers import salted
 
 DOMAIN, OTHER = "somedomain.example", "otherdomain.example"
-SECOND, CLOSING = "second.example", "closing.example"  # a further name, a domain to be suspended
+SECOND, CLOSING, ENDING = "second.example", "closing.example", "ending.example"
 STRANGER = "stranger@elsewhere.example"
 GUEST = "guest@elsewhere.example"
 SECRET = "Sommer-Regen-42"
@@ -114,16 +114,21 @@ def make_by_hand(world, each):
         at(each["USER"], each["DOMAIN"]), domain)
     change = {"SUSPEND": [("batchloadEnabled", ["FALSE"])],
               "RESUME": [("batchloadEnabled", ["TRUE"])]}.get(action, list(values_of(each)))
-    if kind == "AUTORESPONDER" and action == "DELETE":
-        change = [("batchloadReplySubject", []), ("batchloadReplyMessage", [])]
-    if action == "DELETE" and kind != "AUTORESPONDER":
-        world.slapd.delete(dn)
-    elif action == "ADD" and kind != "AUTORESPONDER":
+    how = "replace"
+    if kind == "AUTORESPONDER":
+        if action == "DELETE":
+            change = [("batchloadReplySubject", []), ("batchloadReplyMessage", [])]
+    elif action == "DELETE" and not change:
+        world.slapd.delete("-r", dn)
+        return
+    elif action == "ADD" and not world.slapd.search(base=dn, scope="base"):
         world.slapd.add(new_entry(each, dn, change))
-    else:
-        world.slapd.modify("dn: %s\nchangetype: modify\n%s" % (dn, "-\n".join(
-            "replace: %s\n%s" % (name, ldif((name, value) for value in values))
-            for name, values in change)))
+        return
+    elif action in ("ADD", "DELETE"):
+        how = action.lower()
+    world.slapd.modify("dn: %s\nchangetype: modify\n%s" % (dn, "-\n".join(
+        "%s: %s\n%s" % (how, name, ldif((name, value) for value in values))
+        for name, values in change)))
 
 
 def new_entry(each, dn, change):
@@ -246,6 +251,27 @@ def resources(world):
     tap.equal(logs_in(world, at("room")), False, "login")
     refused(world, at("rooms"), DEAD)
     refused(world, at("staff"), DEAD)
+
+
+@tap.test("R8.66 members that come and go, other targets, and what is deleted are felt at once")
+def changes(world):
+    for kind, local in (("LIST", "some"), ("DLIST", "few")):
+        make(world, row("ADD %s %s" % (kind, local), LIST_MEMBER=at("anna")))
+        make(world, row("ADD %s %s" % (kind, local), LIST_MEMBER=at("bob")))
+        receives(world, at(local), at("anna"), at("bob"))
+        make(world, row("DELETE %s %s" % (kind, local), LIST_MEMBER=at("anna")))
+        identifier = receives(world, at(local), at("bob"))
+        tap.equal(has(world, at("anna"), identifier), 0, "copies of who was removed")
+        make(world, row("DELETE %s %s" % (kind, local)))
+        refused(world, at(local), UNKNOWN)
+    make(world, row("ADD FORWARD to", MAILFORWARD=at("anna")))
+    receives(world, at("to"), at("anna"))
+    make(world, row("MODIFY FORWARD to", MAILFORWARD=at("bob")))
+    identifier = receives(world, at("to"), at("bob"))
+    tap.equal(has(world, at("anna"), identifier), 0, "copies of the old target")
+    make(world, row("DELETE FORWARD to"), row("ADD RESOURCE car"), row("DELETE RESOURCE car"))
+    refused(world, at("to"), UNKNOWN)
+    refused(world, at("car"), UNKNOWN)
 
 
 # --- the catch-all ---
@@ -387,6 +413,22 @@ def suspended_domain(world):
     leaves(world, receives(world, here[2]), GUEST)
     receives(world, here[3], at("bob"))
     receives(world, here[4], here[0])
+
+
+@tap.test("R8.66 a deleted domain: no login, nothing is delivered there")
+def deleted_domain(world):
+    make(world, row("ADD DOMAIN @" + ENDING), account("gustav", ENDING),
+         row("ADD ALIAS g@" + ENDING, TARGET=at("gustav", ENDING)))
+    identifier = receives(world, at("g", ENDING), at("gustav", ENDING))
+    identity = world.entry(at("gustav", ENDING))["batchloadmailboxid"]
+    world.mailbox(at("gustav", ENDING), SECRET).close()
+    make(world, row("DELETE DOMAIN @" + ENDING))
+    tap.equal(logs_in(world, at("gustav", ENDING)), False, "login")
+    refused(world, at("other", ENDING), "550 5.7.1 ")
+    make(world, row("ADD DOMAIN @" + ENDING), account("gustav", ENDING))
+    tap.equal(world.entry(at("gustav", ENDING))["batchloadmailboxid"] != identity, True, "identity")
+    tap.equal(Mailbox(world.dovecot.port, at("gustav", ENDING), SECRET).find(
+        "Message-ID", identifier), [], "the mail of before")
 
 
 # --- quota ---
@@ -611,7 +653,7 @@ WRITERS = [at(local, OTHER) for local in ["s%d" % number for number in range(5)]
 class FeltWorld(World):
     def __init__(self):
         super().__init__(slapd_tells="stats", senders="%s allow domains=%s\n" % (
-            BOSS, ",".join((DOMAIN, OTHER, SECOND, CLOSING))))
+            BOSS, ",".join((DOMAIN, OTHER, SECOND, CLOSING, ENDING))))
         self.passwords[BOSS] = SECRET
         for address in HERE + WRITERS:
             self.add_account(address, SECRET)
