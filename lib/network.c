@@ -28,6 +28,12 @@ static GInetAddress *parse_address(const char *text)
     return g_inet_address_new_from_bytes(bytes + sizeof mapped, G_SOCKET_FAMILY_IPV4);
 }
 
+char *network_address(const char *text)
+{
+    g_autoptr(GInetAddress) address = parse_address(text);
+    return address ? g_inet_address_to_string(address) : NULL;
+}
+
 char *network_of(const char *client)
 {
     g_autoptr(GInetAddress) address = parse_address(client);

@@ -19,6 +19,10 @@ GQuark network_error_quark(void);
  * them all. What is no address stays as it is. */
 char *network_of(const char *client);
 
+/* An address in the one form in which it is compared and stored: IPv6 in lower case and shortest
+ * (RFC 5952), one of IPv4 that is written within IPv6 as the former. NULL for anything else. */
+char *network_address(const char *text);
+
 /* "192.0.2.0/24,2001:db8::/32": of GInetAddressMask; an address alone is itself. NULL with
  * NETWORK_ERROR_SYNTAX. */
 GPtrArray *network_list_parse(const char *text, GError **error);

@@ -12,6 +12,7 @@ static const char *const name_options[NAME_COUNT] = {
     [NAME_UNIQUE_ID] = "unique_id", [NAME_VERSION] = "entry_version",
     [NAME_PASSWORD] = "password",   [NAME_MAILBOX_ID] = "mailbox_id",
     [NAME_TARGET] = "target",       [NAME_MEMBER] = "member",
+    [NAME_BLOCKED] = "blocked",     [NAME_TARGET_DOMAIN] = "target_domain",
 };
 
 static const char *const type_options[TYPE_COUNT] = {
@@ -208,13 +209,14 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
 
 /* --- the whole --- */
 
-/* Passwords are not asked for: nothing needs to see one. */
+/* Passwords are not asked for: nothing needs to see one; nor are those of a domain alone, of which
+ * there may be many. */
 static void list_attributes(Profile *profile)
 {
     profile->attributes = g_ptr_array_new();
     g_ptr_array_add(profile->attributes, (char *)"objectClass");
     for (guint i = 0; i < NAME_COUNT; i++) {
-        if (i != NAME_PASSWORD)
+        if (i != NAME_PASSWORD && i != NAME_BLOCKED && i != NAME_TARGET_DOMAIN)
             g_ptr_array_add(profile->attributes, profile->name[i]);
     }
     for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
@@ -258,6 +260,7 @@ Profile *profile_load(const char *path, const char *base, GError **error)
     list_attributes(profile);
     list_routing(profile);
     list_columns(profile);
+    profile->other_domain[0] = profile->name[NAME_TARGET_DOMAIN];
     return g_steal_pointer(&profile);
 }
 

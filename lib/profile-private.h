@@ -18,6 +18,8 @@ typedef enum {
     NAME_MAILBOX_ID,
     NAME_TARGET,
     NAME_MEMBER,
+    NAME_BLOCKED,
+    NAME_TARGET_DOMAIN,
     NAME_COUNT,
 } ProfileName;
 
@@ -34,9 +36,10 @@ struct Profile {
     char *field[FIELD_WHITE_COUNT];
     unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
     ProfileType type[TYPE_COUNT];
-    GPtrArray *attributes; /* of char *, borrowed, NULL at the end */
-    GPtrArray *routing;    /* those that profile_routing_attributes() has; the same */
-    GHashTable *columns;   /* attribute as the profile writes it, borrowed → Field */
+    GPtrArray *attributes;       /* of char *, borrowed, NULL at the end */
+    GPtrArray *routing;          /* those that profile_routing_attributes() has; the same */
+    const char *other_domain[2]; /* those of profile_other_domain_attributes() */
+    GHashTable *columns;         /* attribute as the profile writes it, borrowed → Field */
 };
 
 #endif

@@ -489,3 +489,24 @@ const unsigned *profile_digits(const Profile *profile)
 {
     return profile->digits;
 }
+
+/* --- who may not send mail to a domain --- */
+
+char *profile_filter_blocked(const Profile *profile, GPtrArray *senders)
+{
+    GString *filter = g_string_new("(|");
+    for (guint i = 0; i < senders->len; i++)
+        append_test(filter, profile->name[NAME_BLOCKED], g_ptr_array_index(senders, i));
+    g_string_append_printf(filter, "(%s=*))", profile->name[NAME_TARGET_DOMAIN]);
+    return g_string_free(filter, FALSE);
+}
+
+const char *const *profile_other_domain_attributes(const Profile *profile)
+{
+    return profile->other_domain;
+}
+
+const char *profile_other_domain(const Profile *profile, const Entry *entry)
+{
+    return entry_value(entry, profile->name[NAME_TARGET_DOMAIN]);
+}

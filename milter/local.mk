@@ -13,6 +13,11 @@ sbin_PROGRAMS += batchload-milter
 batchload_milter_SOURCES = milter/main.c milter/wipe.c
 batchload_milter_LDADD = milter/libmilterd.a $(POLICY_LIBS) $(MILTER_LIBS) -lpthread
 
+# The service that Postfix asks about each recipient.
+sbin_PROGRAMS += batchload-policy
+batchload_policy_SOURCES = milter/policy-main.c milter/wipe.c
+batchload_policy_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+
 check_PROGRAMS += test-session
 test_session_SOURCES = milter/test-session.c
 test_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sender_table_grant

@@ -9,7 +9,8 @@ policy_libpolicy_a_SOURCES = policy/map.c policy/map.h policy/map-texthash.c pol
 	policy/map-ldap.c policy/map-ldap.h policy/map-ldap-settings.c policy/map-cf.c policy/map-cf.h \
 	policy/map-template.c policy/map-template.h policy/map-domains.c policy/map-domains.h \
 	policy/map-pool.c policy/map-pool.h policy/map-socketmap.c policy/socketmap.c policy/socketmap.h \
-	policy/sender.c policy/sender.h policy/authres.c policy/authres.h
+	policy/sender.c policy/sender.h policy/authres.c policy/authres.h \
+	policy/delegation.c policy/delegation.h policy/spam-filter.c policy/spam-filter.h
 
 POLICY_LIBS = policy/libpolicy.a $(ENGINE_LIBS) $(PCRE_LIBS) $(LMDB_LIBS)
 
@@ -40,7 +41,18 @@ check_PROGRAMS += test-authres
 test_authres_SOURCES = policy/test-authres.c
 test_authres_LDADD = $(POLICY_LIBS)
 
+check_PROGRAMS += test-delegation
+test_delegation_SOURCES = policy/test-delegation.c
+test_delegation_LDADD = $(POLICY_LIBS)
+check_PROGRAMS += test-spam-filter
+test_spam_filter_SOURCES = policy/test-spam-filter.c
+test_spam_filter_LDADD = tests/libfixture.a $(POLICY_LIBS)
+
 if FUZZERS
+noinst_PROGRAMS += fuzz-delegation
+fuzz_delegation_SOURCES = policy/fuzz-delegation.c
+fuzz_delegation_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_delegation_LDADD = $(POLICY_LIBS)
 noinst_PROGRAMS += fuzz-authres
 fuzz_authres_SOURCES = policy/fuzz-authres.c
 fuzz_authres_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -66,6 +78,11 @@ fuzz_socketmap_SOURCES = policy/fuzz-socketmap.c
 fuzz_socketmap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_socketmap_LDADD = $(POLICY_LIBS)
 endif
+check_PROGRAMS += seeds-delegation
+seeds_delegation_SOURCES = policy/fuzz-delegation.c tests/fuzz-seeds.c
+seeds_delegation_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/delegation\"
+seeds_delegation_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/delegation
 check_PROGRAMS += seeds-ldap
 seeds_ldap_SOURCES = policy/fuzz-ldap.c tests/fuzz-seeds.c
 seeds_ldap_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/ldap\"

@@ -44,9 +44,10 @@ class Programs:
                   "without " + what)
 
 
-@tap.test("three programs are installed: the daemon, the command and the helper")
+@tap.test("four programs are installed: the daemon, the policy service, the command and the helper")
 def names(programs):
-    tap.equal(sorted(programs.told), ["batchload", "batchload-milter", "batchload-parse"], "programs")
+    tap.equal(sorted(programs.told), ["batchload", "batchload-milter", "batchload-parse",
+                                      "batchload-policy"], "programs")
 
 
 @tap.test("they lie at another address each time (PIE)")
@@ -91,13 +92,14 @@ def rpath(programs):
     programs.each(lambda told: not re.search(r"\((RPATH|RUNPATH)\)", told), "a clean path")
 
 
-@tap.test("the daemon has a free() and realloc() of its own, which wipe")
+@tap.test("daemon and policy service have a free() and realloc() of their own, which wipe")
 def wipes(programs):
     if programs.settings["SANITIZE"]:
         tap.skip("this build has a sanitizer, which brings its own")
-    told = programs.told["batchload-milter"]
-    for name in ("free", "realloc"):
-        tap.equal(bool(re.search(r"FUNC +GLOBAL +DEFAULT +\d+ %s$" % name, told, re.M)), True, name)
+    for program in ("batchload-milter", "batchload-policy"):
+        for name in ("free", "realloc"):
+            tap.equal(bool(re.search(r"FUNC +GLOBAL +DEFAULT +\d+ %s$" % name,
+                                     programs.told[program], re.M)), True, name)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
 dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_attacker.py tests/e2e_sender.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
+dist_check_SCRIPTS += tests/e2e_blocked.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py tests/e2e_failover.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
 dist_check_SCRIPTS += tests/e2e_lists.py tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py

@@ -21,6 +21,7 @@ class Tree:
         self.milter = os.path.join(sbin, "batchload-milter")
         self.command = os.path.join(bin, "batchload")
         self.parser = os.path.join(libexec, "batchload-parse")
+        self.policy_program = os.path.join(sbin, "batchload-policy")
         self.policy = os.path.join(data, "policy")
         self.profile = self.policy + "/profiles/default.conf"
 
@@ -46,16 +47,19 @@ class Tree:
     def bring_within_reach(self, folder):
         """The daemon's user may not enter the checkout (below /root, say): what it opens after it
         has given up root's rights is copied to folder, where it can't be reached."""
-        if all(reachable(path) for path in (self.parser, self.profile, self.command)):
+        if all(reachable(path) for path in (self.parser, self.profile, self.command,
+                                            self.policy_program)):
             return
         os.mkdir(folder, 0o755)
         self.parser = shutil.copy(self.parser, folder)
         self.profile = shutil.copy(self.profile, folder)
         self.command = shutil.copy(self.command, folder)
+        self.policy_program = shutil.copy(self.policy_program, folder)
         os.chmod(self.profile, 0o644)
 
     def complete(self):
-        return all(os.access(path, os.X_OK) for path in (self.milter, self.parser))
+        return all(os.access(path, os.X_OK)
+                   for path in (self.milter, self.parser, self.policy_program))
 
 
 def reachable(path):
@@ -78,10 +82,10 @@ class Milter(Server):
         super().__init__(nursery)
         self.tree = tree
         self.log = log
-        self.folder = nursery.path("milter")
+        self.conf = self.conf_path(nursery)
+        self.folder = os.path.dirname(self.conf)
         self.spool = self.folder + "/batchload"
         self.socket = nursery.path("m", "sock")
-        self.conf = self.folder + "/batchload.conf"
         self.senders = self.folder + "/senders"
         if not tree.complete():
             raise HarnessError("not built: " + tree.milter)
@@ -105,6 +109,10 @@ class Milter(Server):
         shutil.chown(self.folder + "/directory.password", self.user)
         self.configure(settings)
         run([tree.milter, "-c", self.conf, "-K"])
+
+    @staticmethod
+    def conf_path(nursery):
+        return nursery.path("milter", "batchload.conf")
 
     def configure(self, settings=None):
         """Writes the shipped configuration with our host, ports, base and paths. settings,

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import smtplib
@@ -263,10 +264,13 @@ class Postfix(MailServer):
         settings = self._plain_main()
         with open(self.conf + "/batchload-main.cf", encoding="utf-8") as file:
             settings += file.read()
+        if not self._values["POLICY_PROGRAM"]:
+            settings = re.sub(r"(?m)^smtpd_recipient_restrictions =.*\n(?:[ \t].*\n)*", "", settings)
         write(self.conf + "/main.cf", settings + extra)
         with open(self.conf + "/batchload-master.cf", encoding="utf-8") as file:
             # The shipped line may run in a chroot, which this one has not.
             shipped = file.read().replace(" inet n - y - - smtpd", " inet n - n - - smtpd")
+        shipped = shipped.replace(" user=batchload ", " user=daemon ")
         write(self.conf + "/master.cf", self._plain_master(milter) + shipped)
 
     def _plain_main(self):

@@ -63,6 +63,12 @@ class World:
         values = {"LDAP_URI": self.slapd.uri, "BASE": self.base, "MAILPW": self.mail_password,
                   "BATCH_ADDRESS": self.batch_address, "BATCH_DOMAIN": self.batch_domain,
                   "MILTER_SOCKET": "unix:" + self.nursery.path("m", "sock")}
+        # Without a daemon there is no configuration that the service could read.
+        values["POLICY_PROGRAM"] = ""
+        if milter:
+            self.tree.bring_within_reach(self.nursery.path("reach"))
+            values["POLICY_PROGRAM"] = "%s -c %s" % (
+                self.tree.policy_program, Milter.conf_path(self.nursery))
         self.postfix = self.make_mta(policy, values)
         values["SMTP"] = "127.0.0.1:%d" % self.postfix.port
         self.dovecot = Dovecot(self.nursery, policy, values)
@@ -77,7 +83,6 @@ class World:
         for address, password in self.passwords.items():
             self.add_account(address, password)
         if milter:
-            self.tree.bring_within_reach(self.nursery.path("reach"))
             values["RESPONSE_PORT"] = self.postfix.response_port
             self.milter = self.make_milter(values, settings)
             self.milter.write_senders("%s allow\n%s allow\n%s" % (
