@@ -3,6 +3,8 @@
 #include "lib/field.h"
 #include "lib/operation.h"
 #include "lib/profile.h"
+#include "policy/delegation.h"
+#include "policy/spam-filter.h"
 
 #include <string.h>
 
@@ -341,6 +343,55 @@ static void test_csv_known(void)
     g_assert_cmpuint(count, >=, FIELD_COUNT + TYPE_COUNT + ACTION_COUNT);
 }
 
+/* --- batchload-policy(8) --- */
+
+/* The lines that it tells for Postfix are those that are shipped. */
+static void test_policy_lines(void)
+{
+    g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload-policy.8");
+    g_autofree char *settings = read_file(G_TEST_DIST, "policy/postfix", "batchload-main.cf");
+    g_autofree char *services = read_file(G_TEST_DIST, "policy/postfix", "batchload-master.cf");
+    g_autofree char *shipped = g_strconcat(settings, services, NULL);
+    char *begin = strstr(page, "# main.cf\n");
+    unsigned count = 0;
+
+    g_assert_nonnull(begin);
+    *strstr(begin, "\n.Ed") = '\0';
+    g_auto(GStrv) lines = g_strsplit(begin, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        g_autoptr(GString) wanted = g_string_new(*line);
+        if (**line == '#' || **line == '\0')
+            continue;
+        g_string_replace(wanted, "/usr/sbin/batchload-policy", "@POLICY_PROGRAM@", 0);
+        if (strstr(shipped, wanted->str) == NULL)
+            g_error("%s is not shipped", wanted->str);
+        count++;
+    }
+    g_assert_cmpuint(count, ==, 5);
+}
+
+/* What it says of time and size is the program's. */
+static void test_policy_values(void)
+{
+    g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload-policy.8");
+    const struct {
+        const char *words;
+        unsigned value;
+    } rows[] = {
+        {"not asked again for %u seconds", SPAM_FILTER_STRANGE_SECONDS},
+        {"does not answer within %u seconds", SPAM_FILTER_ANSWER_SECONDS},
+        {"has at most %u kB", DELEGATION_REQUEST_MAX / 1024},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GString) words = g_string_new(rows[i].words);
+        g_autofree char *value = g_strdup_printf("%u", rows[i].value);
+        g_string_replace(words, "%u", value, 1);
+        if (strstr(page, words->str) == NULL)
+            g_error("the page does not say: %s", words->str);
+    }
+}
+
 /* --- doc/requests.md --- */
 
 static GHashTable *read_rules(void)
@@ -431,6 +482,8 @@ int main(int argc, char **argv)
     g_test_add_func("/man/R3.53/profile", test_profile);
     g_test_add_func("/man/csv/complete", test_csv);
     g_test_add_func("/man/csv/known", test_csv_known);
+    g_test_add_func("/man/policy/postfix", test_policy_lines);
+    g_test_add_func("/man/policy/values", test_policy_values);
     g_test_add_func("/man/rules/unique", test_rules);
     g_test_add_func("/man/rules/cited", test_cited);
     g_test_add_data_func("/man/lint/batchload.1", "batchload.1", test_lint);
@@ -438,5 +491,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/man/lint/batchload-senders.5", "batchload-senders.5", test_lint);
     g_test_add_data_func("/man/lint/batchload-csv.5", "batchload-csv.5", test_lint);
     g_test_add_data_func("/man/lint/batchload-milter.8", "batchload-milter.8", test_lint);
+    g_test_add_data_func("/man/lint/batchload-policy.8", "batchload-policy.8", test_lint);
     return g_test_run();
 }

@@ -26,7 +26,7 @@ ADMIN_PASSWORD = "Nebel-Licht-99"
 BATCH = "batch_load@ibpmail.example"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
          "man5/batchload-csv.5", "man5/batchload-policy.5",
-         "man8/batchload-milter.8")
+         "man8/batchload-milter.8", "man8/batchload-policy.8")
 
 
 def folders():
@@ -68,6 +68,7 @@ def blocks(heading="Installation", following="Removing it"):
             (r"\$\(slappasswd\)", "$(slappasswd -T /root/adminpw)"),
             (r"read -rsp .*", "PASSWORD=$(cat /root/adminpw)"),
             (r"/usr/share/batchload", paths["pkgdatadir"]),
+            (r"/usr/sbin/batchload-policy", paths["sbindir"] + "/batchload-policy"),
             (r"/etc/batchload", paths["sysconfdir"] + "/batchload")):
         if not any(re.search(old, block) for block in found):
             raise HarnessError("README.md: no " + old)

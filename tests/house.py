@@ -20,7 +20,7 @@ MAY_KNOW = {
     "policy": {"lib", "policy"},
     "milter": {"lib", "policy", "milter"},
     "cli": {"lib", "policy", "cli"},
-    "man": {"lib"},
+    "man": {"lib", "policy"},
     "tests": {"lib", "tests"},
     "bench": {"bench", "lib"},
 }
