@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 
-from harness import HarnessError, mail, message_id_of, wait_for
+from harness import HarnessError, mail, message_id_of, run, wait_for
 from harness.big import hashed
 from harness.flood import held
 from figures import at_least, at_most
@@ -277,9 +277,77 @@ def foreign(session):
                 case.round(ground, number, taking)
 
 
+# --- whom a domain takes no mail from ---
+
+BLOCKED = 1000  # senders of the domain
+
+
+class Asked:
+    """Mails to a domain that blocks some, none of which is blocked, that come in one way."""
+
+    def __init__(self, session, sessions, reuse):
+        self._sessions, self._reuse = sessions, reuse
+        self._count = session.count(1500 if sessions == 1 else 3000, sessions)
+        what = "%d session%s, %s connections" % (sessions, "s" if sessions > 1 else "",
+                                                 "reused" if reuse else "new")
+        self._rate = session.figure(what, "mails/s", "no service", at_least(0.8))
+
+    def _measure(self, ground, port):
+        """Mails a second."""
+        warming = self._sessions * WARMING
+        rate = [smtp_source(ground, port, count, self._sessions, 2000, self._reuse,
+                            recipient=ground.admin) for count in (warming, self._count)][1]
+        found = ground.postfix.held()
+        if found != warming + self._count:
+            raise HarnessError("%d of %d mails came through" % (found, warming + self._count))
+        ground.postfix.remove_held()
+        return rate
+
+    def round(self, ground, number):
+        postfix = ground.postfix
+        ports = [postfix.holding_asking_port, postfix.holding_port]
+        found = {port: self._measure(ground, port) for port in (ports[::-1] if number % 2 else ports)}
+        self._rate.add(found[ports[0]], found[ports[1]])
+
+
+def question(ground, count):
+    """Processor time that the service alone takes for one of so many questions, its start with them,
+    in µs."""
+    asked = ("request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.1\n"
+             "sender=someone@elsewhere.example\nrecipient=%s\n\n" % ground.admin).encode()
+    before = os.times()
+    said = run(["setpriv", "--reuid", ground.milter.user, "--regid", ground.milter.user,
+                "--clear-groups", ground.tree.policy_program, "-c", ground.milter.conf],
+               asked * count).stdout
+    after = os.times()
+    if said != b"action=DUNNO\n\n" * count:
+        raise HarnessError("other answers came: %r" % said[:100])
+    return (after.children_user - before.children_user + after.children_system -
+            before.children_system) / count * 1e6
+
+
+def policy(session):
+    """As in foreign: whatever comes is put on hold."""
+    ground = session.ground("synced")
+    ground.prepare()
+    ground.reset()
+    ground.slapd.modify("dn: %s\nchangetype: modify\nadd: batchloadBlocked\n%s" % (
+        ground.slapd.domain_dn(ground.domain),
+        "".join("batchloadBlocked: EMAIL:blocked%d@elsewhere.example\n" % n
+                for n in range(BLOCKED))))
+    cases = [Asked(session, sessions, reuse) for sessions in (1, 10) for reuse in (True, False)]
+    own = session.figure("a question, service's own time", "µs")
+    for number in range(session.rounds):
+        for case in cases:
+            case.round(ground, number)
+        own.add(question(ground, session.count(5000)))
+
+
 BENCHES = [
     Bench("latency", "requests of %d rows, from the end of DATA to the response in the mailbox"
           % ROWS, latency, "synced"),
     Bench("intake", "requests that are accepted, new connections", intake, "synced"),
     Bench("foreign", "mail that is not ours", foreign, "synced"),
+    Bench("policy", "mail to a domain that blocks %d senders, each recipient asked about" % BLOCKED,
+          policy, "synced"),
 ]

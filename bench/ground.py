@@ -65,14 +65,16 @@ class Used:
 
 
 class MeasuredPostfix(Postfix):
-    """Has a port more that has no filter, and three where all that comes is put on hold: without a
-    filter, with ours, and with another. sink@discarded.example is somebody they know."""
+    """Has a port more that has no filter, and four where all that comes is put on hold: without a
+    filter, with ours, with another, and with our policy service alone, which the others are without.
+    sink@discarded.example is somebody they know."""
 
     def __init__(self, nursery, *arguments):
         self.bare_port = nursery.port()
         self.holding_port = nursery.port()
         self.holding_filtered_port = nursery.port()
         self.holding_other_port = nursery.port()
+        self.holding_asking_port = nursery.port()
         self.other_socket = nursery.path("m", "other")
         super().__init__(nursery, *arguments)
 
@@ -99,15 +101,18 @@ transport_maps = inline:{ { discarded.example = discard: } },
 
     def _plain_master(self, milter):
         smtpd = "127.0.0.1:%d inet n - n - - smtpd\n"
-        hold = ("    -o { smtpd_recipient_restrictions = check_sender_access static:hold,\n"
+        hold = ("    -o { smtpd_recipient_restrictions = %scheck_sender_access static:hold,\n"
                 "    permit_mynetworks, reject }\n")
+        asking = hold % "check_policy_service unix:private/batchload-policy, "
+        hold %= ""
         milters = "    -o smtpd_milters=%s\n"
         return "".join([
             super()._plain_master(milter),
-            smtpd % self.bare_port, milters % "",
+            smtpd % self.bare_port, milters % "", "    -o smtpd_recipient_restrictions=\n",
             smtpd % self.holding_port, hold, milters % "",
             smtpd % self.holding_filtered_port, hold,
-            smtpd % self.holding_other_port, hold, milters % ("unix:" + self.other_socket)])
+            smtpd % self.holding_other_port, hold, milters % ("unix:" + self.other_socket),
+            smtpd % self.holding_asking_port, asking, milters % ""])
 
     def held(self):
         """How many mails are on hold."""

@@ -256,8 +256,7 @@ def confined(world):
         client.ehlo()
         client.mail("good@x.example")
         client.rcpt(world.admin)
-        found = [pid for pid in pids_below(world.postfix.pid)
-                 if status_of(pid)["Name"] == "batchload-polic"]
+        found = world.postfix.services()
         tap.equal(len(found) > 0, True, "services")
         for pid in found:
             status = status_of(pid)
@@ -279,18 +278,6 @@ def runs(pid):
         return not status_of(pid)["State"].startswith("Z")
     except OSError:
         return False
-
-
-def pids_below(pid):
-    below, found = {}, [pid]
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            below.setdefault(int(status_of(int(name))["PPid"]), []).append(int(name))
-        except (OSError, KeyError):
-            pass
-    for each in found:
-        found += below.get(each, [])
-    return found[1:]
 
 
 def status_of(pid):

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from .process import HarnessError, run, write
+from .process import HarnessError, descendants, run, write
 from .servers import Server
 
 
@@ -175,18 +175,7 @@ class Milter(Server):
 
     def children(self):
         """The daemon and what it started, pids."""
-        below, found = {}, [self.pid]
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                try:
-                    with open("/proc/%s/stat" % name, "rb") as file:
-                        parent = int(file.read().rpartition(b")")[2].split()[1])
-                    below.setdefault(parent, []).append(int(name))
-                except (OSError, IndexError):
-                    pass
-        for pid in found:
-            found += below.get(pid, [])
-        return found
+        return [self.pid, *descendants(above=self.pid)]
 
     def stop(self):
         # smfi_main returns up to 5 s after TERM, and running slices finish.

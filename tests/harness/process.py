@@ -64,8 +64,9 @@ def wait_for(question, what, seconds=START_SECONDS, pause=0.01):
         pause = min(pause * 1.5, 0.1)
 
 
-def descendants(kept=()):
-    """Pids of all processes below this one, but for those of kept and what is below them."""
+def descendants(kept=(), above=None):
+    """Pids of all processes below this one, or above, but for those of kept and what is below
+    them."""
     below = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -75,7 +76,7 @@ def descendants(kept=()):
             except (OSError, IndexError):
                 continue
             below.setdefault(parent, []).append(int(name))
-    found, todo = [], [os.getpid()]
+    found, todo = [], [above or os.getpid()]
     while todo:
         for pid in below.get(todo.pop(), []):
             if pid not in kept:

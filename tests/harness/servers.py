@@ -11,7 +11,8 @@ import signal
 import smtplib
 import socket
 
-from .process import (HarnessError, MissingError, render, run, wait_for, which, write)
+from .process import (HarnessError, MissingError, descendants, render, run, wait_for, which,
+                      write)
 
 
 def connects(port):
@@ -355,6 +356,16 @@ postlog unix-dgram n - n - 1 postlogd
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
+
+    def services(self):
+        """Pids of the policy services that it has started."""
+        def name(pid):
+            try:
+                with open("/proc/%d/comm" % pid, encoding="utf-8") as file:
+                    return file.read().strip()
+            except OSError:
+                return ""
+        return [pid for pid in descendants(above=self.pid) if name(pid) == "batchload-polic"]
 
     def queue(self):
         """What waits: a list of dictionaries, as postqueue -j tells."""
