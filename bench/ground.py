@@ -108,7 +108,7 @@ transport_maps = inline:{ { discarded.example = discard: } },
         milters = "    -o smtpd_milters=%s\n"
         return "".join([
             super()._plain_master(milter),
-            smtpd % self.bare_port, milters % "", "    -o smtpd_recipient_restrictions=\n",
+            smtpd % self.bare_port, milters % "",
             smtpd % self.holding_port, hold, milters % "",
             smtpd % self.holding_filtered_port, hold,
             smtpd % self.holding_other_port, hold, milters % ("unix:" + self.other_socket),

@@ -360,7 +360,7 @@ static void test_policy_lines(void)
     g_auto(GStrv) lines = g_strsplit(begin, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
         g_autoptr(GString) wanted = g_string_new(*line);
-        if (**line == '#' || **line == '\0')
+        if (**line == '#' || **line == '\0' || g_str_has_suffix(*line, "..."))
             continue;
         g_string_replace(wanted, "/usr/sbin/batchload-policy", "@POLICY_PROGRAM@", 0);
         if (strstr(shipped, wanted->str) == NULL)

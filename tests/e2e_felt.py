@@ -630,10 +630,10 @@ def searches(world):
         return sum(" SRCH base=" in line and DOMAIN in line for line in file)
 
 
-COSTS = (("a mailbox", at("anna"), 9), ("an unknown address", at("nobody"), 9))
+COSTS = (("a mailbox", at("anna"), 10), ("an unknown address", at("nobody"), 9))
 
 
-@tap.test("R8.65 a mail to a mailbox costs the directory nine look-ups at most, and so does an unknown address")
+@tap.test("R8.65 a mail to a mailbox costs the directory ten look-ups at most, an unknown address nine")
 def cost(world):
     for what, recipient, most in COSTS:
         before = searches(world)

@@ -266,7 +266,8 @@ class Postfix(MailServer):
         with open(self.conf + "/batchload-main.cf", encoding="utf-8") as file:
             settings += file.read()
         if not self._values["POLICY_PROGRAM"]:
-            settings = re.sub(r"(?m)^smtpd_recipient_restrictions =.*\n(?:[ \t].*\n)*", "", settings)
+            settings = re.sub(r"    check_policy_service { unix:private/batchload-policy,\n.*\n", "",
+                              settings)
         write(self.conf + "/main.cf", settings + extra)
         with open(self.conf + "/batchload-master.cf", encoding="utf-8") as file:
             # The shipped line may run in a chroot, which this one has not.
