@@ -8,10 +8,13 @@ finds a request to work on; each place is struck once per fault. By default only
 something to the disk or change a name; BATCHLOAD_ALL=1 (scripts/check --all) has every place,
 BATCHLOAD_SOAK=1 (scripts/soak) every single call, until a run is untouched."""
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+import sqlite3
+import time
 
 import tap
 from harness import World, mail, message_id_of, wait_for
@@ -165,6 +168,7 @@ class Run:
         self.faults = world.faults
         self.raw = None
         self.taken = False
+        self._due = 0.0
         self._logged = 0
         self._hurried = False
 
@@ -181,12 +185,13 @@ class Run:
             world.slapd.kill()
             world.milter.start()
             self.send()
-            wait_for(lambda: "action=wait" in self.log(), "the request to wait")
+            self._due = wait_for(self.due, "the request to wait", 60)
             world.milter.kill()
             world.slapd.start()
             self._hurried = True
         elif self.phase == ARRIVAL:
             world.milter.start()
+            self.wait_rest()
 
     def log(self):
         with open(self.world.log, "rb") as file:
@@ -199,27 +204,57 @@ class Run:
 
     def go(self, **armed):
         """Until the request is done, refused, or the daemon ends."""
+        milter = self.world.milter
+        self.start(**armed)
+        while self.phase == WORK and not self.faults.struck and time.time() >= self._due:
+            # The worker may have begun with the request.
+            self.world.pauses += 1
+            assert self.world.pauses <= 5, "the daemon takes too long to start"
+            self.start(**armed)
+        if milter.running() and (self.taken or self.send()):
+            wait_for(lambda: self.failed() or self.done() or self.waits(), "an end", 90)
+
+    def start(self, **armed):
         self.begin()
         self.faults.arm(**armed)
         milter = self.world.milter
         if self.phase != ARRIVAL:
             milter.start(wait=False)
-            wait_for(lambda: not milter.running() or milter.serves(), "the daemon to serve")
-            if not milter.running():
-                return
-        if self.taken or self.send():
-            wait_for(lambda: self.failed() or self.done() or self.waits(), "an end", 90)
+            wait_for(lambda: not milter.running() or milter.serves(), "the daemon to serve", 60)
+            self.wait_rest()
+
+    def wait_rest(self):
+        """The order of what the worker does at a start, and does for a request, is to be the same
+        each time: else what is synced is synced at other places, and by other threads."""
+        wait_for(lambda: not self.world.milter.running() or self.faults.struck or self.rests(),
+                 "the daemon to rest", 60)
+
+    def rests(self):
+        """Whether its worker has tidied up: then it starts a parser, and waits for work."""
+        return self.world.milter.running() and len(self.world.milter.children()) > 1
+
+    def due(self):
+        """When the request is tried again, once it has waited for so long that the daemon will rest
+        before that; else None."""
+        path = "file:%s/spool.db?mode=ro" % self.world.milter.spool
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=10)) as store:
+            found = store.execute("SELECT not_before / 1e6 FROM job WHERE attempts > ?",
+                                  [self.world.pauses]).fetchone()
+        return found and found[0]
 
     def waits(self):
         """Whether it was given up for a while; it is tried again at once, which is no end."""
-        if self._hurried or "action=wait" not in self.log():
-            return False
-        self._hurried = True
-        command(self.world, "retry", jobs(self.world)[0]["id"])
+        if not self._hurried and "action=wait" in self.log():
+            for job in jobs(self.world):
+                command(self.world, "retry", job["id"])
+                self._hurried = True
         return False
 
     def done(self):
-        return bool(self.answers()) and jobs(self.world)[0]["state"] == "done"
+        """To the last line in the log, where it can be written; others see a change before it is
+        synced."""
+        return (bool(self.answers()) and [job["state"] for job in jobs(self.world)] == ["done"]
+                and (self.faults.struck > 0 or "action=done" in self.log()))
 
     def answers(self):
         return self.world.mailbox(self.world.admin).find("In-Reply-To", message_id_of(self.raw))
@@ -245,7 +280,7 @@ class Run:
         world.mailbox(world.admin).wait("In-Reply-To", message_id_of(self.raw))
         wait_for(lambda: [job["state"] for job in jobs(world)] == ["done"], "one job, and done", 60)
         world.wait_queue(lambda queue: not queue, "Postfix's queue to be empty")
-        wait_for(lambda: not self.left(), "the spool to hold nothing of the request", 10)
+        wait_for(lambda: not self.left(), "the spool to hold nothing of the request")
         # Only between the hand-over and its mark a second copy may come.
         return self.check(2 if sending else 1)
 
@@ -335,6 +370,7 @@ def sweep(world, request, phase, fault):
         world.requests = requests(world)
         world.seen = {each: set() for each in FAULTS}
         world.points = {}
+        world.pauses = 0
     this = Sweep(world, world.requests[request], phase, fault)
     if SOAK:
         this.every_call()

@@ -307,6 +307,8 @@ static void keep_names(int fd, int out)
     closedir(stream);
 }
 
+#define UNFINISHED "unfinished"
+
 static void keep(int fd, const char *path)
 {
     char name[4200];
@@ -319,8 +321,8 @@ static void keep(int fd, const char *path)
         name_file(&found, name, sizeof name);
     for (char *at = name; (at = strchr(at, '/'));)
         *at = '+';
-    int out =
-        (int)syscall(SYS_openat, self.disk, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int out = (int)syscall(SYS_openat, self.disk, UNFINISHED,
+                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (out < 0)
         _exit(126);
     if (S_ISDIR(found.stx_mode))
@@ -328,6 +330,9 @@ static void keep(int fd, const char *path)
     else
         keep_file(fd, out);
     syscall(SYS_close, out);
+    /* The program may be killed meanwhile; then what was kept before stays. */
+    if (syscall(SYS_renameat, self.disk, UNFINISHED, self.disk, name) != 0)
+        _exit(126);
 }
 
 /* 0, as of a sync that went well. */

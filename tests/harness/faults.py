@@ -91,8 +91,8 @@ class Faults:
     # --- the power cut ---
 
     def forget(self):
-        """Nothing was synced yet. No daemon runs."""
-        self.disarm()
+        """Nothing was synced yet, nor did anything happen. No daemon runs."""
+        self._plan[:] = bytes(PLAN.size)
         shutil.rmtree(self._path("disk"), ignore_errors=True)
         os.mkdir(self._path("disk"), 0o700)
         os.chown(self._path("disk"), self._user.pw_uid, self._user.pw_gid)
