@@ -21,7 +21,7 @@ from harness.servers import salted
 from rows import row
 
 ALL = os.environ.get("BATCHLOAD_ALL") == "1"
-SECONDS = 280
+SECONDS = 280 if not ALL else 900  # all points at once, perhaps beside other tests
 DOMAINS = 3000
 ANSWER_SECONDS = 3  # what the daemon waits for an answer
 ADMIN = "admin"
@@ -501,12 +501,15 @@ def killed(world, moment, name, kind, step):
     found = []
     for trap in traps:
         tap.equal(trap.hit.wait(60), True, "an operation on %r" % trap.words)
-        found.append(job_of(world, run)["slices_done"])
+        job = job_of(world, run)
+        found.append(job["slices_done"])
+        times = waits(world, job)
         world.slapd.kill()
         world.slapd.start()
         trap.let_go()
-        job = wait_for(lambda: waiting(world, run), "the job to wait")
-        run_command(world, "retry", job["id"])
+        wait_for(lambda: waits(world, job) > times, "the job to wait")
+        # It may have gone on by itself, and be done.
+        run_command(world, "retry", job["id"], check=False)
     # The row that the directory refuses is a slice of its own.
     tap.equal(found, [0, 1, 2, 3][::step], "slices done when it was killed")
     finish_all(world, [run])
@@ -518,13 +521,13 @@ def job_of(world, run):
     return next(job for job in jobs(world) if job["requester"] == run.admin)
 
 
-def waiting(world, run):
-    job = job_of(world, run)
-    return job if job["waiting"] else None
+def waits(world, job):
+    """How often it was put off."""
+    return len(world.log_lines("job=" + job["id"], "action=wait"))
 
 
-def run_command(world, *words):
-    return run_program([world.tree.command, "-c", world.milter.conf, *words]).stdout
+def run_command(world, *words, check=True):
+    return run_program([world.tree.command, "-c", world.milter.conf, *words], check=check).stdout
 
 
 if __name__ == "__main__":
