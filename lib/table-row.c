@@ -96,10 +96,10 @@ GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head)
     return g_steal_pointer(&result);
 }
 
-static void write_cell(GString *out, char separator, const char *cell)
+static void write_cell(GString *out, char separator, const char *cell, bool guarded)
 {
     const char special[] = {'"', '\r', '\n', ' ', '\t', '\'', separator, '\0'};
-    bool formula = *cell && strchr("=+-@\t\r", *cell);
+    bool formula = guarded && *cell && strchr("=+-@\t\r", *cell);
     bool quoted = strpbrk(cell, special) != NULL;
     if (quoted)
         g_string_append_c(out, '"');
@@ -114,15 +114,21 @@ static void write_cell(GString *out, char separator, const char *cell)
         g_string_append_c(out, '"');
 }
 
-void table_write_line(GString *out, char separator, const char *const *cells, unsigned count)
+void table_write_row(GString *out, char separator, const Field *fields, const char *const *cells,
+                     unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         if (i)
             g_string_append_c(out, separator);
-        write_cell(out, separator, cells[i]);
+        write_cell(out, separator, cells[i], !fields || !field_is_secret(fields[i]));
     }
     /* A single empty cell would be read as a blank line. */
     if (count == 1 && !*cells[0])
         g_string_append(out, "\"\"");
     g_string_append(out, "\r\n");
+}
+
+void table_write_line(GString *out, char separator, const char *const *cells, unsigned count)
+{
+    table_write_row(out, separator, NULL, cells, count);
 }

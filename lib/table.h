@@ -97,6 +97,10 @@ const char *table_reader_note(TableReader *reader);
  * field quoted where needed, and a leading ' before a cell that a spreadsheet would run as a
  * formula (=, +, -, @, tab, CR first). out is appended to. */
 void table_write_line(GString *out, char separator, const char *const *cells, unsigned count);
+/* The same of a row of these fields (NULL: none of them secret): a cell of a secret column stands
+ * as it is, since nothing is taken off it on the way in. */
+void table_write_row(GString *out, char separator, const Field *fields, const char *const *cells,
+                     unsigned count);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TableHead, table_head_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TableRow, table_row_free)
