@@ -22,6 +22,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
+	lib/profile-show.c lib/show.c lib/show.h \
 	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
@@ -119,6 +120,9 @@ test_audit_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-entry
 test_entry_SOURCES = lib/test-entry.c
 test_entry_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-show
+test_show_SOURCES = lib/test-show.c
+test_show_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-profile
 test_profile_SOURCES = lib/test-profile.c
 test_profile_LDADD = tests/libfixture.a $(ENGINE_LIBS)

@@ -444,6 +444,12 @@ bool profile_entry_has_password(const Profile *profile, const Entry *entry)
     return entry_value(entry, profile->name[NAME_PASSWORD]) != NULL;
 }
 
+const char *profile_entry_surname(const Profile *profile, const Entry *entry)
+{
+    g_autoptr(Address) address = profile_entry_address(profile, entry);
+    return address != NULL ? surname_there(profile, entry, address->local) : NULL;
+}
+
 const char *profile_mark_attribute(const Profile *profile)
 {
     return profile->name[NAME_MARK];

@@ -115,6 +115,20 @@ char *profile_filter_blocked(const Profile *profile, GPtrArray *senders);
 const char *const *profile_other_domain_attributes(const Profile *profile);
 const char *profile_other_domain(const Profile *profile, const Entry *entry); /* or NULL */
 
+/* --- the way back, for lib/show --- */
+
+/* What the column's cell would hold to make the entry what it is (of char *, valid UTF-8), or NULL
+ * where it would be empty, as it is of secret columns. Caller owns the result. */
+GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field field);
+/* The surname an entry has, or NULL where its sn is only the user's local part because the schema
+ * demands one; owned by the entry. */
+const char *profile_entry_surname(const Profile *profile, const Entry *entry);
+/* What has an entry's address; owned by the profile. */
+const char *profile_address_attribute(const Profile *profile);
+/* A filter for what is of the type (TYPE_COUNT: of any), and leads on to other addresses or does
+ * not. Caller owns the result. */
+char *profile_filter_shown(const Profile *profile, int type, bool leading);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 
 #endif
