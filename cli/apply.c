@@ -199,7 +199,7 @@ static int follow(const CliPlace *place, const char *id, JobState until, Progres
     return code;
 }
 
-static int follow_apply(const CliPlace *place, const char *id, const char *address)
+int cli_follow_apply(const CliPlace *place, const char *id, const char *address)
 {
     g_auto(Progress) progress = {0};
     int code;
@@ -212,16 +212,13 @@ static int follow_apply(const CliPlace *place, const char *id, const char *addre
     return code != 0 ? code : report(id, address, &progress);
 }
 
-/* The response is printed as a mail would tell it. */
-static int follow_check(const CliPlace *place, const char *id)
+int cli_follow_check(const CliPlace *place, const char *id, bool only_bad)
 {
     g_auto(Progress) progress = {0};
     g_autoptr(GBytes) message = NULL;
     g_autofree char *text = NULL;
     int code;
 
-    watch_interrupt(
-        g_strdup_printf("not followed any more; job %s changes nothing and goes by itself", id));
     code = follow(place, id, JOB_SENDING, &progress);
 
     if (code != 0)
@@ -232,8 +229,13 @@ static int follow_check(const CliPlace *place, const char *id)
     text = response_text(message);
     if (text == NULL)
         return cli_fault(EX_TEMPFAIL, "the response of job %s can't be read", id);
-    fputs(text, stdout);
-    return progress.refused != 0 || progress.counts[RESULT_FAILED] > 0 ? CLI_NO : 0;
+    if (progress.refused == 0 && progress.counts[RESULT_FAILED] == 0)
+        code = 0;
+    else
+        code = CLI_NO;
+    if (code != 0 || !only_bad)
+        fputs(text, stdout);
+    return code;
 }
 
 /* --- handing in --- */
@@ -256,23 +258,27 @@ static int send_file(int control, int file, guint64 size)
 }
 
 /* The daemon's answer is read in any case: it may have refused before the file was sent. */
-static int hand_in_file(const CliPlace *place, const char *word, int file, guint64 size,
-                        const char *address, const char *reference, char **id)
+static int hand_in(const CliPlace *place, const char *word, const CliFile *file,
+                   const char *address, const char *reference, char **id)
 {
     g_autofree char *line =
-        g_strdup_printf("%s %s %" G_GUINT64_FORMAT " %s\n", word, address, size, reference);
+        g_strdup_printf("%s %s %" G_GUINT64_FORMAT " %s\n", word, address, file->size, reference);
     int code = 0, control = cli_control_open(place, &code);
 
     if (control < 0)
         return code;
-    if (cli_control_send(control, line, strlen(line)))
-        send_file(control, file, size);
+    if (cli_control_send(control, line, strlen(line))) {
+        if (file->bytes != NULL)
+            cli_control_send(control, file->bytes, file->size);
+        else
+            send_file(control, file->fd, file->size);
+    }
     code = cli_control_answer(control, id);
     close(control);
     return code;
 }
 
-static int open_file(const char *path, guint64 *size, int *code)
+static bool open_file(const char *path, CliFile *file, int *code)
 {
     struct stat found;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -282,30 +288,46 @@ static int open_file(const char *path, guint64 *size, int *code)
     } else if (!S_ISREG(found.st_mode)) {
         *code = cli_fault(EX_NOINPUT, "%s is not a file", path);
     } else {
-        *size = (guint64)found.st_size;
-        return fd;
+        *file = (CliFile){.fd = fd, .size = (guint64)found.st_size};
+        return true;
     }
     if (fd >= 0)
         close(fd);
-    return -1;
+    return false;
 }
 
-/* Hands the file in with the word of lib/command.h; the job's number, and whose request it is. */
+/* NULL: the reason was printed. */
+static Address *parse_requester(const char *as)
+{
+    g_autoptr(GError) error = NULL;
+    Address *address = address_parse(as, NULL, &error);
+
+    if (address == NULL)
+        cli_fault(EX_USAGE, "--as %s: %s", as, error->message);
+    return address;
+}
+
+int cli_hand_in(const CliPlace *place, const char *word, const CliFile *file, const char *as,
+                const char *reference, Address **address, char **id)
+{
+    *address = parse_requester(as);
+    return *address != NULL ? hand_in(place, word, file, (*address)->full, reference, id)
+                            : EX_USAGE;
+}
+
 static int store_file(const CliPlace *place, const char *word, const char *path, const char *as,
                       const char *reference, Address **address, char **id)
 {
-    g_autoptr(GError) error = NULL;
-    guint64 size = 0;
-    int code = 0, file;
+    CliFile file;
+    int code = 0;
 
-    *address = address_parse(as, NULL, &error);
+    *address = parse_requester(as);
     if (*address == NULL)
-        return cli_fault(EX_USAGE, "--as %s: %s", as, error->message);
-    file = open_file(path, &size, &code);
-    if (file < 0)
+        return EX_USAGE;
+    if (!open_file(path, &file, &code))
         return code;
-    code = hand_in_file(place, word, file, size, (*address)->full, reference, id);
-    close(file);
+    code = hand_in(place, word, &file, (*address)->full, reference, id);
+    close(file.fd);
     return code;
 }
 
@@ -320,7 +342,7 @@ static int apply_file(const CliPlace *place, const char *path, const char *as,
         return code;
     printf("job %s\n", id);
     fflush(stdout);
-    return wait ? follow_apply(place, id, address->full) : 0;
+    return wait ? cli_follow_apply(place, id, address->full) : 0;
 }
 
 int cli_check(const CliPlace *place, int argc, char **argv)
@@ -345,11 +367,16 @@ int cli_check(const CliPlace *place, int argc, char **argv)
     if (argc != 2 || as == NULL)
         return cli_fault(EX_USAGE, "check takes one file, and --as; usage: %s", usage);
     code = store_file(place, "check", argv[1], as, "", &address, &id);
-    return code != 0 ? code : follow_check(place, id);
+    if (code != 0)
+        return code;
+    watch_interrupt(
+        g_strdup_printf("not followed any more; job %s changes nothing and goes by itself", id));
+    return cli_follow_check(place, id, false);
 }
 
-static bool is_reference(const char *text)
+bool cli_is_reference(const char *text)
 {
+    G_STATIC_ASSERT(REQUEST_REFERENCE_MAX == 200); /* CLI_REFERENCE_FAULT */
     return strlen(text) <= REQUEST_REFERENCE_MAX && g_utf8_validate(text, -1, NULL) &&
            strpbrk(text, "\r\n") == NULL;
 }
@@ -382,8 +409,7 @@ int cli_apply(const CliPlace *place, int argc, char **argv)
         return code;
     if (argc != 2 || as == NULL)
         return cli_fault(EX_USAGE, "apply takes one file, and --as; usage: %s", usage);
-    if (reference != NULL && !is_reference(reference))
-        return cli_fault(EX_USAGE, "the reference is not one line of at most %d bytes of UTF-8",
-                         REQUEST_REFERENCE_MAX);
+    if (reference != NULL && !cli_is_reference(reference))
+        return cli_fault(EX_USAGE, CLI_REFERENCE_FAULT);
     return apply_file(place, argv[1], as, reference != NULL ? reference : "", !no_wait);
 }

@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_CLI_H
 #define BATCHLOAD_CLI_H
 
+#include "lib/address.h"
 #include "lib/config.h"
 #include "lib/spool.h"
 
@@ -64,6 +65,34 @@ int cli_control_answer(int fd, char **text);
 GBytes *cli_control_response(const CliPlace *place, const char *id, int *code);
 int cli_control_ask(const CliPlace *place, const char *request, char **text);
 
+/* A batchload.csv that is handed in: an open file, or bytes. */
+typedef struct {
+    int fd;
+    const char *bytes; /* or NULL */
+    guint64 size;
+} CliFile;
+/* Hands it in with a word of lib/command.h ("apply", "check") as a request of the address as: the
+ * job's number, and the address in its normal form, both owned by the caller. Returns the exit
+ * code.
+ */
+int cli_hand_in(const CliPlace *place, const char *word, const CliFile *file, const char *as,
+                const char *reference, Address **address, char **id);
+/* Follow a job to its end, and tell what became of it; they return the exit code. The response of
+ * one that is only checked is printed as a mail would tell it; only_bad: not where all is good. */
+int cli_follow_apply(const CliPlace *place, const char *id, const char *address);
+int cli_follow_check(const CliPlace *place, const char *id, bool only_bad);
+/* Whether a text can be a reference, and what is said where not. */
+bool cli_is_reference(const char *text);
+#define CLI_REFERENCE_FAULT "the reference is not one line of at most 200 bytes of UTF-8"
+
+/* A line of the commands' list in --help. */
+void cli_print_summary(const char *command, const char *summary);
+
+/* The commands of the types of a request (cli/verb.h): prints a line for each; runs one, or tells
+ * that there is no such command. */
+void cli_print_verbs(void);
+int cli_verb(const CliPlace *place, int argc, char **argv);
+
 /* The commands: argv[0] is the command's name. They return the exit code. */
 int cli_queue(const CliPlace *place, int argc, char **argv);
 int cli_log(const CliPlace *place, int argc, char **argv);
@@ -75,6 +104,7 @@ int cli_apply(const CliPlace *place, int argc, char **argv);
 int cli_doctor(const CliPlace *place, int argc, char **argv);
 int cli_check(const CliPlace *place, int argc, char **argv);
 int cli_lockout(const CliPlace *place, int argc, char **argv);
+int cli_export(const CliPlace *place, int argc, char **argv);
 int cli_sample(const CliPlace *place, int argc, char **argv);
 
 #endif

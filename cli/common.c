@@ -19,6 +19,11 @@ int cli_fault(int code, const char *format, ...)
     return code;
 }
 
+void cli_print_summary(const char *command, const char *summary)
+{
+    printf("  %-13s  %s\n", command, summary);
+}
+
 bool cli_options(int *argc, char ***argv, const char *usage, const char *summary,
                  const GOptionEntry *entries, int *code)
 {

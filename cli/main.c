@@ -22,7 +22,7 @@ static const struct {
     {"policy", cli_policy, "what the sender table, or another table, says of a key"},
     {"doctor", cli_doctor, "what is wrong with this installation"},
     {"sample", cli_sample, "a sample of the file that is attached to a request"},
-    {"export", NULL, NULL},
+    {"export", cli_export, "a whole domain as a file that can be sent back"},
     {"import", NULL, NULL},
 };
 
@@ -31,7 +31,8 @@ static void print_help(void)
     printf("Usage: batchload [-c FILE | --spool DIR] COMMAND [OPTION...]\n\nCommands:\n");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         if (commands[i].run != NULL)
-            printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+            cli_print_summary(commands[i].name, commands[i].summary);
+    cli_print_verbs();
     printf("\nOptions:\n"
            "  -c, --config=FILE  the configuration (default: " SYSCONFDIR
            "/batchload/batchload.conf)\n"
@@ -51,7 +52,7 @@ static int run_command(const CliPlace *place, int argc, char **argv)
             return cli_fault(EX_UNAVAILABLE, "%s is not available yet", argv[0]);
         return commands[i].run(place, argc, argv);
     }
-    return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", argv[0]);
+    return cli_verb(place, argc, argv);
 }
 
 int main(int argc, char **argv)

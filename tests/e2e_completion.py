@@ -146,6 +146,30 @@ def each_option(world):
         tap.equal(complete(world, "-c", "x.conf", command, "--h"), ["--help"], command)
 
 
+def actions(world, command):
+    inside = told(world, command).partition("\nActions on ")[2].partition("\n\n")[0]
+    return sorted(line.split()[0] for line in inside.splitlines()[1:])
+
+
+def verbs(world):
+    return [each for each in commands(world) if "\nActions on " in told(world, each)]
+
+
+@tap.test("R8.79 each action of a verb is offered, and each option that its help tells")
+def each_action(world):
+    tap.equal({"user", "forward", "list"} <= set(verbs(world)), True, repr(verbs(world)))
+    for command in verbs(world):
+        wanted = actions(world, command)
+        tap.equal({"add", "delete", "show"} <= set(wanted), True, "%s: %r" % (command, wanted))
+        tap.equal(complete(world, command, ""), wanted, command)
+        tap.equal(complete(world, "-c", "x.conf", command, "sh"), ["show"], command)
+        for action in wanted:
+            tap.equal(complete(world, command, action, "a@b.example", "-"),
+                      options(told(world, command, action)), command + " " + action)
+    tap.equal(complete(world, "user", "add", "--giv"), ["--given-name"], "an option")
+    tap.equal(complete(world, "user", "add", "--title", ""), [], "what a title is")
+
+
 @tap.test("files and folders where the help says FILE and DIR")
 def files(world):
     folder = world.nursery.path("complete")
@@ -157,6 +181,7 @@ def files(world):
     tap.equal(complete(world, "-c", folder + "/"), both, "-c")
     tap.equal(complete(world, "--config", "=", folder + "/"), both, "--config=")
     tap.equal(complete(world, "--spool", "=", folder + "/"), inside, "--spool=")
+    tap.equal(complete(world, "user", "add", "--password-file", folder + "/"), both, "a password")
 
 
 @tap.test("the numbers of jobs where the help says JOB")
@@ -184,6 +209,17 @@ def in_zsh(world):
     for command in commands(world):
         tap.equal(offered(command, "-"), options(told(world, command)), command)
         tap.equal(offered("-c", "x.conf", command, "--h"), ["--help"], command)
+
+
+@tap.test("R8.79 zsh: each action of a verb is offered, and each option that its help tells")
+def actions_in_zsh(world):
+    offered = zsh(world)
+    for command in verbs(world):
+        tap.equal(offered(command, ""), actions(world, command), command)
+    tap.equal(offered("-c", "x.conf", "list", "sh"), ["show"], "an action")
+    for action in actions(world, "list"):
+        tap.equal(offered("list", action, "-"), options(told(world, "list", action)), action)
+    tap.equal(offered("user", "add", "a@b.example", "--giv"), ["--given-name"], "an option")
 
 
 @tap.test("zsh: files and folders where the help says FILE and DIR")

@@ -19,7 +19,7 @@ EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
 	tests/harness/big.py tests/harness/flood.py tests/harness/faults.py tests/harness/disk.py \
-	tests/harness/memory.py \
+	tests/harness/memory.py tests/harness/terminal.py \
 	tests/harness/gate.py tests/harness/ldapgate.py tests/harness/smtpgate.py \
 	tests/harness/miltergate.py
 
@@ -44,7 +44,7 @@ dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_sel
 dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
 dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_attacker.py tests/e2e_sender.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
 dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
-dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py
+dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py tests/e2e_verbs.py
 dist_check_SCRIPTS += tests/e2e_blocked.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py tests/e2e_failover.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py

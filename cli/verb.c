@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/verb.h"
+
+#include "lib/address.h"
+#include "lib/show.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* A verb makes rows of what was typed and hands them in as batchload apply does a file: the rules
+ * are those of every request. */
+
+/* Columns of a verb's rows; those that every row has come first. */
+typedef struct {
+    Field field[FIELD_COUNT];
+    char *cell[FIELD_COUNT]; /* of every row; NULL for those of the address */
+    unsigned count;
+} Columns;
+
+static void columns_clear(Columns *columns)
+{
+    for (unsigned i = 0; i < columns->count; i++)
+        secret_free(columns->cell[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Columns, columns_clear)
+
+/* Takes cell over. */
+static void add_column(Columns *columns, Field field, char *cell)
+{
+    columns->field[columns->count] = field;
+    columns->cell[columns->count++] = cell;
+}
+
+/* password is taken over. */
+static void make_columns(Columns *columns, const Verb *verb, const VerbOptions *options,
+                         Secret *password)
+{
+    add_column(columns, FIELD_DOMAIN, NULL);
+    add_column(columns, FIELD_USER, NULL);
+    add_column(columns, FIELD_TYPE, g_strdup(type_name(verb->type)));
+    add_column(columns, FIELD_ACTION, g_strdup(action_name(verb->action)));
+    for (Field field = 0; field < FIELD_COUNT; field++)
+        if (options->cell[field] != NULL)
+            add_column(columns, field, g_strjoinv(" ", options->cell[field]));
+    if (password != NULL)
+        add_column(columns, FIELD_PASSWORD, password);
+}
+
+/* As large as it gets: what was a password must not be left behind. */
+static gsize size_of(const Columns *columns, char **names)
+{
+    gsize cells = 0, size = 0;
+
+    for (unsigned i = 0; i < columns->count; i++) {
+        cells += 2 * (columns->cell[i] != NULL ? strlen(columns->cell[i]) : 0) + 4;
+        size += 2 * strlen(field_name(columns->field[i])) + 4;
+    }
+    for (; *names != NULL; names++)
+        size += cells + 2 * strlen(*names) + 4;
+    return size;
+}
+
+static void write_head(GString *out, const Columns *columns)
+{
+    const char *names[FIELD_COUNT];
+
+    for (unsigned i = 0; i < columns->count; i++)
+        names[i] = field_name(columns->field[i]);
+    table_write_line(out, ';', names, columns->count);
+}
+
+/* What stands before the last @ is the user; a domain has none. */
+static void write_row(GString *out, const Columns *columns, const char *name)
+{
+    const char *cells[FIELD_COUNT], *at = strrchr(name, '@');
+    g_autofree char *user = at != NULL ? g_strndup(name, (gsize)(at - name)) : g_strdup("");
+
+    for (unsigned i = 0; i < columns->count; i++)
+        cells[i] = columns->field[i] == FIELD_DOMAIN ? (at != NULL ? at + 1 : name)
+                   : columns->field[i] == FIELD_USER ? user
+                                                     : columns->cell[i];
+    table_write_row(out, ';', columns->field, cells, columns->count);
+}
+
+/* --- handing in --- */
+
+/* Whether all rows are good; where not, it is told why. */
+static int check_rows(const CliPlace *place, const CliFile *file, const char *as)
+{
+    g_autoptr(Address) address = NULL;
+    g_autofree char *id = NULL;
+    int code = cli_hand_in(place, "check", file, as, "", &address, &id);
+
+    return code != 0 ? code : cli_follow_check(place, id, true);
+}
+
+static int send_rows(const CliPlace *place, const CliFile *file, const VerbOptions *options,
+                     const char *as)
+{
+    g_autoptr(Address) address = NULL;
+    g_autofree char *id = NULL;
+    const char *reference = options->reference != NULL ? options->reference : "";
+    int code = options->no_wait ? 0 : check_rows(place, file, as);
+
+    if (code != 0)
+        return code;
+    code = cli_hand_in(place, "apply", file, as, reference, &address, &id);
+    if (code != 0)
+        return code;
+    if (options->no_wait)
+        printf("job %s\n", id);
+    return options->no_wait ? 0 : cli_follow_apply(place, id, address->full);
+}
+
+static int hand_in(const CliPlace *place, const VerbOptions *options, const char *as,
+                   const Columns *columns, char **names)
+{
+    const gsize size = size_of(columns, names);
+    GString *text = g_string_sized_new(size);
+    int code;
+
+    write_head(text, columns);
+    for (; *names != NULL; names++)
+        write_row(text, columns, *names);
+    const CliFile file = {.fd = -1, .bytes = text->str, .size = text->len};
+    if (options->check) {
+        g_autoptr(Address) address = NULL;
+        g_autofree char *id = NULL;
+        code = cli_hand_in(place, "check", &file, as, "", &address, &id);
+        code = code != 0 ? code : cli_follow_check(place, id, false);
+    } else {
+        code = send_rows(place, &file, options, as);
+    }
+    secret_wipe(text->str, text->allocated_len);
+    g_string_free(text, TRUE);
+    return code;
+}
+
+/* --- what was typed --- */
+
+/* Addresses and domains; what is neither may be a password that stands in the wrong place, and is
+ * not repeated. */
+static int check_names(char **names, const char *usage)
+{
+    for (unsigned i = 0; names[i] != NULL; i++)
+        if (strpbrk(names[i], "@.") == NULL)
+            return cli_fault(EX_USAGE,
+                             "word %u behind the verb is neither an address nor a "
+                             "domain; usage: %s",
+                             i + 1, usage);
+    return *names != NULL ? 0 : cli_fault(EX_USAGE, "nothing is named; usage: %s", usage);
+}
+
+static int run_action(const CliPlace *place, const Verb *verb, const VerbOptions *options,
+                      char **names)
+{
+    const char *as = options->as != NULL ? options->as : g_getenv("BATCHLOAD_AS");
+    g_autofree char *usage = verb_usage(verb);
+    g_auto(Columns) columns = {0};
+    Secret *password = NULL;
+    int code;
+
+    if (as == NULL)
+        return cli_fault(EX_USAGE,
+                         "whose request it is must be said, by --as or in BATCHLOAD_AS; usage: %s",
+                         usage);
+    if (options->reference != NULL && !cli_is_reference(options->reference))
+        return cli_fault(EX_USAGE, CLI_REFERENCE_FAULT);
+    code = verb_password(verb, options, &password);
+    if (code != 0)
+        return code;
+    make_columns(&columns, verb, options, password);
+    return hand_in(place, options, as, &columns, names);
+}
+
+static int run(const CliPlace *place, const Verb *verb, int argc, char **argv)
+{
+    g_auto(VerbOptions) options = {.password_fd = -1};
+    g_autofree char *usage = verb_usage(verb);
+    int code = 0;
+
+    if (!verb_parse(verb, &argc, &argv, &options, &code))
+        return code;
+    code = check_names(argv + 1, usage);
+    if (code != 0)
+        return code;
+    if (verb->show)
+        return verb_show(place, (int)verb->type, argv + 1, options.csv, options.json);
+    return run_action(place, verb, &options, argv + 1);
+}
+
+static bool find_action(const char *word, Verb *verb)
+{
+    g_autofree char *name = NULL;
+
+    verb->show = strcmp(word, "show") == 0;
+    if (verb->show)
+        return true;
+    if (!action_find(word, &verb->action) || !show_has_action(verb->type, verb->action))
+        return false;
+    name = g_ascii_strdown(word, -1);
+    return strcmp(name, word) == 0;
+}
+
+void cli_print_verbs(void)
+{
+    for (int i = 0; i < TYPE_COUNT; i++) {
+        g_autofree char *word = verb_word((ObjectType)i);
+        cli_print_summary(word, verb_things((ObjectType)i));
+    }
+}
+
+int cli_verb(const CliPlace *place, int argc, char **argv)
+{
+    Verb verb = {0};
+    g_autofree char *help = NULL;
+
+    if (!verb_type(argv[0], &verb.type))
+        return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", argv[0]);
+    if (argc > 1 && find_action(argv[1], &verb))
+        return run(place, &verb, argc - 1, argv + 1);
+    help = verb_type_help(verb.type);
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(help, stdout);
+        return 0;
+    }
+    return cli_fault(EX_USAGE, "%s %s: see batchload %s --help", argv[0],
+                     argc > 1 ? "does not know that action" : "lacks an action", argv[0]);
+}
