@@ -10,6 +10,10 @@ import subprocess
 
 import tap
 from harness import World, mail, wait_for, write
+from harness.gate import LOSE_ANSWER, SILENCE, Trap
+from harness.gate import REFUSE as REFUSED_ANSWER
+from harness.ldapgate import SEARCH, UNAVAILABLE, LdapGate
+from harness.milter import replace_setting
 
 DOMAIN, OTHER = "somedomain.example", "otherdomain.example"
 NAME = "othername.example"  # a further name of DOMAIN
@@ -44,6 +48,13 @@ class BlockedWorld(World):
         self.slapd.add("dn: %s\nobjectClass: organizationalUnit\nobjectClass: batchloadDomainAlias\n"
                        "ou: %s\nbatchloadTargetDomain: %s\n" % (
                            self.slapd.domain_dn(NAME), NAME, DOMAIN))
+
+        # a configuration by which the directory is asked through a gate
+        self.gate = LdapGate(self.nursery, self.slapd.port)
+        with open(self.milter.conf, encoding="utf-8") as file:
+            lines = replace_setting(file.read().splitlines(), "directory.uri", self.gate.uri)
+        self.gated = self.nursery.path("gated.conf")
+        write(self.gated, "\n".join(replace_setting(lines, "directory.answer_seconds", "1")) + "\n")
 
     def change(self, what, *values, domain=DOMAIN):
         self.slapd.modify("dn: %s\nchangetype: modify\n%s: batchloadBlocked\n%s" % (
@@ -334,6 +345,25 @@ def fed(world, data, status, wanted):
     for answer, begin in zip(answers, wanted):
         tap.equal(answer.startswith(begin) and "\n" not in answer, True, answer)
     tap.equal(words, "", "standard error")
+
+
+@tap.table([
+    ("R8.43 a connection that breaks in the middle of a question, which is asked again", LOSE_ANSWER,
+     1, 0, [PASS, REFUSE, REFUSE]),
+    ("R8.43 and breaks again", LOSE_ANSWER, 2, 0, [PASS, LATER, REFUSE]),
+    ("R8.43 an answer that does not come in time, twice", SILENCE, 2, 0, [PASS, LATER, REFUSE]),
+    ("R8.43 a server that is being shut down", REFUSED_ANSWER, 1, UNAVAILABLE,
+     [PASS, LATER, REFUSE]),
+    ("R8.43 a server that is busy", REFUSED_ANSWER, 1, 51, [PASS, LATER, REFUSE]),
+    ("R8.43 a server that may not tell", REFUSED_ANSWER, 1, 50, [PASS, LATER, REFUSE]),
+])
+def gate(world, what, times, code, wanted):
+    world.gate.set(Trap(what, 2, kinds=(SEARCH,), times=times, code=code))
+    status, answers, _ = by_hand(world, request() + BAD + BAD, world.gated)
+    tap.equal(status, 0, "exit status")
+    for answer, begin in zip(answers, wanted):
+        tap.equal(answer.startswith(begin), True, "%s, wanted %s" % (answer, wanted))
+    tap.equal(len(answers), len(wanted), "answers")
 
 
 @tap.test("R8.45 what can't be understood is logged, and nothing of it is repeated")
