@@ -216,6 +216,11 @@ Address *address_parse(const char *text, const char *default_domain, GError **er
     return address_make(text, (gsize)(at - text), at + 1, NULL, error);
 }
 
+Address *address_of_domain(const char *domain)
+{
+    return address_new("", 0, domain);
+}
+
 Address *address_copy(const Address *address)
 {
     return address_new(address->local, strlen(address->local), address->domain);

@@ -37,6 +37,10 @@ Address *address_parse(const char *text, const char *default_domain, GError **er
 /* As address_parse() for parts that stand in two cells. */
 Address *address_from_parts(const char *local, const char *domain, GError **error);
 
+/* What stands for a domain as a whole: its local part is "", full is "@domain". domain: in normal
+ * form. Caller owns the result. */
+Address *address_of_domain(const char *domain);
+
 Address *address_copy(const Address *address);
 void address_free(Address *address);
 

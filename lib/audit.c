@@ -36,12 +36,20 @@ static void add_values(Pack *pack, const GPtrArray *values, const GPtrArray *oth
     pack_close(pack);
 }
 
+/* That an entry works which comes, or goes, is no news. */
+static bool is_usual(const GPtrArray *values, const GPtrArray *other)
+{
+    return values && values->len == 1 && (!other || other->len == 0) &&
+           g_ascii_strcasecmp(values->pdata[0], "TRUE") == 0;
+}
+
 /* One column, where the attribute holds one. gone and come may be NULL. */
 static void add_field(Pack *pack, const Profile *profile, const char *attribute,
                       const GPtrArray *gone, const GPtrArray *come)
 {
     const Field field = profile_column_of_attribute(profile, attribute);
-    if (field == FIELD_COUNT)
+    if (field == FIELD_COUNT ||
+        (field == FIELD_ACTIVATED && (is_usual(gone, come) || is_usual(come, gone))))
         return;
     pack_open(pack, PACK_TUPLE, 1);
     pack_string(pack, field_name(field));

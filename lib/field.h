@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 /* The columns a batchload.csv may have. The order is that of the contract's tables; the values
- * are never stored (names are). FIELD_WHITE_FIRST … FIELD_WHITE_LAST are the white pages. */
+ * are never stored (names are). FIELD_VALUE_FIRST … FIELD_VALUE_LAST hold one value each, which
+ * becomes an attribute's; the first of them, to FIELD_WHITE_LAST, are the white pages. */
 typedef enum {
     FIELD_DOMAIN,
     FIELD_USER,
@@ -15,6 +16,13 @@ typedef enum {
     FIELD_PASSWORD,
     FIELD_MAILFORWARD,
     FIELD_LIST_MEMBER,
+    FIELD_MEMBER_NAME,
+    FIELD_MEMBER,
+    FIELD_ALIAS,
+    FIELD_TARGET,
+    FIELD_FILTER,
+    FIELD_FILTERTYPE,
+    FIELD_OWNER,
     FIELD_GIVENNAME,
     FIELD_SURNAME,
     FIELD_TITLE,
@@ -45,6 +53,28 @@ typedef enum {
     FIELD_ROOMNUMBER,
     FIELD_CARLICENSE,
     FIELD_SIPADDRESS,
+    FIELD_QUOTA,
+    FIELD_LANGUAGE,
+    FIELD_TIMEZONE,
+    FIELD_ACTIVATED,
+    FIELD_CHANGEPASSWD,
+    FIELD_DISABLE,
+    FIELD_GLOBALADDRESSBOOK,
+    FIELD_SUBJECT,
+    FIELD_MESSAGE,
+    FIELD_MAX_MAILBOXES,
+    FIELD_IP,
+    FIELD_IPSITE,
+    FIELD_MAILBOX_DIRECTORY,
+    FIELD_WEB_URL,
+    FIELD_ENABLE_MAILINGLISTS,
+    FIELD_ENABLE_DOMAINALIASES,
+    FIELD_ENABLE_DISTRIBUTIONLISTS,
+    FIELD_ENABLE_SPAMFILTERS,
+    FIELD_ENABLE_USERALIASES,
+    FIELD_ENABLE_FORWARDS,
+    FIELD_ENABLE_AUTORESPONDERS,
+    FIELD_ENABLE_WEBACCESS,
     FIELD_RESULT, /* of our own result.csv sent back: ignored on the way in */
     FIELD_REASON,
     FIELD_COUNT,
@@ -53,6 +83,9 @@ typedef enum {
 #define FIELD_WHITE_FIRST FIELD_GIVENNAME
 #define FIELD_WHITE_LAST FIELD_SIPADDRESS
 #define FIELD_WHITE_COUNT (FIELD_WHITE_LAST - FIELD_WHITE_FIRST + 1)
+#define FIELD_VALUE_FIRST FIELD_WHITE_FIRST
+#define FIELD_VALUE_LAST FIELD_ENABLE_WEBACCESS
+#define FIELD_VALUE_COUNT (FIELD_VALUE_LAST - FIELD_VALUE_FIRST + 1)
 
 /* The name as the contract writes it ("LIST MEMBER"); static. */
 const char *field_name(Field field);

@@ -35,7 +35,7 @@ static void check_filters(const Profile *profile, const Address *address)
 {
     g_autoptr(GPtrArray) members = g_ptr_array_new();
     g_ptr_array_add(members, (char *)"*)(uid=*))(|(uid=*\\");
-    g_autofree char *lists = profile_filter_lists_with(profile, members);
+    g_autofree char *lists = profile_filter_referrers(profile, members);
     g_autofree char *anywhere = profile_filter_address_anywhere(profile, address);
     g_autofree char *assertion = profile_assertion(profile, "a)(b", "*", "\\");
     g_assert_cmpuint(count(lists, '('), ==, 4);
@@ -56,7 +56,7 @@ static void check_add(const Profile *profile, ObjectType type)
     if (type == TYPE_FORWARD || type == TYPE_LIST) {
         GPtrArray *others = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
         g_ptr_array_add(others, address_parse("other@example.com", NULL, NULL));
-        *(type == TYPE_LIST ? &operation->members : &operation->targets) = others;
+        *(type == TYPE_LIST ? &operation->members : &operation->targets.named) = others;
     }
     g_autoptr(Change) change = profile_add(profile, operation, "{CRYPT}x", "an-id", "1/2");
     g_assert_nonnull(change);

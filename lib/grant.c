@@ -148,6 +148,11 @@ static bool parse_administrators(Grant *grant, const char *value, GError **error
     return parse_either(&grant->administrators, value, "yes", "no", error);
 }
 
+static bool parse_create_domains(Grant *grant, const char *value, GError **error)
+{
+    return parse_either(&grant->create_domains, value, "yes", "no", error);
+}
+
 static bool parse_automatic(Grant *grant, const char *value, GError **error)
 {
     return parse_either(&grant->automatic, value, "yes", "no", error);
@@ -241,6 +246,7 @@ static const struct {
     {"rows", parse_rows, false},
     {"external", parse_external, false},
     {"administrators", parse_administrators, false},
+    {"create_domains", parse_create_domains, false},
     {"automatic", parse_automatic, false},
     {"envelope", parse_envelope, false},
     {"auth", parse_auth, false},
@@ -299,7 +305,8 @@ static bool parse_allow(Grant *grant, const char *rest, const Address *sender, G
     Parse parse = {grant, 0};
 
     grant->actions = (1u << ACTION_COUNT) - 1;
-    grant->types = (1u << TYPE_COUNT) - 1;
+    /* Who manages addresses does not manage domains unless it is said. */
+    grant->types = ((1u << TYPE_COUNT) - 1) & ~(1u << TYPE_DOMAIN | 1u << TYPE_DOMAINALIAS);
     grant->external = GRANT_EXTERNAL_FORWARD | GRANT_EXTERNAL_MEMBER;
     for (gsize i = 0; words[i] != NULL; i++)
         if (words[i][0] != '\0' && !parse_setting(&parse, words[i], error))

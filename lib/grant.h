@@ -7,8 +7,9 @@
 
 /* What the sender table's right-hand side says a sender may do:
  *
- *   allow [domains=a,b,…|*] [actions=ADD,DELETE,MODIFY] [types=FULL,FORWARD,LIST] [rows=N]
- *         [external=all|none|forward|member] [administrators=yes|no] [automatic=yes|no]
+ *   allow [domains=a,b,…|*] [actions=ADD,DELETE,MODIFY,…] [types=FULL,FORWARD,LIST,…] [rows=N]
+ *         [external=all|none|forward|member] [administrators=yes|no] [create_domains=yes|no]
+ *         [automatic=yes|no]
  *         [envelope=same|any] [auth=PROOF[+PROOF…]] [domain_proof=yes|no] [tls] [client=CIDR,…]
  *   discard
  *   reject TEXT
@@ -46,6 +47,7 @@ typedef struct {
     unsigned rows;       /* most rows of one request; 0: the configuration's limit */
     unsigned external;   /* bits above that are allowed */
     bool administrators; /* may change addresses that have a grant of their own */
+    bool create_domains; /* may create and delete domains, where types has DOMAIN */
     bool automatic;      /* Auto-Submitted: auto-generated is taken */
     bool any_envelope;   /* the envelope sender may differ from From */
     unsigned auth;       /* bits above that must hold */

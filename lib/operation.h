@@ -3,35 +3,42 @@
 #define BATCHLOAD_OPERATION_H
 
 #include "lib/address.h"
-#include "lib/field.h"
 #include "lib/outcome.h"
 #include "lib/secret.h"
 #include "lib/table.h"
+#include "lib/vocabulary.h"
 
 /* A row, typed and checked by itself: everything that can be said of it without grant and
  * directory. doc/requests.md section 3. */
 
-typedef enum { TYPE_FULL, TYPE_FORWARD, TYPE_LIST, TYPE_COUNT } ObjectType;
-typedef enum { ACTION_ADD, ACTION_DELETE, ACTION_MODIFY, ACTION_COUNT } Action;
-
-const char *type_name(ObjectType type);             /* "FULL"; static */
-const char *action_name(Action action);             /* "ADD"; static */
-bool type_find(const char *name, ObjectType *type); /* without case */
-bool action_find(const char *name, Action *action); /* without case */
-
-/* Most addresses in one MAILFORWARD or LIST MEMBER cell. */
+/* Most addresses in one cell. */
 #define OPERATION_ADDRESSES_MAX 1000
+
+/* Addresses as a cell names them. A plain list replaces what is there; or some are added (+) and
+ * others removed (~). */
+typedef struct {
+    GPtrArray *named;   /* of Address, in order, no doubles; NULL: none given */
+    GPtrArray *removed; /* likewise; NULL unless edit */
+    bool edit;          /* named are added to what is there */
+} AddressCell;
 
 typedef struct {
     unsigned line; /* the row's identity within its job */
     ObjectType type;
     Action action;
-    Address *address;
+    Address *address;               /* of a type without USER: "@domain", its local part empty */
     Secret *password;               /* NULL: none given */
     bool password_hashed;           /* password is a userPassword value already */
-    GPtrArray *targets;             /* of Address, in order, no doubles; NULL: none given */
-    GPtrArray *members;             /* likewise */
-    char *white[FIELD_WHITE_COUNT]; /* index Field - FIELD_WHITE_FIRST; NULL: leave, "": clear */
+    AddressCell targets;            /* where mail goes on to; of an alias or a catch-all one */
+    AddressCell aliases;            /* of FULL */
+    GPtrArray *members;             /* of Address, in order, no doubles; NULL: none given */
+    char *member_name;              /* of the one member, or NULL */
+    char *target_domain;            /* of DOMAINALIAS, normal form */
+    char *filter;                   /* of SPAMFILTER: "EMAIL:", "DOMAIN:" or "IP:" and its normal
+                                       form */
+    Address *owner;                 /* of DOMAIN, or NULL */
+    char *value[FIELD_VALUE_COUNT]; /* index Field - FIELD_VALUE_FIRST; NULL: leave, "": clear; a
+                                       switch is "yes" or "no" */
 } Operation;
 
 typedef struct {
@@ -41,9 +48,9 @@ typedef struct {
 } OperationRules;
 
 /* The operation of a row, or NULL with *outcome set to the failed outcome that the administrator
- * reads. A cell "-" clears a white page on MODIFY (on ADD it is as empty) and is an error
- * elsewhere. With DELETE, cells that DELETE has no use for (password, white pages, a forward's
- * targets) are not looked at, so that a list of what is there can be sent back. Any thread. Caller
+ * reads. A cell "-" clears a value that may be absent on MODIFY (on ADD it is as empty) and is an
+ * error elsewhere. Cells that DELETE, SUSPEND and RESUME have no use for are not looked at, so that
+ * a list of what is there can be sent back. Any thread. Caller
  * owns both. */
 Operation *operation_from_row(const TableRow *row, const TableHead *head,
                               const OperationRules *rules, Outcome **outcome);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/plan-ahead.h"
+#include "lib/plan-private.h"
 
 struct PlanAhead {
     const PlanContext *context;
@@ -48,16 +48,19 @@ void plan_ahead_free(PlanAhead *ahead)
 static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operation)
 {
     const Grant *grant = ahead->context->grant;
-    GPtrArray *named = operation->type == TYPE_LIST ? operation->members : operation->targets;
+    GPtrArray *named = plan_named(operation), *aliases = operation->aliases.named;
     g_ptr_array_add(wanted->domains, operation->address->domain);
     g_ptr_array_add(wanted->own, operation->address);
-    if (operation->action == ACTION_DELETE && !operation->members)
+    if (operation->action == ACTION_DELETE && !operation->members && type_has_user(operation->type))
         g_ptr_array_add(wanted->deleted, operation->address);
     if (operation->action == ACTION_DELETE)
         return;
     for (guint i = 0; named && i < named->len; i++)
         if (grant_covers(grant, ((Address *)named->pdata[i])->domain))
             g_ptr_array_add(wanted->named, named->pdata[i]);
+    for (guint i = 0; aliases && i < aliases->len; i++)
+        if (grant_covers(grant, ((Address *)aliases->pdata[i])->domain))
+            g_ptr_array_add(wanted->own, aliases->pdata[i]);
 }
 
 /* As many rows from at on as make a step; returns the first one after them. */

@@ -241,7 +241,7 @@ static void note_borne(Fetch *fetch, const Entry *entry, const char *container, 
 {
     const GPtrArray *values = profile_entry_addresses(fetch->view->context->profile, entry);
     for (guint i = 0; values && i < values->len; i++) {
-        g_autoptr(Address) address = address_parse(values->pdata[i], NULL, NULL);
+        g_autoptr(Address) address = profile_address(values->pdata[i]);
         Place *place = address ? view_place_known(fetch->view, address->full) : NULL;
         if (!place || !place->asked)
             continue;
@@ -366,62 +366,75 @@ Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GErr
 typedef struct {
     DirectoryQuery query; /* the first member */
     char *dn;
-    const char *domain;
-    bool enabled;
+    Place *place;
+    Entry *entry;
 } DomainAsk;
 
 static void domain_ask_free(gpointer data)
 {
     DomainAsk *ask = data;
+    entry_free(ask->entry);
     g_free(ask->dn);
     g_free(ask);
 }
 
 static bool found_domain(gpointer view, const DirectoryQuery *query, Entry *entry)
 {
+    (void)view;
     DomainAsk *ask = (DomainAsk *)query;
-    ask->enabled = profile_domain_enabled(((View *)view)->context->profile, entry);
-    entry_free(entry);
+    entry_free(ask->entry);
+    ask->entry = entry;
     return true;
 }
 
-static void ask_domain(const View *view, GPtrArray *asks, const char *domain)
+static void ask_domain(const View *view, GPtrArray *asks, Place *place)
 {
-    const Profile *profile = view->context->profile;
     DomainAsk *ask = g_new0(DomainAsk, 1);
-    ask->domain = domain;
-    ask->dn = profile_domain_dn(profile, domain);
+    ask->place = place;
+    ask->dn = g_strdup(place->dn);
     ask->query = (DirectoryQuery){
         .base = ask->dn,
         .scope = DIRECTORY_SCOPE_BASE,
         .filter = "(objectClass=*)",
-        .attributes = profile_routing_attributes(profile),
+        .attributes = profile_attributes(view->context->profile),
         .limit = 1,
     };
     g_ptr_array_add(asks, ask);
 }
 
+/* Those that an earlier slice made something of are not asked for. */
+static Answer ask_domains(View *view, GPtrArray *asks, GPtrArray *domains, GError **error)
+{
+    g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; i < domains->len; i++) {
+        Place *place = view_domain_place(view, domains->pdata[i]);
+        if (place->seen || !g_hash_table_add(asked, place))
+            continue;
+        Answer known = view_recall(view, place, error);
+        if (known == ANSWER_UNKNOWN)
+            return known;
+        if (known == ANSWER_NO)
+            ask_domain(view, asks, place);
+    }
+    return ANSWER_YES;
+}
+
 Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error)
 {
     g_autoptr(GPtrArray) asks = g_ptr_array_new_with_free_func(domain_ask_free);
-    g_autoptr(GHashTable) asked = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint i = 0; i < domains->len; i++)
-        if (!g_hash_table_contains(view->domains, domains->pdata[i]) &&
-            g_hash_table_add(asked, domains->pdata[i]))
-            ask_domain(view, asks, domains->pdata[i]);
-    if (directory_search_many(view->context->directory, asks, found_domain, view, error) !=
-        ANSWER_YES)
+    if (ask_domains(view, asks, domains, error) != ANSWER_YES ||
+        directory_search_many(view->context->directory, asks, found_domain, view, error) !=
+            ANSWER_YES)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < asks->len; i++) {
-        const DomainAsk *ask = asks->pdata[i];
+        DomainAsk *ask = asks->pdata[i];
         if (ask->query.state == QUERY_TOO_MANY || ask->query.state == QUERY_CUT) {
             directory_query_fault(&ask->query, error);
             return ANSWER_UNKNOWN;
         }
-        DomainState state = ask->query.found == 0 ? DOMAIN_MISSING
-                            : ask->enabled        ? DOMAIN_ENABLED
-                                                  : DOMAIN_DISABLED;
-        g_hash_table_insert(view->domains, g_strdup(ask->domain), GINT_TO_POINTER(state));
+        if (ask->entry && !check_readable(view, ask->entry, error))
+            return ANSWER_UNKNOWN;
+        view_put_read(view, ask->place, g_steal_pointer(&ask->entry), false);
     }
     return ANSWER_YES;
 }
@@ -437,7 +450,7 @@ static void ask_lists(Fetch *fetch, guint number)
     g_autoptr(GPtrArray) members = g_ptr_array_sized_new(part->count);
     for (guint i = 0; i < part->count; i++)
         g_ptr_array_add(members, ((Address *)fetch->addresses->pdata[part->from + i])->full);
-    g_autofree char *filter = profile_filter_lists_with(context->profile, members);
+    g_autofree char *filter = profile_filter_referrers(context->profile, members);
     if (context->grant->every_domain)
         add_ask(fetch, number, g_strdup(profile_base(context->profile)), DIRECTORY_SCOPE_SUB,
                 g_strdup(filter), PLAN_LISTS_MAX);

@@ -11,9 +11,8 @@ struct View {
     GHashTable *places;      /* key of the DN → Place */
     GHashTable *addresses;   /* normal form → Place; borrowed from places */
     Place *own;              /* the last one that was asked for whole, a row's own; or NULL */
-    GHashTable *lists;       /* those places that have lists, all of which was read */
-    GHashTable *domains;     /* domain → DomainState */
-    GHashTable *containers;  /* domain → key of its DN */
+    GHashTable *lists;       /* those places that have what refers to addresses, read whole */
+    GHashTable *containers;  /* domain → key of its DN; kept for good */
     GHashTable *lists_known; /* addresses whose lists have been looked for */
     gsize values;            /* of all entries that may be forgotten again */
     unsigned first;          /* line of the slice's first row; those before are as good as done */
@@ -30,6 +29,9 @@ struct View {
 char *view_key(const char *dn);
 /* The key of the DN below which the addresses of a domain lie; owned by the view. */
 const char *view_container(View *view, const char *domain);
+
+/* The place of a domain, nothing of which is read. */
+Place *view_domain_place(View *view, const char *domain);
 
 /* The place of a key. */
 Place *view_place_at(View *view, const char *key);

@@ -205,9 +205,14 @@ GStrv plan_domains(const Grant *grant, GPtrArray *operations)
             continue;
         if (grant_covers(grant, operation->address->domain))
             g_hash_table_add(domains, g_strdup(operation->address->domain));
-        add_domains(domains, grant, operation->targets);
+        add_domains(domains, grant, operation->targets.named);
+        add_domains(domains, grant, operation->aliases.named);
         add_domains(domains, grant, operation->members);
-        deletes |= operation->action == ACTION_DELETE;
+        if (operation->target_domain && grant_covers(grant, operation->target_domain))
+            g_hash_table_add(domains, g_strdup(operation->target_domain));
+        /* Which aliases there are is looked for in every domain, too. */
+        deletes |= operation->action == ACTION_DELETE ||
+                   (operation->aliases.named && operation->action == ACTION_MODIFY);
     }
     /* A deleted address leaves the lists of every domain of the grant. */
     if (deletes && grant->every_domain) {

@@ -130,7 +130,6 @@ View *view_new(const PlanContext *context)
     view->places = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, place_free);
     view->addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     view->lists = g_hash_table_new(NULL, NULL);
-    view->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     view->containers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     view->lists_known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return view;
@@ -143,7 +142,6 @@ void view_free(View *view)
     g_hash_table_unref(view->lists);
     g_hash_table_unref(view->addresses);
     g_hash_table_unref(view->places);
-    g_hash_table_unref(view->domains);
     g_hash_table_unref(view->containers);
     g_hash_table_unref(view->lists_known);
     g_free(view);
@@ -160,10 +158,11 @@ static gsize entry_weight(const Entry *entry)
     return weight;
 }
 
-static bool is_list(const View *view, const Entry *entry)
+static bool is_referrer(const View *view, const Entry *entry)
 {
     ObjectType type;
-    return entry && profile_entry_type(view->context->profile, entry, &type) && type == TYPE_LIST;
+    return entry && profile_entry_type(view->context->profile, entry, &type) &&
+           ((PROFILE_WITH_MEMBERS | PROFILE_POINTERS) & (1u << type));
 }
 
 /* What is seen at a place from now on. Takes seen over. */
@@ -173,7 +172,7 @@ static void view_put(View *view, Place *place, Seen *seen)
     view->values = view->values - (place->seen ? place->seen->weight : 0) + seen->weight;
     seen_free(place->seen);
     place->seen = seen;
-    if (!seen->part && is_list(view, seen->entry))
+    if (!seen->part && is_referrer(view, seen->entry))
         g_hash_table_add(view->lists, place);
     else
         g_hash_table_remove(view->lists, place);
@@ -246,7 +245,6 @@ void view_go_on(View *view, unsigned done, unsigned first)
             seen->kept = seen->kept && seen->line >= done;
     }
     view_forget(view);
-    g_hash_table_remove_all(view->domains);
     view->first = first;
 }
 
@@ -317,19 +315,25 @@ const Seen *view_known(View *view, const Address *address)
     return view_place(view, address)->seen;
 }
 
-Answer view_domain(View *view, const char *domain, DomainState *state, GError **error)
+Place *view_domain_place(View *view, const char *domain)
 {
-    gpointer known = NULL;
-    g_autoptr(GPtrArray) one = NULL;
-    if (!g_hash_table_lookup_extended(view->domains, domain, NULL, &known)) {
-        one = g_ptr_array_new();
-        g_ptr_array_add(one, (gpointer)domain);
-        if (view_fetch_domains(view, one, error) != ANSWER_YES)
-            return ANSWER_UNKNOWN;
-        known = g_hash_table_lookup(view->domains, domain);
-    }
-    *state = (DomainState)GPOINTER_TO_INT(known);
-    return ANSWER_YES;
+    Place *place = view_place_at(view, view_container(view, domain));
+    gpointer name = NULL;
+    (void)g_hash_table_lookup_extended(view->containers, domain, &name, NULL);
+    place->address = name;
+    if (!place->dn)
+        place->dn = profile_domain_dn(view->context->profile, domain);
+    return place;
+}
+
+Answer view_domain(View *view, const char *domain, Place **place, GError **error)
+{
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    *place = view_domain_place(view, domain);
+    if ((*place)->seen)
+        return ANSWER_YES;
+    g_ptr_array_add(one, (gpointer)domain);
+    return view_fetch_domains(view, one, error);
 }
 
 /* --- lists --- */
@@ -358,7 +362,7 @@ Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GE
     while (g_hash_table_iter_next(&iter, &value, NULL)) {
         const Place *place = value;
         if (place != own &&
-            profile_entry_has_member(view->context->profile, place->seen->entry, address->full))
+            profile_entry_refers(view->context->profile, place->seen->entry, address->full))
             g_ptr_array_add(found, place->seen);
     }
     g_ptr_array_sort(found, compare_dns);

@@ -34,8 +34,6 @@ typedef struct {
     bool asked, borne, outside; /* while it is being read: see Fetch */
 } Place;
 
-typedef enum { DOMAIN_MISSING, DOMAIN_DISABLED, DOMAIN_ENABLED } DomainState;
-
 View *view_new(const PlanContext *context);
 void view_free(View *view);
 
@@ -51,14 +49,15 @@ gsize view_values(const View *view);
  * plan may ask of them, else only what they are and where mail to them goes on to. ANSWER_NO: not
  * all of them, view_values() has come to room; G_MAXSIZE: as many as there are. */
 Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GError **error);
-/* Finds the lists of the grant on which any of the addresses (of Address *) is. The same. */
+/* Finds what in the grant's domains refers to any of the addresses (of Address *): lists and groups
+ * that they are members of, aliases and catch-alls that lead to them. The same. */
 Answer view_fetch_lists(View *view, GPtrArray *addresses, gsize room, GError **error);
 /* Reads the domains (of char *) that are not known yet. ANSWER_YES or ANSWER_UNKNOWN. */
 Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error);
 
-/* ANSWER_YES or ANSWER_UNKNOWN; *state is set, or what is seen at the place. A Seen of a part is
- * replaced when the whole is wanted. */
-Answer view_domain(View *view, const char *domain, DomainState *state, GError **error);
+/* ANSWER_YES or ANSWER_UNKNOWN; of the place is known what is seen there. A Seen of a part is
+ * replaced when the whole is wanted. A domain's place has the domain as its address. */
+Answer view_domain(View *view, const char *domain, Place **place, GError **error);
 Answer view_address(View *view, const Address *address, bool whole, Place **place, GError **error);
 
 /* Where an address stands or would; nothing is read. */
@@ -69,8 +68,8 @@ Place *view_place_known(const View *view, const char *address);
 const Seen *view_seen(View *view, const char *dn);
 const Seen *view_known(View *view, const Address *address);
 
-/* The lists of the grant that have the address as member, in order of their DNs: an array of
- * Seen * that belong to the view; caller owns the array. ANSWER_NO: on more than PLAN_LISTS_MAX. */
+/* What of that refers to the address, in order of their DNs: an array of Seen * that belong to the
+ * view; caller owns the array. ANSWER_NO: more than PLAN_LISTS_MAX. */
 Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GError **error);
 
 /* The write of a change with what it expects as things are seen now. Takes change over. */

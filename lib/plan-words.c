@@ -1,52 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan-words.h"
 
-static const char *type_noun(ObjectType type)
+#include "lib/plan.h"
+#include <string.h>
+
+/* "a list", "an alias" */
+static char *a_noun(ObjectType type)
 {
-    switch (type) {
-    case TYPE_FULL:
-        return "mailbox";
-    case TYPE_FORWARD:
-        return "forward";
-    case TYPE_LIST:
-        return "list";
-    case TYPE_COUNT:
-        break;
-    }
-    return "object";
+    const char *noun = type_noun(type);
+    return g_strconcat(strchr("aeiou", *noun) ? "an " : "a ", noun, NULL);
 }
 
-Outcome *plan_words_taken(const Operation *operation, ObjectType type, unsigned line)
+Outcome *plan_words_taken(const Operation *operation, const Address *address, const char *field,
+                          ObjectType type, unsigned line)
 {
-    const char *address = operation->address->full;
+    g_autofree char *noun = a_noun(type);
     g_autofree char *where =
         line ? g_strdup_printf(" (see line %u of the file)", line) : g_strdup("");
-    return outcome_failed("USER", address,
-                          type == operation->type
+    return outcome_failed(field, address->full,
+                          type == operation->type && address == operation->address
                               ? "Choose another address, or use MODIFY to change what is there."
                               : "Choose another address, or delete what has this one first.",
-                          "The address %s is taken: there is a %s with it already%s.", address,
-                          type_noun(type), where);
+                          "The address %s is taken: there is %s with it already%s.", address->full,
+                          noun, where);
 }
 
-Outcome *plan_words_absent(const Operation *operation)
+Outcome *plan_words_absent(const Operation *operation, ObjectType wanted)
 {
-    const char *address = operation->address->full;
-    return outcome_failed("USER", address,
-                          operation->action == ACTION_DELETE
-                              ? "Correct the address. If it should be gone, nothing is left to do."
-                              : "Correct the address, or use ADD to create it.",
-                          "There is no %s with the address %s.", type_noun(operation->type),
-                          address);
+    const Address *address = operation->address;
+    const char *advice = operation->action == ACTION_DELETE
+                             ? "Correct the address. If it should be gone, nothing is left to do."
+                             : "Correct the address, or use ADD to create it.";
+    if (!type_has_user(wanted))
+        return outcome_failed("DOMAIN", address->domain,
+                              operation->action == ACTION_DELETE
+                                  ? "If it should be gone, nothing is left to do."
+                                  : "Use ADD to create it.",
+                              "The domain %s has no %s.", address->domain, type_noun(wanted));
+    return outcome_failed("USER", address->full, advice, "There is no %s with the address %s.",
+                          type_noun(wanted), address->full);
 }
 
-Outcome *plan_words_other_type(const Operation *operation, ObjectType type)
+Outcome *plan_words_other_type(const Operation *operation, ObjectType type, ObjectType wanted)
 {
+    g_autofree char *noun = a_noun(type), *other = a_noun(wanted);
     g_autofree char *advice =
-        g_strdup_printf("Correct the address, or write %s as its TYPE.", type_name(type));
-    return outcome_failed("TYPE", type_name(operation->type), advice,
-                          "The address %s is a %s, not a %s.", operation->address->full,
-                          type_noun(type), type_noun(operation->type));
+        wanted == operation->type
+            ? g_strdup_printf("Correct the address, or write %s as its TYPE.", type_name(type))
+            : g_strdup("Correct the address.");
+    return outcome_failed(wanted == operation->type ? "TYPE" : "USER", type_name(operation->type),
+                          advice, "The address %s is %s, not %s.", operation->address->full, noun,
+                          other);
+}
+
+Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType type,
+                          ObjectType wanted)
+{
+    g_autofree char *noun = a_noun(type);
+    g_autofree char *other =
+        wanted == TYPE_COUNT ? g_strdup("something that mail can go to") : a_noun(wanted);
+    return outcome_failed(field, address->full, "Name another address.",
+                          "The address %s is %s, not %s.", address->full, noun, other);
+}
+
+Outcome *plan_words_many(const Address *address)
+{
+    return outcome_failed("USER", address->full, "Take it off some of them first.",
+                          "The address %s is on more than %d lists.", address->full,
+                          PLAN_LISTS_MAX);
+}
+
+Outcome *plan_words_last_member(const Address *address, const Address *group)
+{
+    return outcome_failed("USER", address->full, "Delete that group first, or add somebody to it.",
+                          "A group is never without members, and %s is the last one of %s.",
+                          address->full, group ? group->full : "a group");
 }
 
 /* The first of them. */

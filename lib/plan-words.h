@@ -11,12 +11,22 @@
 /* Most addresses that one outcome names. */
 #define PLAN_WORDS_NAMED_MAX 5
 
-/* Of a row whose address bears something of a type already; line: where in the same file that was
- * made or changed last, 0: not there. Callers own the results. */
-Outcome *plan_words_taken(const Operation *operation, ObjectType type, unsigned line);
-/* Of a row whose address bears nothing, or something of another type. */
-Outcome *plan_words_absent(const Operation *operation);
-Outcome *plan_words_other_type(const Operation *operation, ObjectType type);
+/* Of a row for whose address, or a further one that the field names, something of a type is there
+ * already; line: where in the same file that was made or changed last, 0: not there. Callers own
+ * the results. */
+Outcome *plan_words_taken(const Operation *operation, const Address *address, const char *field,
+                          ObjectType type, unsigned line);
+/* Of a row whose address bears nothing, or something of another type than is wanted. */
+Outcome *plan_words_absent(const Operation *operation, ObjectType wanted);
+Outcome *plan_words_other_type(const Operation *operation, ObjectType type, ObjectType wanted);
+/* Of a row that names an address of a type which is not wanted there; TYPE_COUNT: all are but some.
+ */
+Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType type,
+                          ObjectType wanted);
+/* Of an address that more refers to than one row can take away. */
+Outcome *plan_words_many(const Address *address);
+/* Of an address that can't go, since a group would be without members; group may be NULL. */
+Outcome *plan_words_last_member(const Address *address, const Address *group);
 
 /* A row that names addresses (of Address *, at least one) which are not there. Caller owns the
  * result. */

@@ -7,19 +7,41 @@
 G_DEFINE_QUARK(batchload_profile_error, profile_error)
 
 static const char *const name_options[NAME_COUNT] = {
-    [NAME_ADDRESS] = "address",     [NAME_COMMON_NAME] = "common_name",
-    [NAME_ENABLED] = "enabled",     [NAME_MARK] = "mark",
-    [NAME_UNIQUE_ID] = "unique_id", [NAME_VERSION] = "entry_version",
-    [NAME_PASSWORD] = "password",   [NAME_MAILBOX_ID] = "mailbox_id",
-    [NAME_TARGET] = "target",       [NAME_MEMBER] = "member",
-    [NAME_BLOCKED] = "blocked",     [NAME_TARGET_DOMAIN] = "target_domain",
+    [NAME_ADDRESS] = "address",
+    [NAME_COMMON_NAME] = "common_name",
+    [NAME_ENABLED] = "enabled",
+    [NAME_MARK] = "mark",
+    [NAME_UNIQUE_ID] = "unique_id",
+    [NAME_VERSION] = "entry_version",
+    [NAME_PASSWORD] = "password",
+    [NAME_MAILBOX_ID] = "mailbox_id",
+    [NAME_TARGET] = "target",
+    [NAME_MEMBER] = "member",
+    [NAME_MEMBER_NAME] = "member_name",
+    [NAME_BLOCKED] = "blocked",
+    [NAME_OWNER] = "owner",
+    [NAME_TARGET_DOMAIN] = "target_domain",
 };
 
-static const char *const type_options[TYPE_COUNT] = {
+static const char *const type_options[TYPE_ENTRY_COUNT] = {
     [TYPE_FULL] = "full",
     [TYPE_FORWARD] = "forward",
     [TYPE_LIST] = "list",
+    [TYPE_DLIST] = "dlist",
+    [TYPE_ALIAS] = "alias",
+    [TYPE_CATCHALL] = "catchall",
+    [TYPE_GROUP] = "group",
+    [TYPE_RESOURCE] = "resource",
+    [TYPE_RESOURCEGROUP] = "resourcegroup",
+    [TYPE_DOMAIN] = "domain",
+    [TYPE_DOMAINALIAS] = "domainalias",
 };
+
+/* A field's name as an option has it: without blanks. Caller owns the result. */
+static char *option_of(Field field)
+{
+    return g_strdelimit(g_strdup(field_name(field)), " ", '_');
+}
 
 /* libconfuse hands its error function nothing of the caller's; this lives for one call. */
 static _Thread_local struct {
@@ -39,25 +61,27 @@ static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
 
 static cfg_t *options_new(void)
 {
-    cfg_opt_t field_options[FIELD_WHITE_COUNT + 1], digit_options[FIELD_WHITE_COUNT + 1];
+    cfg_opt_t field_options[FIELD_VALUE_COUNT + 1], digit_options[FIELD_WHITE_COUNT + 1];
     cfg_opt_t type_section[] = {CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT),
                                 CFG_STR("known_by", NULL, CFGF_NODEFAULT), CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_COUNT + 6];
+    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 6];
+    g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++) {
-        const char *name = field_name(FIELD_WHITE_FIRST + i);
-        field_options[i] = (cfg_opt_t)CFG_STR(name, NULL, CFGF_NODEFAULT);
-        digit_options[i] = (cfg_opt_t)CFG_INT(name, 0, CFGF_NONE);
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
+        names[i] = option_of(FIELD_VALUE_FIRST + i);
+        field_options[i] = (cfg_opt_t)CFG_STR(names[i], NULL, CFGF_NODEFAULT);
     }
-    field_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
+    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+        digit_options[i] = (cfg_opt_t)CFG_INT(field_name(FIELD_WHITE_FIRST + i), 0, CFGF_NONE);
+    field_options[FIELD_VALUE_COUNT] = (cfg_opt_t)CFG_END();
     digit_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
     options[count++] = (cfg_opt_t)CFG_INT("version", 0, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("domain_dn", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
     for (guint i = 0; i < NAME_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_STR(name_options[i], NULL, CFGF_NODEFAULT);
-    for (guint i = 0; i < TYPE_COUNT; i++)
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_SEC(type_options[i], type_section, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_SEC("fields", field_options, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_SEC("digits", digit_options, CFGF_NONE);
@@ -119,6 +143,14 @@ static bool take_name(cfg_t *cfg, const char *option, const char *path, char **o
     return true;
 }
 
+/* The same of what a profile may do without. */
+static bool take_optional(cfg_t *cfg, const char *option, const char *path, char **out,
+                          GError **error)
+{
+    const char *name = cfg_getstr(cfg, option);
+    return name == NULL || *name == '\0' || take_name(cfg, option, path, out, error);
+}
+
 static bool take_template(cfg_t *cfg, const char *option, const char *allowed, const char *path,
                           char **out, GError **error)
 {
@@ -153,10 +185,13 @@ static bool check_templates(const Profile *profile, const char *path, GError **e
     return true;
 }
 
-static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, const char *path,
-                      GError **error)
+static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, bool optional,
+                      const char *path, GError **error)
 {
     const guint count = cfg_size(cfg, "classes");
+    const char *known_by = cfg_getstr(cfg, "known_by");
+    if (count == 0 && (known_by == NULL || *known_by == '\0') && optional)
+        return true;
     if (!take_name(cfg, "known_by", path, &type->known_by, error))
         return false;
     type->classes = g_new0(char *, count + 1);
@@ -190,18 +225,21 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
         !check_templates(profile, path, error))
         return false;
     for (guint i = 0; i < NAME_COUNT; i++) {
-        if (!take_name(cfg, name_options[i], path, &profile->name[i], error))
+        if (!(i < NAME_FIRST_OPTIONAL ? take_name : take_optional)(cfg, name_options[i], path,
+                                                                   &profile->name[i], error))
             return false;
     }
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++) {
-        if (!take_name(fields, field_name(FIELD_WHITE_FIRST + i), path, &profile->field[i], error))
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
+        g_autofree char *option = option_of(FIELD_VALUE_FIRST + i);
+        if (!(i < FIELD_WHITE_COUNT ? take_name : take_optional)(fields, option, path,
+                                                                 &profile->field[i], error))
             return false;
     }
     if (!take_digits(cfg_getsec(cfg, "digits"), profile, path, error))
         return false;
-    for (guint i = 0; i < TYPE_COUNT; i++) {
-        if (!take_type(cfg_getsec(cfg, type_options[i]), &profile->type[i], type_options[i], path,
-                       error))
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
+        if (!take_type(cfg_getsec(cfg, type_options[i]), &profile->type[i], type_options[i],
+                       i > TYPE_LIST, path, error))
             return false;
     }
     return true;
@@ -209,29 +247,39 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
 
 /* --- the whole --- */
 
-/* Passwords are not asked for: nothing needs to see one; nor are those of a domain alone, of which
- * there may be many. */
+/* Each is asked for once: an attribute may be that of several columns. */
+static void add_attribute(GPtrArray *list, char *attribute)
+{
+    for (guint i = 0; i < list->len && attribute != NULL; i++)
+        if (g_ascii_strcasecmp(list->pdata[i], attribute) == 0)
+            return;
+    if (attribute != NULL)
+        g_ptr_array_add(list, attribute);
+}
+
+/* Passwords are not asked for: nothing needs to see one. */
 static void list_attributes(Profile *profile)
 {
     profile->attributes = g_ptr_array_new();
     g_ptr_array_add(profile->attributes, (char *)"objectClass");
     for (guint i = 0; i < NAME_COUNT; i++) {
-        if (i != NAME_PASSWORD && i != NAME_BLOCKED && i != NAME_TARGET_DOMAIN)
-            g_ptr_array_add(profile->attributes, profile->name[i]);
+        if (i != NAME_PASSWORD)
+            add_attribute(profile->attributes, profile->name[i]);
     }
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
-        g_ptr_array_add(profile->attributes, profile->field[i]);
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
+        add_attribute(profile->attributes, profile->field[i]);
     g_ptr_array_add(profile->attributes, NULL);
 }
 
 static void list_routing(Profile *profile)
 {
-    static const ProfileName names[] = {NAME_ADDRESS, NAME_ENABLED, NAME_MARK,  NAME_UNIQUE_ID,
-                                        NAME_VERSION, NAME_TARGET,  NAME_MEMBER};
+    static const ProfileName names[] = {NAME_ADDRESS,   NAME_ENABLED,      NAME_MARK,
+                                        NAME_UNIQUE_ID, NAME_VERSION,      NAME_TARGET,
+                                        NAME_MEMBER,    NAME_TARGET_DOMAIN};
     profile->routing = g_ptr_array_new();
     g_ptr_array_add(profile->routing, (char *)"objectClass");
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        g_ptr_array_add(profile->routing, profile->name[names[i]]);
+        add_attribute(profile->routing, profile->name[names[i]]);
     g_ptr_array_add(profile->routing, NULL);
 }
 
@@ -239,13 +287,15 @@ static void list_columns(Profile *profile)
 {
     profile->columns = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < NAME_COUNT; i++)
-        g_hash_table_insert(
-            profile->columns, profile->name[i],
-            GINT_TO_POINTER(profile_column_of_attribute(profile, profile->name[i])));
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
-        g_hash_table_insert(
-            profile->columns, profile->field[i],
-            GINT_TO_POINTER(profile_column_of_attribute(profile, profile->field[i])));
+        if (profile->name[i] != NULL)
+            g_hash_table_insert(
+                profile->columns, profile->name[i],
+                GINT_TO_POINTER(profile_column_of_attribute(profile, profile->name[i])));
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
+        if (profile->field[i] != NULL)
+            g_hash_table_insert(
+                profile->columns, profile->field[i],
+                GINT_TO_POINTER(profile_column_of_attribute(profile, profile->field[i])));
 }
 
 Profile *profile_load(const char *path, const char *base, GError **error)
@@ -273,9 +323,9 @@ void profile_free(Profile *profile)
     g_free(profile->entry_dn);
     for (guint i = 0; i < NAME_COUNT; i++)
         g_free(profile->name[i]);
-    for (guint i = 0; i < FIELD_WHITE_COUNT; i++)
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         g_free(profile->field[i]);
-    for (guint i = 0; i < TYPE_COUNT; i++) {
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
         g_strfreev(profile->type[i].classes);
         g_free(profile->type[i].known_by);
     }

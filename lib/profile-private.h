@@ -18,24 +18,27 @@ typedef enum {
     NAME_MAILBOX_ID,
     NAME_TARGET,
     NAME_MEMBER,
+    NAME_FIRST_OPTIONAL,
+    NAME_MEMBER_NAME = NAME_FIRST_OPTIONAL,
     NAME_BLOCKED,
+    NAME_OWNER,
     NAME_TARGET_DOMAIN,
     NAME_COUNT,
 } ProfileName;
 
 typedef struct {
     GStrv classes;  /* of a new entry */
-    char *known_by; /* the class that tells the type */
+    char *known_by; /* the class that tells the type; NULL: the profile does not have it */
 } ProfileType;
 
 struct Profile {
     char *base;
     char *domain_dn; /* templates */
     char *entry_dn;
-    char *name[NAME_COUNT];
-    char *field[FIELD_WHITE_COUNT];
+    char *name[NAME_COUNT];             /* from NAME_FIRST_OPTIONAL on maybe NULL */
+    char *field[FIELD_VALUE_COUNT];     /* maybe NULL behind the white pages */
     unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
-    ProfileType type[TYPE_COUNT];
+    ProfileType type[TYPE_ENTRY_COUNT];
     GPtrArray *attributes;       /* of char *, borrowed, NULL at the end */
     GPtrArray *routing;          /* those that profile_routing_attributes() has; the same */
     const char *other_domain[2]; /* those of profile_other_domain_attributes() */

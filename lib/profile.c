@@ -74,7 +74,15 @@ char *profile_entry_dn(const Profile *profile, const Address *address)
 Address *profile_entry_address(const Profile *profile, const Entry *entry)
 {
     const char *text = entry_value(entry, profile->name[NAME_ADDRESS]);
-    return text == NULL ? NULL : address_parse(text, NULL, NULL);
+    return text == NULL ? NULL : profile_address(text);
+}
+
+Address *profile_address(const char *text)
+{
+    g_autofree char *domain = *text == '@' ? domain_normalise(text + 1, NULL) : NULL;
+    if (*text == '@')
+        return domain != NULL ? address_of_domain(domain) : NULL;
+    return address_parse(text, NULL, NULL);
 }
 
 GPtrArray *profile_entry_addresses(const Profile *profile, const Entry *entry)
@@ -121,14 +129,27 @@ char *profile_filter_address_anywhere(const Profile *profile, const Address *add
     return g_string_free(filter, FALSE);
 }
 
-char *profile_filter_lists_with(const Profile *profile, GPtrArray *members)
+/* Entries of any of the types that have one of the values. */
+static void append_types_with(const Profile *profile, GString *filter, unsigned types,
+                              const char *attribute, GPtrArray *values)
 {
-    GString *filter = g_string_new("(&");
-    append_test(filter, "objectClass", profile->type[TYPE_LIST].known_by);
-    g_string_append(filter, "(|");
-    for (guint i = 0; i < members->len; i++)
-        append_test(filter, profile->name[NAME_MEMBER], g_ptr_array_index(members, i));
-    return g_string_free(g_string_append(filter, "))"), FALSE);
+    g_string_append(filter, "(&(|");
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
+        if ((types & (1u << i)) != 0 && profile->type[i].known_by != NULL)
+            append_test(filter, "objectClass", profile->type[i].known_by);
+    g_string_append(filter, ")(|");
+    for (guint i = 0; i < values->len; i++)
+        append_test(filter, attribute, g_ptr_array_index(values, i));
+    g_string_append(filter, "))");
+}
+
+char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses)
+{
+    GString *filter = g_string_new("(|");
+    append_types_with(profile, filter, PROFILE_WITH_MEMBERS, profile->name[NAME_MEMBER], addresses);
+    if (profile->type[TYPE_ALIAS].known_by != NULL || profile->type[TYPE_CATCHALL].known_by != NULL)
+        append_types_with(profile, filter, PROFILE_POINTERS, profile->name[NAME_TARGET], addresses);
+    return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
 char *profile_assertion(const Profile *profile, const char *uuid, const char *version,
@@ -152,8 +173,9 @@ char *profile_assertion(const Profile *profile, const char *uuid, const char *ve
 static bool type_of(const Profile *profile, const GPtrArray *classes, ObjectType *type)
 {
     guint found = 0;
-    for (guint i = 0; i < TYPE_COUNT && classes != NULL; i++) {
-        if (!entry_values_have(classes, profile->type[i].known_by, true))
+    for (guint i = 0; i < TYPE_ENTRY_COUNT && classes != NULL; i++) {
+        if (profile->type[i].known_by == NULL ||
+            !entry_values_have(classes, profile->type[i].known_by, true))
             continue;
         *type = i;
         found++;
@@ -203,6 +225,17 @@ bool profile_entry_has_member(const Profile *profile, const Entry *entry, const 
     return entry_has(entry, profile->name[NAME_MEMBER], member, true);
 }
 
+bool profile_entry_refers(const Profile *profile, const Entry *entry, const char *address)
+{
+    ObjectType type;
+    if (!profile_entry_type(profile, entry, &type))
+        return false;
+    if (PROFILE_POINTERS & (1u << type))
+        return entry_has(entry, profile->name[NAME_TARGET], address, true);
+    return (PROFILE_WITH_MEMBERS & (1u << type)) &&
+           profile_entry_has_member(profile, entry, address);
+}
+
 const char *profile_entry_mark(const Profile *profile, const Entry *entry)
 {
     return entry_value(entry, profile->name[NAME_MARK]);
@@ -220,14 +253,22 @@ const char *profile_entry_version(const Profile *profile, const Entry *entry)
 
 /* --- a person's names --- */
 
-static const char *white(const Operation *operation, Field field)
+static const char *given_value(const Operation *operation, Field field)
 {
-    return operation->white[field - FIELD_WHITE_FIRST];
+    return operation->value[field - FIELD_VALUE_FIRST];
 }
 
 static const char *attribute_of(const Profile *profile, Field field)
 {
-    return profile->field[field - FIELD_WHITE_FIRST];
+    return profile->field[field - FIELD_VALUE_FIRST];
+}
+
+/* A value as the directory holds it. */
+static const char *stored(Field field, const char *value)
+{
+    if (value == NULL || field_kind(field) != VALUE_SWITCH)
+        return value;
+    return g_str_equal(value, "yes") ? "TRUE" : "FALSE";
 }
 
 /* NULL where there is none. */
@@ -250,6 +291,14 @@ static bool is_name(Field field)
 
 /* --- writing --- */
 
+/* "ADDRESS NAME" of the row's one member. */
+static void profile_name_member(const Profile *profile, Change *change, const Operation *operation)
+{
+    const Address *member = g_ptr_array_index(operation->members, 0);
+    g_autofree char *text = g_strconcat(member->full, " ", operation->member_name, NULL);
+    change_mod(change, MOD_ADD, profile->name[NAME_MEMBER_NAME], text);
+}
+
 static void add_addresses(Change *change, ModKind kind, const char *attribute,
                           const GPtrArray *addresses)
 {
@@ -259,48 +308,79 @@ static void add_addresses(Change *change, ModKind kind, const char *attribute,
     }
 }
 
-static void add_white_pages(const Profile *profile, Change *change, const Operation *operation)
+static void add_names(const Profile *profile, Change *change, const Operation *operation)
 {
-    const char *user = operation->address->local;
-    const char *given = filled(white(operation, FIELD_GIVENNAME));
-    const char *surname = filled(white(operation, FIELD_SURNAME));
+    const Address *address = operation->address;
+    const char *user = *address->local != '\0' ? address->local : address->full;
+    const char *given = filled(given_value(operation, FIELD_GIVENNAME));
+    const char *surname = filled(given_value(operation, FIELD_SURNAME));
     g_autofree char *name = common_name(given, surname, user);
     change_mod(change, MOD_ADD, profile->name[NAME_COMMON_NAME], name);
     change_mod(change, MOD_ADD, attribute_of(profile, FIELD_SURNAME),
                surname != NULL ? surname : user);
-    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
-        const char *value = filled(white(operation, field));
-        if (value != NULL && field != FIELD_SURNAME)
-            change_mod(change, MOD_ADD, attribute_of(profile, field), value);
+}
+
+static void add_values(const Profile *profile, Change *change, const Operation *operation)
+{
+    for (Field field = FIELD_VALUE_FIRST; field <= FIELD_VALUE_LAST; field++) {
+        const char *value = filled(given_value(operation, field));
+        if (value != NULL && field != FIELD_SURNAME && field != FIELD_ACTIVATED)
+            change_mod(change, MOD_ADD, attribute_of(profile, field), stored(field, value));
     }
+}
+
+/* The attribute by which a domain is named. */
+static char *domain_naming(const Profile *profile)
+{
+    const char *template = profile->domain_dn;
+    return g_strndup(template, strcspn(template, "="));
+}
+
+static void add_domain(const Profile *profile, Change *change, const Operation *operation)
+{
+    g_autofree char *naming = domain_naming(profile);
+    change_mod(change, MOD_ADD, naming, operation->address->domain);
+    if (operation->target_domain != NULL)
+        change_mod(change, MOD_ADD, profile->name[NAME_TARGET_DOMAIN], operation->target_domain);
+    if (operation->owner != NULL && profile->name[NAME_OWNER] != NULL)
+        change_mod(change, MOD_ADD, profile->name[NAME_OWNER], operation->owner->full);
+}
+
+static void add_object(const Profile *profile, Change *change, const Operation *operation,
+                       const char *hash, const char *mailbox_id)
+{
+    change_mod(change, MOD_ADD, profile->name[NAME_ADDRESS], operation->address->full);
+    add_names(profile, change, operation);
+    add_values(profile, change, operation);
+    if (hash != NULL)
+        change_mod(change, MOD_ADD, profile->name[NAME_PASSWORD], hash);
+    if (mailbox_id != NULL && (operation->type == TYPE_FULL || operation->type == TYPE_RESOURCE))
+        change_mod(change, MOD_ADD, profile->name[NAME_MAILBOX_ID], mailbox_id);
+    add_addresses(change, MOD_ADD, profile->name[NAME_TARGET], operation->targets.named);
+    add_addresses(change, MOD_ADD, profile->name[NAME_MEMBER], operation->members);
 }
 
 Change *profile_add(const Profile *profile, const Operation *operation, const char *hash,
                     const char *mailbox_id, const char *mark)
 {
     const ProfileType *type = &profile->type[operation->type];
-    g_autofree char *dn = profile_entry_dn(profile, operation->address);
+    const bool domain = operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS;
+    const char *enabled = stored(FIELD_ACTIVATED, given_value(operation, FIELD_ACTIVATED));
+    g_autofree char *dn = domain ? profile_domain_dn(profile, operation->address->domain)
+                                 : profile_entry_dn(profile, operation->address);
     Change *change = change_new(CHANGE_ADD, dn);
     for (guint i = 0; type->classes[i] != NULL; i++)
         change_mod(change, MOD_ADD, "objectClass", type->classes[i]);
-    change_mod(change, MOD_ADD, profile->name[NAME_ADDRESS], operation->address->full);
-    add_white_pages(profile, change, operation);
-    switch (operation->type) {
-    case TYPE_FULL:
-        if (hash != NULL)
-            change_mod(change, MOD_ADD, profile->name[NAME_PASSWORD], hash);
-        change_mod(change, MOD_ADD, profile->name[NAME_MAILBOX_ID], mailbox_id);
-        break;
-    case TYPE_FORWARD:
-        add_addresses(change, MOD_ADD, profile->name[NAME_TARGET], operation->targets);
-        break;
-    case TYPE_LIST:
-        add_addresses(change, MOD_ADD, profile->name[NAME_MEMBER], operation->members);
-        break;
-    case TYPE_COUNT:
-        break;
+    if (domain) {
+        add_domain(profile, change, operation);
+        add_values(profile, change, operation);
+    } else {
+        add_object(profile, change, operation, hash, mailbox_id);
     }
-    change_mod(change, MOD_ADD, profile->name[NAME_ENABLED], "TRUE");
+    profile_member_name(profile, change, operation);
+    if (operation->type != TYPE_DOMAINALIAS)
+        change_mod(change, MOD_ADD, profile->name[NAME_ENABLED],
+                   enabled != NULL ? enabled : "TRUE");
     change_mod(change, MOD_ADD, profile->name[NAME_MARK], mark);
     return change;
 }
@@ -333,8 +413,8 @@ static void replace_names(const Profile *profile, Change *change, const Operatio
                           const Entry *entry)
 {
     const char *user = operation->address->local;
-    const char *given = white(operation, FIELD_GIVENNAME);
-    const char *surname = white(operation, FIELD_SURNAME);
+    const char *given = given_value(operation, FIELD_GIVENNAME);
+    const char *surname = given_value(operation, FIELD_SURNAME);
     g_autofree char *name = NULL;
     if (given == NULL && surname == NULL)
         return;
@@ -346,23 +426,49 @@ static void replace_names(const Profile *profile, Change *change, const Operatio
     surname = filled(surname);
     name = common_name(given, surname, user);
     replace(change, entry, profile->name[NAME_COMMON_NAME], name);
-    if (white(operation, FIELD_GIVENNAME) != NULL)
+    if (given_value(operation, FIELD_GIVENNAME) != NULL)
         replace(change, entry, attribute_of(profile, FIELD_GIVENNAME), given);
-    if (white(operation, FIELD_SURNAME) != NULL)
+    if (given_value(operation, FIELD_SURNAME) != NULL)
         replace(change, entry, attribute_of(profile, FIELD_SURNAME),
                 surname != NULL ? surname : user);
 }
 
-static void replace_targets(const Profile *profile, Change *change, const GPtrArray *targets,
+/* What an address cell makes of what is there (of char *, maybe NULL); an array of what it borrows
+ * from both. */
+static GPtrArray *edited(const AddressCell *cell, const GPtrArray *there)
+{
+    GPtrArray *after = g_ptr_array_new();
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; cell->removed != NULL && i < cell->removed->len; i++)
+        g_hash_table_add(known, ((Address *)g_ptr_array_index(cell->removed, i))->full);
+    for (guint i = 0; cell->edit && there != NULL && i < there->len; i++)
+        if (g_hash_table_add(known, g_ptr_array_index(there, i)))
+            g_ptr_array_add(after, g_ptr_array_index(there, i));
+    for (guint i = 0; i < cell->named->len; i++) {
+        char *address = ((Address *)g_ptr_array_index(cell->named, i))->full;
+        if (g_hash_table_add(known, address))
+            g_ptr_array_add(after, address);
+    }
+    return after;
+}
+
+static void replace_targets(const Profile *profile, Change *change, const AddressCell *targets,
                             const Entry *entry)
 {
     const char *attribute = profile->name[NAME_TARGET];
     const GPtrArray *there = entry_values(entry, attribute);
-    bool same = targets != NULL && there != NULL && there->len == targets->len;
-    for (guint i = 0; same && i < targets->len; i++)
-        same = entry_has(entry, attribute, ((Address *)g_ptr_array_index(targets, i))->full, true);
-    if (targets != NULL && !same)
-        add_addresses(change, MOD_REPLACE, attribute, targets);
+    if (targets->named == NULL)
+        return;
+    g_autoptr(GPtrArray) after = edited(targets, there);
+    bool same = (there != NULL ? there->len : 0) == after->len;
+    for (guint i = 0; same && i < after->len; i++)
+        same = entry_has(entry, attribute, g_ptr_array_index(after, i), true);
+    if (same)
+        return;
+    for (guint i = 0; i < after->len; i++)
+        change_mod(change, MOD_REPLACE, attribute, g_ptr_array_index(after, i));
+    if (after->len == 0)
+        change_mod(change, MOD_REPLACE, attribute, NULL);
 }
 
 Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
@@ -371,18 +477,29 @@ Change *profile_modify(const Profile *profile, const Operation *operation, const
     g_autoptr(Change) change = change_new(CHANGE_MODIFY, entry->dn);
     if (operation->type == TYPE_FULL && hash != NULL)
         replace(change, entry, profile->name[NAME_PASSWORD], hash);
-    if (operation->type == TYPE_FORWARD)
-        replace_targets(profile, change, operation->targets, entry);
+    replace_targets(profile, change, &operation->targets, entry);
+    if (operation->owner != NULL && profile->name[NAME_OWNER] != NULL)
+        replace(change, entry, profile->name[NAME_OWNER], operation->owner->full);
     replace_names(profile, change, operation, entry);
-    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
-        const char *value = white(operation, field);
+    for (Field field = FIELD_VALUE_FIRST; field <= FIELD_VALUE_LAST; field++) {
+        const char *value = given_value(operation, field);
         if (value != NULL && !is_name(field))
-            replace(change, entry, attribute_of(profile, field), filled(value));
+            replace(change, entry, attribute_of(profile, field), stored(field, filled(value)));
     }
     if (change->mods->len == 0)
         return NULL;
     change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
     return g_steal_pointer(&change);
+}
+
+Change *profile_enable(const Profile *profile, const Entry *entry, bool enabled, const char *mark)
+{
+    if (profile_entry_enabled(profile, entry) == enabled)
+        return NULL;
+    Change *change = change_new(CHANGE_MODIFY, entry->dn);
+    change_mod(change, MOD_REPLACE, profile->name[NAME_ENABLED], enabled ? "TRUE" : "FALSE");
+    change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    return change;
 }
 
 Change *profile_with_password(const Profile *profile, Change *change, const Entry *entry,
@@ -405,6 +522,20 @@ Change *profile_with_password(const Profile *profile, Change *change, const Entr
     return change;
 }
 
+/* The names that a list keeps of a member. */
+static void drop_member_names(const Profile *profile, Change *change, const Entry *list,
+                              const char *member)
+{
+    const char *attribute = profile->name[NAME_MEMBER_NAME];
+    const GPtrArray *names = attribute != NULL ? entry_values(list, attribute) : NULL;
+    const gsize length = strlen(member);
+    for (guint i = 0; names != NULL && i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        if (g_ascii_strncasecmp(name, member, length) == 0 && name[length] == ' ')
+            change_mod(change, MOD_DELETE, attribute, name);
+    }
+}
+
 Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
                         GPtrArray *removed, const char *mark)
 {
@@ -412,10 +543,18 @@ Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *ad
     Change *change = change_new(CHANGE_MODIFY, list->dn);
     for (guint i = 0; removed != NULL && i < removed->len; i++)
         change_mod(change, MOD_DELETE, attribute, g_ptr_array_index(removed, i));
+    for (guint i = 0; removed != NULL && i < removed->len; i++)
+        drop_member_names(profile, change, list, g_ptr_array_index(removed, i));
     for (guint i = 0; added != NULL && i < added->len; i++)
         change_mod(change, MOD_ADD, attribute, g_ptr_array_index(added, i));
     change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
     return change;
+}
+
+void profile_member_name(const Profile *profile, Change *change, const Operation *operation)
+{
+    if (operation->member_name != NULL && profile->name[NAME_MEMBER_NAME] != NULL)
+        profile_name_member(profile, change, operation);
 }
 
 Change *profile_delete(const Profile *profile, const Entry *entry)
@@ -465,16 +604,20 @@ Field profile_field_of_attribute(const Profile *profile, const char *attribute)
     } others[] = {
         {NAME_COMMON_NAME, FIELD_GIVENNAME}, {NAME_ADDRESS, FIELD_USER},
         {NAME_PASSWORD, FIELD_PASSWORD},     {NAME_TARGET, FIELD_MAILFORWARD},
-        {NAME_MEMBER, FIELD_LIST_MEMBER},
+        {NAME_MEMBER, FIELD_LIST_MEMBER},    {NAME_MEMBER_NAME, FIELD_MEMBER_NAME},
+        {NAME_BLOCKED, FIELD_FILTER},        {NAME_OWNER, FIELD_OWNER},
+        {NAME_TARGET_DOMAIN, FIELD_TARGET},
     };
     if (attribute == NULL)
         return FIELD_COUNT;
-    for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++) {
-        if (g_ascii_strcasecmp(attribute, attribute_of(profile, field)) == 0)
+    for (Field field = FIELD_VALUE_FIRST; field <= FIELD_VALUE_LAST; field++) {
+        if (attribute_of(profile, field) != NULL &&
+            g_ascii_strcasecmp(attribute, attribute_of(profile, field)) == 0)
             return field;
     }
     for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
-        if (g_ascii_strcasecmp(attribute, profile->name[others[i].name]) == 0)
+        if (profile->name[others[i].name] != NULL &&
+            g_ascii_strcasecmp(attribute, profile->name[others[i].name]) == 0)
             return others[i].field;
     }
     return FIELD_COUNT;
@@ -501,10 +644,11 @@ const unsigned *profile_digits(const Profile *profile)
 char *profile_filter_blocked(const Profile *profile, GPtrArray *senders)
 {
     GString *filter = g_string_new("(|");
-    for (guint i = 0; i < senders->len; i++)
+    for (guint i = 0; profile->name[NAME_BLOCKED] != NULL && i < senders->len; i++)
         append_test(filter, profile->name[NAME_BLOCKED], g_ptr_array_index(senders, i));
-    g_string_append_printf(filter, "(%s=*))", profile->name[NAME_TARGET_DOMAIN]);
-    return g_string_free(filter, FALSE);
+    if (profile->name[NAME_TARGET_DOMAIN] != NULL)
+        g_string_append_printf(filter, "(%s=*)", profile->name[NAME_TARGET_DOMAIN]);
+    return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
 const char *const *profile_other_domain_attributes(const Profile *profile)
@@ -514,5 +658,50 @@ const char *const *profile_other_domain_attributes(const Profile *profile)
 
 const char *profile_other_domain(const Profile *profile, const Entry *entry)
 {
-    return entry_value(entry, profile->name[NAME_TARGET_DOMAIN]);
+    return profile_entry_target_domain(profile, entry);
+}
+
+/* --- what it has --- */
+
+bool profile_has_type(const Profile *profile, ObjectType type)
+{
+    if (type == TYPE_AUTORESPONDER)
+        return attribute_of(profile, FIELD_MESSAGE) != NULL;
+    if (type == TYPE_SPAMFILTER)
+        return profile->name[NAME_BLOCKED] != NULL;
+    if (type == TYPE_DOMAINALIAS && profile->name[NAME_TARGET_DOMAIN] == NULL)
+        return false;
+    return profile->type[type].known_by != NULL;
+}
+
+Field profile_lacks(const Profile *profile, const Operation *operation)
+{
+    for (Field field = FIELD_WHITE_LAST + 1; field <= FIELD_VALUE_LAST; field++)
+        if (given_value(operation, field) != NULL && attribute_of(profile, field) == NULL)
+            return field;
+    if (operation->member_name != NULL && profile->name[NAME_MEMBER_NAME] == NULL)
+        return FIELD_MEMBER_NAME;
+    if (operation->owner != NULL && profile->name[NAME_OWNER] == NULL)
+        return FIELD_OWNER;
+    return FIELD_COUNT;
+}
+
+const char *profile_entry_target_domain(const Profile *profile, const Entry *entry)
+{
+    return profile->name[NAME_TARGET_DOMAIN] != NULL
+               ? entry_value(entry, profile->name[NAME_TARGET_DOMAIN])
+               : NULL;
+}
+
+bool profile_entry_switch(const Profile *profile, const Entry *entry, Field field)
+{
+    const char *attribute = attribute_of(profile, field);
+    const char *value = attribute != NULL ? entry_value(entry, attribute) : NULL;
+    return value == NULL || g_ascii_strcasecmp(value, "TRUE") == 0;
+}
+
+const char *profile_entry_value(const Profile *profile, const Entry *entry, Field field)
+{
+    const char *attribute = attribute_of(profile, field);
+    return attribute != NULL ? entry_value(entry, attribute) : NULL;
 }

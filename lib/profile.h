@@ -32,6 +32,8 @@ char *profile_domains_dn(const Profile *profile);
 char *profile_entry_dn(const Profile *profile, const Address *address);
 /* The address an entry bears (from its attributes), or NULL. */
 Address *profile_entry_address(const Profile *profile, const Entry *entry);
+/* What a value of that attribute stands for, the catch-all's "@domain" among them, or NULL. */
+Address *profile_address(const char *text);
 /* All values of that attribute as they stand (of char *), owned by the entry; NULL: none. */
 GPtrArray *profile_entry_addresses(const Profile *profile, const Entry *entry);
 /* Attributes to ask for so that every question below can be answered; NULL-terminated, owned by
@@ -43,7 +45,12 @@ const char *const *profile_routing_attributes(const Profile *profile);
 /* RFC 4515 filters, values escaped. One for no addresses or members matches nothing. */
 char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses /* of Address */);
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address);
-char *profile_filter_lists_with(const Profile *profile, GPtrArray *members /* of char * */);
+/* Whatever would be left with an address (of char *) that is gone: lists and groups that have it as
+ * member, aliases and catch-alls that lead to it. */
+char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses);
+#define PROFILE_WITH_MEMBERS                                                                       \
+    (1u << TYPE_LIST | 1u << TYPE_DLIST | 1u << TYPE_GROUP | 1u << TYPE_RESOURCEGROUP)
+#define PROFILE_POINTERS (1u << TYPE_ALIAS | 1u << TYPE_CATCHALL)
 
 /* --- reading an entry --- */
 
@@ -59,28 +66,46 @@ bool profile_domain_enabled(const Profile *profile, const Entry *domain);
 GPtrArray *profile_entry_members(const Profile *profile, const Entry *entry);
 GPtrArray *profile_entry_targets(const Profile *profile, const Entry *entry);
 bool profile_entry_has_member(const Profile *profile, const Entry *entry, const char *member);
+/* The domain that a DOMAINALIAS stands for, owned by the entry, or NULL. */
+const char *profile_entry_target_domain(const Profile *profile, const Entry *entry);
+/* Whether a switch is on; without a value it is. */
+bool profile_entry_switch(const Profile *profile, const Entry *entry, Field field);
+/* The stored value of a column of one value, owned by the entry, or NULL. */
+const char *profile_entry_value(const Profile *profile, const Entry *entry, Field field);
+/* Whether profile_filter_referrers() finds it for the address. */
+bool profile_entry_refers(const Profile *profile, const Entry *entry, const char *address);
 const char *profile_entry_mark(const Profile *profile, const Entry *entry);    /* or NULL */
 const char *profile_entry_uuid(const Profile *profile, const Entry *entry);    /* or NULL */
 const char *profile_entry_version(const Profile *profile, const Entry *entry); /* or NULL */
 
 /* --- writing; mark is "JOB/LINE"; hash is the userPassword value or NULL --- */
 
-/* Creation of FULL, FORWARD or LIST. mailbox_id (of FULL alone, else NULL) is a fresh UUID that is
+/* What a profile can express: whether it has a type, and the first column given that it has no
+ * place for, or FIELD_COUNT. */
+bool profile_has_type(const Profile *profile, ObjectType type);
+Field profile_lacks(const Profile *profile, const Operation *operation);
+
+/* Creation of an entry. mailbox_id (of FULL and RESOURCE alone, else NULL) is a fresh UUID that is
  * never used again. */
 Change *profile_add(const Profile *profile, const Operation *operation, const char *hash,
                     const char *mailbox_id, const char *mark);
-/* Password, white pages, targets of an existing entry. NULL when everything given is there
+/* Password, values, targets of an existing entry. NULL when everything given is there
  * already (nothing to change). cn and sn change only where GIVENNAME or SURNAME is given. */
 Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
                        const Entry *entry, const char *mark);
+/* Switches an entry off or on again; NULL where it is so already. */
+Change *profile_enable(const Profile *profile, const Entry *entry, bool enabled, const char *mark);
 /* The change (taken over) that has the directory hash a password in clear once it is done, and
  * knows its way back. entry: what is changed, NULL for a CHANGE_ADD; change NULL: the entry's
  * password alone is new. Caller owns the result. */
 Change *profile_with_password(const Profile *profile, Change *change, const Entry *entry,
                               const Secret *password, const char *mark);
-/* Adds or removes members (char *) of a list; either array may be NULL or empty. */
+/* Adds or removes members (char *) of a list or group, the names of removed ones with them; either
+ * array may be NULL or empty. */
 Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
                         GPtrArray *removed, const char *mark);
+/* Adds the name of the row's one member to a change, where the row gives it. */
+void profile_member_name(const Profile *profile, Change *change, const Operation *operation);
 Change *profile_delete(const Profile *profile, const Entry *entry);
 
 /* The entry as it was, made again; with_uuid keeps its unique id, which takes the Relax control. */

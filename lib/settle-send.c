@@ -86,8 +86,8 @@ static Outcome *refusal(const Work *work, guint at, const Write *write, bool lef
     const bool secret = field_is_secret(which);
     if (secret)
         value = NULL;
-    else if (operation && which >= FIELD_WHITE_FIRST && which <= FIELD_WHITE_LAST)
-        value = operation->white[which - FIELD_WHITE_FIRST];
+    else if (operation && which >= FIELD_VALUE_FIRST && which <= FIELD_VALUE_LAST)
+        value = operation->value[which - FIELD_VALUE_FIRST];
     bool text = write->server_text && (write->changed || !secret);
     const char *partly =
         left ? " The rest of the row was done before that, and not all of it could be taken back; "
@@ -394,7 +394,8 @@ static bool merely_follows(const Work *work, guint at, guint other)
 {
     const Operation *operation = operation_at(work, other);
     return work->tracks[other].follower == at + 1 &&
-           (writes_of(row_at(work, other)) == 1 || (operation && operation->type != TYPE_LIST));
+           (writes_of(row_at(work, other)) == 1 ||
+            (operation && !type_is_list(operation->type) && !type_is_group(operation->type)));
 }
 
 /* The rows that a row waits for. Those that it merely follows are looked at write by write. */

@@ -93,7 +93,7 @@ static void test_nearest(void)
 
 static void test_later(void)
 {
-    const char *known[] = {"QUOTA", "Max Mailboxes", "@attribute", "source_password", "ALIAS"};
+    const char *known[] = {"Source Host", "FOLDERS", "@attribute", "source_password", "EXISTING"};
     for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
         g_assert_true(field_is_later(known[i]));
     g_assert_false(field_is_later("SURNAME"));

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define ALL_ACTIONS (1u << ACTION_ADD | 1u << ACTION_DELETE | 1u << ACTION_MODIFY)
-#define ALL_TYPES (1u << TYPE_FULL | 1u << TYPE_FORWARD | 1u << TYPE_LIST)
+#define ALL_ACTIONS ((1u << ACTION_COUNT) - 1)
+#define ALL_TYPES (((1u << TYPE_COUNT) - 1) & ~(1u << TYPE_DOMAIN | 1u << TYPE_DOMAINALIAS))
 #define ALL_EXTERNAL (GRANT_EXTERNAL_FORWARD | GRANT_EXTERNAL_MEMBER)
 
 static const struct {
@@ -40,6 +40,12 @@ static const struct {
     {"allow external=member actions=DELETE",
      {.actions = 1u << ACTION_DELETE, .types = ALL_TYPES, .external = GRANT_EXTERNAL_FORWARD},
      "example.com"},
+    {"allow types=FULL,DOMAIN,DOMAINALIAS create_domains=yes",
+     {.actions = ALL_ACTIONS,
+      .types = 1u << TYPE_FULL | 1u << TYPE_DOMAIN | 1u << TYPE_DOMAINALIAS,
+      .create_domains = true,
+      .external = ALL_EXTERNAL},
+     "example.com"},
     {"allow external=all",
      {.actions = ALL_ACTIONS, .types = ALL_TYPES, .external = ALL_EXTERNAL},
      "example.com"},
@@ -72,6 +78,7 @@ static void test_good(void)
         g_assert_cmpuint(grant->external, ==, good[i].grant.external);
         g_assert_cmpint(grant->administrators, ==, good[i].grant.administrators);
         g_assert_cmpint(grant->automatic, ==, good[i].grant.automatic);
+        g_assert_cmpint(grant->create_domains, ==, good[i].grant.create_domains);
         g_assert_cmpint(grant->any_envelope, ==, good[i].grant.any_envelope);
     }
 }
@@ -97,7 +104,7 @@ static const struct {
     {"allow domains=a.org, b.org", "domains", GRANT_ERROR_SYNTAX},
     {"allow actions=ADD,REMOVE", "REMOVE", GRANT_ERROR_SYNTAX},
     {"allow actions=ADD,add", "add", GRANT_ERROR_SYNTAX},
-    {"allow types=ALIAS", "ALIAS", GRANT_ERROR_SYNTAX},
+    {"allow types=ALIASES", "ALIASES", GRANT_ERROR_SYNTAX},
     {"allow types=", "types", GRANT_ERROR_SYNTAX},
     {"allow rows=0", "1 to 1000000000:", GRANT_ERROR_SYNTAX},
     {"allow rows=-1", "-1", GRANT_ERROR_SYNTAX},

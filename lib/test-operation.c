@@ -39,6 +39,12 @@ static void append_addresses(GString *out, const char *name, GPtrArray *addresse
                                ((Address *)g_ptr_array_index(addresses, i))->full);
 }
 
+static void append_text(GString *out, const char *name, const char *text)
+{
+    if (text)
+        g_string_append_printf(out, " %s:%s", name, text);
+}
+
 /* An operation, or why there is none: "field|value|reason|advice", as one line. */
 static char *describe(const char *head, const char *line, const OperationRules *with)
 {
@@ -68,12 +74,21 @@ static char *describe(const char *head, const char *line, const OperationRules *
     if (operation->password)
         g_string_append_printf(out, " %s:%s", operation->password_hashed ? "hash" : "password",
                                operation->password);
-    append_addresses(out, "targets", operation->targets);
+    if (operation->targets.edit || operation->aliases.edit)
+        g_string_append(out, " edit");
+    append_addresses(out, "targets", operation->targets.named);
+    append_addresses(out, "not", operation->targets.removed);
+    append_addresses(out, "aliases", operation->aliases.named);
+    append_addresses(out, "not", operation->aliases.removed);
     append_addresses(out, "members", operation->members);
-    for (unsigned i = 0; i < FIELD_WHITE_COUNT; i++) {
-        if (operation->white[i])
-            g_string_append_printf(out, " %s=%s", field_name((Field)(FIELD_WHITE_FIRST + i)),
-                                   operation->white[i]);
+    append_text(out, "name", operation->member_name);
+    append_text(out, "domain", operation->target_domain);
+    append_text(out, "filter", operation->filter);
+    append_text(out, "owner", operation->owner ? operation->owner->full : NULL);
+    for (unsigned i = 0; i < FIELD_VALUE_COUNT; i++) {
+        if (operation->value[i])
+            g_string_append_printf(out, " %s=%s", field_name((Field)(FIELD_VALUE_FIRST + i)),
+                                   operation->value[i]);
     }
     return g_string_free(out, FALSE);
 }
@@ -106,16 +121,15 @@ static const struct {
     {"TYPE empty", D, "a.de;u;;ADD", "TYPE||TYPE is empty.", 0},
     {"TYPE mistyped", D, "a.de;u;FULLL;ADD", "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
     {"TYPE unknown", D, "a.de;u;MAILBOX;ADD", "TYPE|MAILBOX|Unknown TYPE.", 0},
-    {"R3.49 TYPE of later", D, "a.de;u;dlist;ADD", "TYPE|dlist|TYPE DLIST is not available yet.",
-     0},
-    {"TYPE of later", D, "a.de;;DOMAIN;ADD", "TYPE|DOMAIN|TYPE DOMAIN is not available yet.", 0},
     {"ACTION empty", D, "a.de;u;FULL;", "ACTION||ACTION is empty.", 0},
     {"ACTION mistyped", D, "a.de;u;FULL;DELTE", "ACTION|DELTE|Unknown ACTION; did you mean DELETE?",
      0},
-    {"ACTION of later", D, "a.de;u;FULL;SUSPEND",
-     "ACTION|SUSPEND|ACTION SUSPEND is not available yet.", 0},
-    {"ACTION of later", D, "a.de;u;FULL;Import",
+    {"R3.49 ACTION of later", D, "a.de;u;FULL;Import",
      "ACTION|Import|ACTION IMPORT is not available yet.", 0},
+    {"R8.1 ACTION that the TYPE has not", D, "a.de;u;ALIAS;MODIFY",
+     "ACTION|MODIFY|TYPE ALIAS has no ACTION MODIFY.", 0},
+    {"R8.1 ACTION that the TYPE has not", D, "a.de;u;GROUP;suspend",
+     "ACTION|suspend|TYPE GROUP has no ACTION SUSPEND.", 0},
     {"ACTION unknown", D, "a.de;u;FULL;42", "ACTION|42|Unknown ACTION.", 0},
     /* DOMAIN, USER */
     {"R3.31 lower case", D, "SomeDomain.COM;Bob;FULL;DELETE", "FULL DELETE bob@somedomain.com", 0},
@@ -252,8 +266,26 @@ static const struct {
      "MAILFORWARD|-|A lone - empties a field like PHONE, but not this one.", 0},
     {"R3.39 to itself", F, "a.de;u;FORWARD;ADD;x@b.de U@A.de",
      "MAILFORWARD|U@A.de|An address can't forward to itself.", 0},
-    {"R3.46 MAILFORWARD on FULL", P ";MAILFORWARD", "a.de;u;FULL;ADD;s3cret;x@b.de",
-     "MAILFORWARD|x@b.de|MAILFORWARD on FULL is not available yet.", 0},
+    {"R8.5 MAILFORWARD on FULL", P ";MAILFORWARD", "a.de;u;FULL;ADD;s3cret;x@b.de y@b.de",
+     "FULL ADD u@a.de password:s3cret targets:x@b.de,y@b.de", 0},
+    {"R8.5 added and removed", F, "a.de;u;FULL;MODIFY;+x@b.de ~y@b.de +X@b.de",
+     "FULL MODIFY u@a.de edit targets:x@b.de not:y@b.de", 1},
+    {"R8.5 signs and none", F, "a.de;u;FULL;MODIFY;+x@b.de y@b.de",
+     "MAILFORWARD||MAILFORWARD has addresses with + or ~ and others without.", 1},
+    {"R8.5 removed from what is new", P ";MAILFORWARD", "a.de;u;FULL;ADD;s3cret;~x@b.de",
+     "MAILFORWARD||Nothing can be removed from what is only created.", 0},
+    {"R8.5 lone hyphen", F, "a.de;u;FULL;MODIFY;-",
+     "MAILFORWARD|-|A lone - empties a field like PHONE, but not this one.", 1},
+    {"R8.5 signs are for FULL", F, "a.de;u;FORWARD;ADD;+x@b.de",
+     "FORWARD ADD u@a.de targets:+x@b.de", 0},
+    {"R8.5 ALIAS", D ";ALIAS", "a.de;u;FULL;MODIFY;info sales@b.de",
+     "FULL MODIFY u@a.de aliases:info@a.de,sales@b.de", 1},
+    {"R8.5 ALIAS", D ";ALIAS", "a.de;u;FULL;MODIFY;+info ~sales",
+     "FULL MODIFY u@a.de edit aliases:info@a.de not:sales@a.de", 1},
+    {"R8.5 ALIAS of itself", D ";ALIAS", "a.de;u;FULL;MODIFY;u",
+     "ALIAS|u|A mailbox can't be an alias of itself.", 1},
+    {"R8.2 ALIAS on another TYPE", D ";ALIAS", "a.de;u;LIST;ADD;x",
+     "ALIAS|x|TYPE LIST takes no ALIAS.", 0},
     {"MAILFORWARD on LIST", F, "a.de;l;LIST;ADD;x@b.de",
      "MAILFORWARD|x@b.de|TYPE LIST takes no MAILFORWARD.", 0},
     {"MAILFORWARD on LIST DELETE", F, "a.de;l;LIST;DELETE;x@b.de",
@@ -322,8 +354,105 @@ static const struct {
      "a.de;s3cret;FULL;ADD;", "TYPE||TYPE" SHIFTED, 0},
     {"mistyped, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULLL;ADD",
      "TYPE|FULLL|Unknown TYPE; did you mean FULL?", 0},
-    {"of later, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULL;SUSPEND",
-     "ACTION|SUSPEND|ACTION SUSPEND is not available yet.", 0},
+    {"of later, not shifted", "DOMAIN;USER;PASSWORD;TYPE;ACTION", "a.de;u;s3cret;FULL;EXPORT",
+     "ACTION|EXPORT|ACTION EXPORT is not available yet.", 0},
+    /* the types beyond FULL, FORWARD and LIST */
+    {"R8.1 DLIST", L, "a.de;l;DLIST;ADD;x@b.de y", "DLIST ADD l@a.de members:x@b.de,y@a.de", 0},
+    {"R8.1 SUSPEND", P, "a.de;u;FULL;SUSPEND;s3cret", "FULL SUSPEND u@a.de", 0},
+    {"R8.1 RESUME", L, "a.de;l;LIST;resume;x@b.de", "LIST RESUME l@a.de", 0},
+    {"R8.6 alias", D ";TARGET", "a.de;info;ALIAS;ADD;Bob", "ALIAS ADD info@a.de targets:bob@a.de",
+     0},
+    {"R8.6 alias without", D ";TARGET", "a.de;info;ALIAS;ADD;",
+     "TARGET||TARGET is empty, but TYPE ALIAS with ACTION ADD needs it.", 0},
+    {"R8.6 alias of two", D ";TARGET", "a.de;info;ALIAS;ADD;bob eve",
+     "TARGET|bob eve|TARGET holds more than one address.", 0},
+    {"R8.6 alias of itself", D ";TARGET", "a.de;info;ALIAS;ADD;info",
+     "TARGET|info|An alias can't lead to itself.", 0},
+    {"R8.6 alias gone", D ";TARGET", "a.de;info;ALIAS;DELETE;bob", "ALIAS DELETE info@a.de", 0},
+    {"R8.7 catch-all", D ";TARGET", "a.de;;CATCHALL;ADD;bob", "CATCHALL ADD @a.de targets:bob@a.de",
+     0},
+    {"R8.3 catch-all with USER", D ";TARGET", "a.de;u;CATCHALL;ADD;bob",
+     "USER|u|TYPE CATCHALL takes no USER.", 0},
+    {"R8.3 DOMAIN incomplete", D ";TARGET", "a;;CATCHALL;ADD;bob",
+     "DOMAIN|a|The domain is not complete: it needs a form like example.com.", 0},
+    {"R8.8 group", D ";MEMBER", "a.de;g;GROUP;ADD;bob eve",
+     "GROUP ADD g@a.de members:bob@a.de,eve@a.de", 0},
+    {"R8.8 group of nobody", D ";MEMBER", "a.de;g;GROUP;ADD;",
+     "MEMBER||MEMBER is empty, but a group is never without members.", 0},
+    {"R8.8 group, LIST MEMBER", L, "a.de;g;GROUP;ADD;bob",
+     "LIST MEMBER|bob|TYPE GROUP takes no LIST MEMBER.", 0},
+    {"R8.8 group, MODIFY", D ";MEMBER", "a.de;g;GROUP;MODIFY;bob",
+     "MEMBER|bob|MEMBER can't be given with MODIFY.", 0},
+    {"R8.8 members gone", D ";MEMBER", "a.de;g;RESOURCEGROUP;DELETE;car",
+     "RESOURCEGROUP DELETE g@a.de members:car@a.de", 0},
+    {"R8.9 member's name", L ";MEMBER NAME", "a.de;l;LIST;ADD;x@b.de;Xaver Müller",
+     "LIST ADD l@a.de members:x@b.de name:Xaver Müller", 0},
+    {"R8.9 name of two", L ";MEMBER NAME", "a.de;l;LIST;ADD;x@b.de y@b.de;Xaver",
+     "MEMBER NAME|Xaver|MEMBER NAME is the name of one member, but LIST MEMBER holds 2.", 0},
+    {"R8.9 name on DLIST", L ";MEMBER NAME", "a.de;l;DLIST;ADD;x@b.de;Xaver",
+     "MEMBER NAME|Xaver|TYPE DLIST takes no MEMBER NAME.", 0},
+    {"R8.10 answer", D ";SUBJECT;MESSAGE", "a.de;u;AUTORESPONDER;ADD;Away;\"Till May.\nBye\"",
+     "AUTORESPONDER ADD u@a.de SUBJECT=Away MESSAGE=Till May.\nBye", 0},
+    {"R8.10 answer without text", D ";SUBJECT", "a.de;u;AUTORESPONDER;ADD;Away",
+     "MESSAGE||MESSAGE is empty, but TYPE AUTORESPONDER with ACTION ADD needs it.", 0},
+    {"R8.10 answer emptied", D ";MESSAGE", "a.de;u;AUTORESPONDER;MODIFY;-",
+     "MESSAGE|-|A lone - empties a field like PHONE, but not this one.", 0},
+    {"R8.20 domain", D ";MAX MAILBOXES;ENABLE FORWARDS;IP;WEB URL",
+     "a.de;;DOMAIN;ADD;50;0;2001:DB8::1;https://m.a.de/",
+     "DOMAIN ADD @a.de MAX MAILBOXES=50 IP=2001:db8::1 WEB URL=https://m.a.de/ ENABLE FORWARDS=no",
+     0},
+    {"R8.20 no limit", D ";MAX MAILBOXES", "a.de;;DOMAIN;MODIFY;-1",
+     "DOMAIN MODIFY @a.de MAX MAILBOXES=", 0},
+    {"R8.20 owner", P ";OWNER", "a.de;;DOMAIN;ADD;s3cret;boss",
+     "DOMAIN ADD @a.de password:s3cret owner:boss@a.de", 0},
+    {"R8.20 owner without password", D ";OWNER", "a.de;;DOMAIN;ADD;boss",
+     "PASSWORD||PASSWORD is empty, but TYPE DOMAIN with an OWNER needs it.", 0},
+    {"R8.20 password without owner", P, "a.de;;DOMAIN;ADD;s3cret",
+     "PASSWORD||A domain has no PASSWORD; it is that of the new owner's mailbox.", 0},
+    {"R8.20 owner elsewhere", P ";OWNER", "a.de;;DOMAIN;ADD;s3cret;boss@b.de",
+     "OWNER|boss@b.de|The owner's address lies outside the domain.", 0},
+    {"R8.21 further name", D ";TARGET", "b.de;;DOMAINALIAS;ADD;A.de",
+     "DOMAINALIAS ADD @b.de domain:a.de", 0},
+    {"R8.21 of itself", D ";TARGET", "a.de;;DOMAINALIAS;ADD;A.de",
+     "TARGET|A.de|A domain can't be a further name of itself.", 0},
+    {"R8.22 filter", D ";FILTER;FILTERTYPE", "a.de;;SPAMFILTER;ADD;Bad@X.de;email",
+     "SPAMFILTER ADD @a.de filter:EMAIL:bad@x.de", 0},
+    {"R8.22 filter", D ";FILTER;FILTERTYPE", "a.de;;SPAMFILTER;DELETE;.X.de;DOMAIN",
+     "SPAMFILTER DELETE @a.de filter:DOMAIN:x.de", 0},
+    {"R8.22 filter by its form", D ";FILTER", "a.de;;SPAMFILTER;ADD;192.0.2.1",
+     "SPAMFILTER ADD @a.de filter:IP:192.0.2.1", 0},
+    {"R8.22 filter by its form", D ";FILTER", "a.de;;SPAMFILTER;ADD;@x.de",
+     "SPAMFILTER ADD @a.de filter:DOMAIN:x.de", 0},
+    {"R8.22 of another form", D ";FILTER;FILTERTYPE", "a.de;;SPAMFILTER;ADD;192.0.2.0/24;IP",
+     "FILTER|192.0.2.0/24|FILTER is no IP address.", 0},
+    {"R8.22 unknown FILTERTYPE", D ";FILTER;FILTERTYPE", "a.de;;SPAMFILTER;ADD;x.de;HOST",
+     "FILTERTYPE|HOST|Unknown FILTERTYPE.", 0},
+    {"R8.22 no filter", D, "a.de;;SPAMFILTER;ADD", "FILTER||FILTER is empty.", 0},
+    /* columns of one value */
+    {"R8.4 values of FULL", D ";QUOTA;LANGUAGE;TIMEZONE;ACTIVATED;ENABLE AUTORESPONDER",
+     "a.de;u;FULL;MODIFY;0500;de_DE;Europe/Berlin;No;1",
+     "FULL MODIFY u@a.de QUOTA=500 LANGUAGE=de_DE TIMEZONE=Europe/Berlin ACTIVATED=no ENABLE "
+     "AUTORESPONDERS=yes",
+     1},
+    {"R8.4 no number", D ";QUOTA", "a.de;u;FULL;MODIFY;1 GB",
+     "QUOTA|1 GB|QUOTA must be a whole number above 0.", 1},
+    {"R8.4 nothing", D ";QUOTA", "a.de;u;FULL;MODIFY;0",
+     "QUOTA|0|QUOTA must be a whole number above 0.", 1},
+    {"R8.4 emptied", D ";QUOTA", "a.de;u;FULL;MODIFY;-", "FULL MODIFY u@a.de QUOTA=", 1},
+    {"R8.4 a switch can't be emptied", D ";ACTIVATED", "a.de;u;FULL;MODIFY;-",
+     "ACTIVATED|-|ACTIVATED must be yes or no.", 1},
+    {"R8.4 no switch", D ";ACTIVATED", "a.de;u;FULL;MODIFY;maybe",
+     "ACTIVATED|maybe|ACTIVATED must be yes or no.", 1},
+    {"R8.4 no word", D ";LANGUAGE", "a.de;u;FULL;MODIFY;de DE",
+     "LANGUAGE|de DE|LANGUAGE can't be used.", 1},
+    {"R8.4 no IP", D ";IP", "a.de;;DOMAIN;MODIFY;1.2.3", "IP|1.2.3|IP must be an IP address.", 0},
+    {"R8.4 no URL", D ";WEB URL", "a.de;;DOMAIN;MODIFY;m.a.de",
+     "WEB URL|m.a.de|WEB URL must be a web address.", 0},
+    {"R8.2 QUOTA on LIST", D ";QUOTA", "a.de;l;LIST;MODIFY;5", "QUOTA|5|TYPE LIST takes no QUOTA.",
+     0},
+    {"R8.2 QUOTA on DELETE", D ";QUOTA", "a.de;l;LIST;DELETE;5", "LIST DELETE l@a.de", 0},
+    {"shifted into a number", P ";QUOTA", "a.de;u;FULL;ADD;s3;cret",
+     "QUOTA||QUOTA must be a whole number above 0.", 0},
 };
 
 static void test_cases(void)
@@ -421,7 +550,7 @@ static void test_names(void)
         g_assert_cmpuint(action, ==, i);
     }
     ObjectType type;
-    g_assert_false(type_find("DLIST", &type));
+    g_assert_false(type_find("DISTLIST", &type));
     g_assert_false(type_find("", &type));
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define ROWS_MAX 8
+#define ROWS_MAX 16
 
 static SlapdFixture *fixture;
 static Directory *directory;
@@ -69,6 +69,11 @@ static void fill_lists(void)
     slapd_fixture_ldif(fixture, ldif->str);
 }
 
+static const char *const switches[] = {
+    "batchloadMailingLists", "batchloadDistributionLists", "batchloadUserAliases",
+    "batchloadForwards",     "batchloadAutoresponders",
+};
+
 static void fill(void)
 {
     g_autoptr(GPtrArray) operations = test_operations(before);
@@ -90,6 +95,14 @@ static void fill(void)
     Change *off = change_new(CHANGE_MODIFY, dn);
     change_mod(off, MOD_REPLACE, "batchloadEnabled", "FALSE");
     g_ptr_array_add(changes, off);
+    g_autofree char *bare_dn = profile_domain_dn(fixture->profile, "bare.example");
+    Change *bare = change_new(CHANGE_ADD, bare_dn);
+    change_mod(bare, MOD_ADD, "objectClass", "organizationalUnit");
+    change_mod(bare, MOD_ADD, "objectClass", "batchloadDomain");
+    for (guint i = 0; i < G_N_ELEMENTS(switches); i++)
+        change_mod(bare, MOD_ADD, switches[i], "FALSE");
+    g_ptr_array_add(changes, bare);
+    g_ptr_array_add(writes, write_new(bare, NULL));
     g_ptr_array_add(writes, write_new(off, NULL));
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(directory_apply(directory, writes, &error), ==, ANSWER_YES);
@@ -160,7 +173,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, world_clear)
 
 /* --- one row a case --- */
 
-#define WIDE "allow domains=one.example,two.example,three.example,off.example"
+#define WIDE "allow domains=one.example,two.example,three.example,off.example,bare.example"
 
 typedef struct {
     const char *name;
@@ -300,6 +313,125 @@ static const Case cases[] = {
       {"ADD FULL carl@one.example PASSWORD=s", "created 1"},
       {"MODIFY FULL carl@one.example PASSWORD=t", "changed 1"},
       {"ADD FULL carl@one.example PASSWORD=s", "failed USER taken"}}},
+    {"R8.5-R8.12-copies-and-aliases",
+     WIDE,
+     {{"ADD FULL carl@one.example PASSWORD=s ALIAS=c@one.example,carl@two.example "
+       "MAILFORWARD=ben@one.example,x@else.example",
+       "created 3"},
+      {"ADD FULL c@one.example PASSWORD=s", "failed USER taken: there is an alias with it"},
+      {"ADD ALIAS d@one.example TARGET=carl@one.example", "created 1"},
+      {"MODIFY FULL carl@one.example ALIAS=d@one.example", "changed 2"},
+      {"MODIFY FULL carl@one.example ALIAS=d@one.example", "unchanged"},
+      {"MODIFY FULL carl@one.example ALIAS=staff@one.example",
+       "failed ALIAS taken: there is a list"},
+      {"MODIFY FULL carl@one.example ALIAS=x@else.example", "failed ALIAS outside the domains"},
+      {"MODIFY FULL carl@one.example ALIAS=x@off.example", "failed ALIAS is switched off"},
+      {"MODIFY FULL carl@one.example ALIAS=postmaster@one.example", "failed ALIAS is reserved"},
+      {"MODIFY FULL carl@one.example ALIAS=boss@one.example", "failed ALIAS an administrator's"},
+      {"MODIFY FULL ben@one.example MAILFORWARD=carl@one.example",
+       "failed MAILFORWARD in a circle"},
+      {"MODIFY FULL ben@one.example MAILFORWARD=d@one.example", "failed MAILFORWARD in a circle"},
+      {"DELETE FULL carl@one.example", "deleted 2"},
+      {"DELETE ALIAS d@one.example", "failed USER no alias"}}},
+    {"R8.6-alias",
+     WIDE,
+     {{"ADD ALIAS a1@one.example TARGET=anna@one.example", "created 1"},
+      {"ADD ALIAS a1@one.example TARGET=ben@one.example", "failed USER taken: there is an alias"},
+      {"ADD ALIAS anna@one.example TARGET=ben@one.example",
+       "failed USER taken: there is a mailbox"},
+      {"ADD ALIAS a2@one.example TARGET=info@one.example",
+       "failed TARGET a forward, not a mailbox"},
+      {"ADD ALIAS a2@one.example TARGET=a1@one.example", "failed TARGET an alias, not a mailbox"},
+      {"ADD ALIAS a2@one.example TARGET=x@else.example", "failed TARGET outside the domains"},
+      {"ADD ALIAS a2@one.example TARGET=no@one.example", "failed TARGET no address"},
+      {"ADD LIST l@one.example LIST_MEMBER=a1@one.example", "created 1"},
+      {"DELETE FULL a1@one.example", "failed TYPE is an alias, not a mailbox"},
+      {"DELETE ALIAS a1@one.example", "deleted 2"}}},
+    {"R8.7-catchall",
+     WIDE,
+     {{"MODIFY CATCHALL one.example TARGET=ben@one.example", "failed DOMAIN has no catch-all"},
+      {"ADD CATCHALL one.example TARGET=ben@one.example", "created 1"},
+      {"ADD CATCHALL one.example TARGET=cleo@two.example", "changed 1"},
+      {"ADD CATCHALL one.example TARGET=cleo@two.example", "unchanged"},
+      {"MODIFY CATCHALL one.example TARGET=staff@one.example",
+       "failed TARGET a list, not a mailbox"},
+      {"MODIFY CATCHALL one.example TARGET=ben@one.example", "changed 1"},
+      {"ADD FORWARD f@two.example MAILFORWARD=loose@one.example", "created 1"},
+      {"MODIFY FULL ben@one.example MAILFORWARD=f@two.example", "failed MAILFORWARD in a circle"},
+      {"DELETE FULL ben@one.example", "deleted 3"},
+      {"DELETE CATCHALL one.example", "failed DOMAIN has no catch-all"}}},
+    {"R8.8-groups",
+     WIDE,
+     {{"ADD GROUP g@one.example MEMBER=anna@one.example,cleo@two.example", "created 1"},
+      {"ADD GROUP g@one.example MEMBER=anna@one.example", "unchanged"},
+      {"ADD GROUP g@one.example MEMBER=info@one.example", "failed MEMBER a forward, not a mailbox"},
+      {"ADD GROUP g@one.example MEMBER=x@else.example", "failed MEMBER outside the domains"},
+      {"ADD LIST l@one.example LIST_MEMBER=g@one.example", "failed LIST MEMBER is a group, not"},
+      {"DELETE GROUP g@one.example MEMBER=cleo@two.example", "changed 1"},
+      {"DELETE GROUP g@one.example MEMBER=anna@one.example", "failed MEMBER never without members"},
+      {"DELETE FULL anna@one.example", "failed USER is the last one of g@one.example"},
+      {"DELETE GROUP g@one.example", "deleted 1"},
+      {"ADD RESOURCE car@one.example DESCRIPTION=Red", "created 1"},
+      {"ADD RESOURCEGROUP cars@one.example MEMBER=car@one.example", "created 1"},
+      {"ADD RESOURCEGROUP cars@one.example MEMBER=ben@one.example",
+       "failed MEMBER a mailbox, not a resource"},
+      {"DELETE RESOURCE car@one.example", "failed USER is the last one of cars@one.example"}}},
+    {"R8.10-answer",
+     WIDE,
+     {{"MODIFY AUTORESPONDER anna@one.example MESSAGE=Away", "failed USER has no automatic answer"},
+      {"ADD AUTORESPONDER anna@one.example SUBJECT=Away MESSAGE=Till_May", "created 1"},
+      {"ADD AUTORESPONDER anna@one.example MESSAGE=Till_June", "changed 1"},
+      {"MODIFY AUTORESPONDER anna@one.example MESSAGE=Till_June", "unchanged"},
+      {"ADD AUTORESPONDER info@one.example MESSAGE=Away",
+       "failed USER is a forward, not a mailbox"},
+      {"DELETE AUTORESPONDER anna@one.example", "deleted 1"},
+      {"DELETE AUTORESPONDER anna@one.example", "failed USER has no automatic answer"}}},
+    {"R8.11-suspend",
+     WIDE,
+     {{"RESUME FULL anna@one.example", "unchanged"},
+      {"SUSPEND FULL anna@one.example", "changed 1"},
+      {"SUSPEND FULL anna@one.example", "unchanged"},
+      {"RESUME FULL anna@one.example", "changed 1"},
+      {"MODIFY FULL anna@one.example ACTIVATED=no", "changed 1"},
+      {"SUSPEND FULL anna@one.example", "unchanged"},
+      {"SUSPEND LIST staff@one.example", "changed 1"},
+      {"SUSPEND FORWARD info@one.example", "changed 1"},
+      {"SUSPEND FULL no@one.example", "failed USER no mailbox"},
+      {"SUSPEND FULL boss@one.example", "failed USER an administrator's"},
+      {"SUSPEND FULL admin@one.example", "failed USER only change the password"}}},
+    {"own-address-and-quota",
+     WIDE,
+     {{"MODIFY FULL admin@one.example QUOTA=9999", "failed USER only change the password"}}},
+    {"R8.13-switches",
+     WIDE,
+     {{"ADD LIST l@bare.example", "failed TYPE Lists are switched off for the domain bare.example"},
+      {"ADD DLIST l@bare.example", "failed TYPE Distribution lists are switched off"},
+      {"ADD FULL u@bare.example PASSWORD=s", "created 1"},
+      {"MODIFY FULL u@bare.example MAILFORWARD=anna@one.example",
+       "failed TYPE Forwarding is switched"},
+      {"MODIFY FULL u@bare.example ALIAS=v@bare.example", "failed TYPE Aliases are switched off"},
+      {"ADD ALIAS v@bare.example TARGET=u@bare.example", "failed TYPE Aliases are switched off"},
+      {"ADD FORWARD f@bare.example MAILFORWARD=anna@one.example",
+       "failed TYPE Forwarding is switched"},
+      {"ADD AUTORESPONDER u@bare.example MESSAGE=Away",
+       "failed TYPE Automatic answers are switched"},
+      {"DELETE FULL u@bare.example", "deleted 1"}}},
+    {"R8.14-domains",
+     WIDE " types=FULL,LIST",
+     {{"ADD DOMAIN three.example", "failed TYPE objects of the type DOMAIN"},
+      {"ADD ALIAS a@one.example TARGET=anna@one.example",
+       "failed TYPE objects of the type ALIAS"}}},
+    {"R8.14-domains-by-default",
+     WIDE,
+     {{"ADD DOMAIN three.example", "failed TYPE objects of the type DOMAIN"},
+      {"ADD DOMAINALIAS three.example TARGET=one.example", "failed TYPE of the type DOMAINALIAS"}}},
+    {"R8.14-domains-to-be-made",
+     WIDE " types=DOMAIN,DOMAINALIAS",
+     {{"ADD DOMAIN three.example", "failed ACTION may not create and delete domains"},
+      {"DELETE DOMAIN two.example", "failed ACTION may not create and delete domains"}}},
+    {"R8.1-not-available-yet",
+     WIDE " types=DOMAIN,DOMAINALIAS,SPAMFILTER create_domains=yes",
+     {{"ADD DOMAIN three.example", "failed TYPE DOMAIN is not available yet"}}},
     {"grant-types-actions",
      "allow types=FULL,LIST actions=ADD,MODIFY",
      {{"ADD FORWARD f@one.example MAILFORWARD=anna@one.example", "failed TYPE not manage"},

@@ -40,15 +40,15 @@ static Operation *operation_of(ObjectType type, const char *address)
     Operation *operation = g_new0(Operation, 1);
     operation->line = 2;
     operation->type = type;
-    operation->address = address_parse(address, NULL, NULL);
+    operation->address = profile_address(address);
     g_assert_nonnull(operation->address);
     return operation;
 }
 
 static void set_white(Operation *operation, Field field, const char *value)
 {
-    g_free(operation->white[field - FIELD_WHITE_FIRST]);
-    operation->white[field - FIELD_WHITE_FIRST] = g_strdup(value);
+    g_free(operation->value[field - FIELD_VALUE_FIRST]);
+    operation->value[field - FIELD_VALUE_FIRST] = g_strdup(value);
 }
 
 /* "name=value|name=value", as the change has them. */
@@ -197,11 +197,14 @@ static void test_filters(void)
     };
     g_ptr_array_add(members, (char *)"a@example.org");
     g_ptr_array_add(members, (char *)"*");
-    lists = profile_filter_lists_with(profile, members);
+    lists = profile_filter_referrers(profile, members);
     g_assert_cmpstr(by_address, ==, "(|(mail=a@example.org)(mail=b@example.org))");
-    g_assert_cmpint(g_ascii_strcasecmp(lists, "(&(objectClass=batchloadList)(|(batchloadMember="
-                                              "a@example.org)(batchloadMember=\\2A)))"),
-                    ==, 0);
+    g_assert_cmpstr(lists, ==,
+                    "(|(&(|(objectClass=batchloadList)(objectClass=batchloadDistributionList)"
+                    "(objectClass=batchloadGroup)(objectClass=batchloadResourceGroup))"
+                    "(|(batchloadMember=a@example.org)(batchloadMember=\\2A)))"
+                    "(&(|(objectClass=batchloadAlias)(objectClass=batchloadCatchall))"
+                    "(|(batchloadTarget=a@example.org)(batchloadTarget=\\2A))))");
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *text =
             profile_assertion(profile, rows[i].uuid, rows[i].version, rows[i].mark);
@@ -344,7 +347,8 @@ static const struct {
      NULL, "a@example.org b@example.org", NULL, NULL, "nothing"},
     {"fewer-targets", TYPE_FORWARD, "batchloadTarget=b@example.org|batchloadTarget=a@example.org",
      NULL, "a@example.org", NULL, NULL, "batchloadTarget=a@example.org|batchloadChange=J/2"},
-    {"targets-of-account", TYPE_FULL, "cn=x", NULL, "a@example.org", NULL, NULL, "nothing"},
+    {"targets-of-account", TYPE_FULL, "cn=x", NULL, "a@example.org", NULL, NULL,
+     "batchloadTarget=a@example.org|batchloadChange=J/2"},
 };
 
 static void test_modify(gconstpointer data)
@@ -355,7 +359,7 @@ static void test_modify(gconstpointer data)
     g_autoptr(Entry) entry = entry_of(one->entry);
     g_autoptr(Change) change = NULL;
     g_autofree char *text = NULL;
-    operation->targets = one->targets == NULL ? NULL : addresses_of(one->targets);
+    operation->targets.named = one->targets == NULL ? NULL : addresses_of(one->targets);
     set_white(operation, FIELD_DESCRIPTION, one->description);
     set_white(operation, FIELD_COUNTRYNAME, one->country);
     change = profile_modify(profile, operation, one->hash, entry, "J/2");
@@ -441,14 +445,35 @@ static const char *const white_values[FIELD_WHITE_COUNT] = {
     "sip:j@example.org",
 };
 
+static bool has_members(ObjectType type)
+{
+    return type_is_list(type) || type_is_group(type);
+}
+
+static const char *usual_value(Field field)
+{
+    static const char *const values[] = {
+        [VALUE_TEXT] = "some words", [VALUE_LINES] = "two\nlines",
+        [VALUE_COUNTRY] = "DE",      [VALUE_SWITCH] = "yes",
+        [VALUE_NUMBER] = "500",      [VALUE_LIMIT] = "0",
+        [VALUE_IP] = "2001:db8::1",  [VALUE_URL] = "https://a.example/",
+        [VALUE_WORD] = "de_DE",
+    };
+    return values[field_kind(field)];
+}
+
 static Operation *whole_operation(ObjectType type, const char *address)
 {
     Operation *operation = operation_of(type, address);
     for (Field field = FIELD_WHITE_FIRST; field <= FIELD_WHITE_LAST; field++)
-        set_white(operation, field, white_values[field - FIELD_WHITE_FIRST]);
-    if (type == TYPE_FORWARD)
-        operation->targets = addresses_of("t1@example.org t2@other.example");
-    if (type == TYPE_LIST)
+        if (type_takes(type, ACTION_MODIFY, field))
+            set_white(operation, field, white_values[field - FIELD_WHITE_FIRST]);
+    for (Field field = FIELD_WHITE_LAST + 1; field <= FIELD_VALUE_LAST; field++)
+        if (type_takes(type, ACTION_MODIFY, field))
+            set_white(operation, field, usual_value(field));
+    if (type == TYPE_FORWARD || type == TYPE_ALIAS || type == TYPE_CATCHALL)
+        operation->targets.named = addresses_of("t1@example.org t2@other.example");
+    if (has_members(type))
         operation->members = addresses_of("m1@example.org m2@other.example");
     return operation;
 }
@@ -470,21 +495,25 @@ static void check_read_back(Case *one, const Operation *operation)
     g_assert_cmpstr(profile_entry_mark(profile, entry), ==, "J/2");
     g_assert_nonnull(profile_entry_uuid(profile, entry));
     g_assert_nonnull(profile_entry_version(profile, entry));
-    g_assert_true((members != NULL) == (type == TYPE_LIST));
-    g_assert_true((targets != NULL) == (type == TYPE_FORWARD));
+    g_assert_true((members != NULL) == has_members(type));
+    g_assert_true((targets != NULL) ==
+                  (type == TYPE_FORWARD || type == TYPE_ALIAS || type == TYPE_CATCHALL));
     g_assert_true(profile_entry_has_member(profile, entry, "M2@Other.example") ==
-                  (type == TYPE_LIST));
+                  has_members(type));
     /* The very values are there: nothing is left to change. */
     g_assert_null(profile_modify(profile, operation, NULL, entry, "J/3"));
 }
 
 static void test_add_everything(Case *one, gconstpointer data)
 {
-    static const char *const addresses[TYPE_COUNT] = {"a@example.org", "f@example.org",
-                                                      "o'l+x=y#z*/&@example.org"};
+    static const char *const addresses[] = {
+        "a@example.org", "f@example.org", "o'l+x=y#z*/&@example.org",
+        "d@example.org", "s@example.org", "@example.org",
+        "g@example.org", "r@example.org", "h@example.org"};
     const Profile *profile = one->slapd->profile;
     (void)data;
-    for (ObjectType type = 0; type < TYPE_COUNT; type++) {
+    G_STATIC_ASSERT(G_N_ELEMENTS(addresses) == TYPE_DOMAIN);
+    for (ObjectType type = 0; type < TYPE_DOMAIN; type++) {
         g_autoptr(Operation) operation = whole_operation(type, addresses[type]);
         apply(one, profile_add(profile, operation, "{X}hash", "id-1", "J/2"), NULL, WRITE_DONE);
         check_read_back(one, operation);
@@ -528,7 +557,7 @@ static GPtrArray *texts_of(const char *first, const char *second)
 static guint lists_with(Case *one, const char *member)
 {
     g_autoptr(GPtrArray) members = texts_of(member, NULL);
-    g_autofree char *filter = profile_filter_lists_with(one->slapd->profile, members);
+    g_autofree char *filter = profile_filter_referrers(one->slapd->profile, members);
     g_autoptr(GPtrArray) entries = NULL;
     g_assert_cmpint(directory_search(one->directory, BASE, DIRECTORY_SCOPE_SUB, filter,
                                      profile_attributes(one->slapd->profile), 10, &entries, NULL),
@@ -588,7 +617,7 @@ static void test_filters_at_server(Case *one, gconstpointer data)
     g_autoptr(GPtrArray) some = addresses_of("a@example.org b@example.org");
     g_autofree char *no_filter = profile_filter_addresses(profile, none);
     g_autofree char *filter = profile_filter_addresses(profile, some);
-    g_autofree char *lists = profile_filter_lists_with(profile, none);
+    g_autofree char *lists = profile_filter_referrers(profile, none);
     const struct {
         const char *filter;
         guint count;

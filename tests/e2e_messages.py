@@ -231,7 +231,7 @@ case("address-reserved", person("postmaster"), person("Abuse"),
 case("administrators", row("MODIFY FULL chief", PASSWORD=SECRET), row("DELETE FULL chief"),
      row("DELETE FULL admin"), row("ADD LIST admin", LIST_MEMBER="anna"))
 case("type-and-action", person("max", kind="FUL"), person("max", kind="MAILBOX"),
-     person("max", kind=""), person("max", kind="RESOURCE"), person("max", action="CREATE"),
+     person("max", kind=""), person("max", action="EXPORT"), person("max", action="CREATE"),
      person("max", action="DELET"), person("max", action=""))
 case("action-not-granted", row("DELETE FULL anna"), row("ADD LIST max", LIST_MEMBER="anna"),
      sender=at("creator"))

@@ -54,7 +54,7 @@ def mixed():
         row("ADD FULL x@foreign.example", PASSWORD=SECRET),
         row("ADD FULL postmaster", PASSWORD=SECRET),
         row("ADD FULL m9", PASSWORD=""),
-        row("ADD RESOURCE m10"),
+        row("ADD ALIAS m10"),
         row("DELETE FORWARD info"),
         row("DELETE LIST team"),
         row("DELETE LIST other"),

@@ -22,12 +22,22 @@ static void set_field(Operation *operation, const char *word)
         operation->password = secret_dup(pair[1]);
         operation->password_hashed = pair[1][0] == '{';
     } else if (field == FIELD_MAILFORWARD) {
-        operation->targets = addresses_of(pair[1]);
-    } else if (field == FIELD_LIST_MEMBER) {
+        operation->targets.named = addresses_of(pair[1]);
+    } else if (field == FIELD_LIST_MEMBER || field == FIELD_MEMBER) {
         operation->members = addresses_of(pair[1]);
+    } else if (field == FIELD_TARGET && operation->type == TYPE_DOMAINALIAS) {
+        operation->target_domain = g_strdup(pair[1]);
+    } else if (field == FIELD_OWNER) {
+        operation->owner = address_parse(pair[1], NULL, NULL);
+    } else if (field == FIELD_FILTER) {
+        operation->filter = g_strdup(pair[1]);
+    } else if (field == FIELD_TARGET) {
+        operation->targets.named = addresses_of(pair[1]);
+    } else if (field == FIELD_ALIAS) {
+        operation->aliases.named = addresses_of(pair[1]);
     } else {
-        g_assert_true(field >= FIELD_WHITE_FIRST && field <= FIELD_WHITE_LAST);
-        operation->white[field - FIELD_WHITE_FIRST] =
+        g_assert_true(field >= FIELD_VALUE_FIRST && field <= FIELD_VALUE_LAST);
+        operation->value[field - FIELD_VALUE_FIRST] =
             g_str_equal(pair[1], "-") ? g_strdup("") : g_strdelimit(g_strdup(pair[1]), "_", ' ');
     }
 }
@@ -39,7 +49,8 @@ Operation *test_operation(unsigned line, const char *text)
     operation->line = line;
     g_assert_true(action_find(words[0], &operation->action));
     g_assert_true(type_find(words[1], &operation->type));
-    operation->address = address_parse(words[2], NULL, NULL);
+    operation->address = type_has_user(operation->type) ? address_parse(words[2], NULL, NULL)
+                                                        : address_of_domain(words[2]);
     g_assert_nonnull(operation->address);
     for (guint i = 3; words[i]; i++)
         set_field(operation, words[i]);

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/plan-private.h"
+
+/* What a row writes. */
+
+static bool any_value(const Operation *operation)
+{
+    for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
+        if (operation->value[i])
+            return true;
+    return false;
+}
+
+/* --- what stands there --- */
+
+static Answer not_available(Step *step, const Address *address, const char *field)
+{
+    return step_end(step, outcome_failed(field, address->full, "Choose another address.",
+                                         "The address %s is not available.", address->full));
+}
+
+/* Nothing in the directory bears the address. */
+static bool is_free(const Place *place)
+{
+    return !place->seen->entry && !place->seen->elsewhere && !place->seen->outside;
+}
+
+/* An address that a column names must be free. */
+static Answer check_free(Step *step, const Address *address, const Place *place, const char *field)
+{
+    const Profile *profile = step->context->profile;
+    const Seen *seen = place->seen;
+    ObjectType type;
+    if (is_free(place))
+        return ANSWER_YES;
+    if (!seen->entry || !profile_entry_type(profile, seen->entry, &type))
+        return not_available(step, address, field);
+    const char *mark = seen->mark ? seen->mark : profile_entry_mark(profile, seen->entry);
+    unsigned line = seen->line ? seen->line : plan_mark_line(step->context->job, mark);
+    return step_end(step, plan_words_taken(step->operation, address, field, type, line));
+}
+
+static Answer check_own_free(Step *step)
+{
+    return check_free(step, step->operation->address, step->own,
+                      type_has_user(step->operation->type) ? "USER" : "DOMAIN");
+}
+
+/* The address must be there, and of a type. */
+static Answer check_there_as(Step *step, ObjectType wanted)
+{
+    const Operation *operation = step->operation;
+    ObjectType type;
+    if (is_free(step->own))
+        return step_end(step, plan_words_absent(operation, wanted));
+    if (!step->own->seen->entry ||
+        !profile_entry_type(step->context->profile, step->own->seen->entry, &type))
+        return not_available(step, operation->address, "USER");
+    if (type == wanted)
+        return ANSWER_YES;
+    return step_end(step, plan_words_other_type(operation, type, wanted));
+}
+
+static Answer check_there(Step *step)
+{
+    return check_there_as(step, step->operation->type);
+}
+
+/* --- passwords --- */
+
+/* Whether the directory is to hash the row's password. */
+static bool is_for_server(const Step *step)
+{
+    return step->operation->password && !step->operation->password_hashed &&
+           !step->context->unwritten && step->context->password_scheme == PASSWORD_SCHEME_SERVER;
+}
+
+/* The userPassword value of the row, made only now that all else is fine: a row that asks for one
+ * is written. None where the directory makes it. */
+static Answer step_hash(Step *step, const char **hash, GError **error)
+{
+    const Operation *operation = step->operation;
+    *hash = is_for_server(step) ? NULL : operation->password;
+    if (is_for_server(step))
+        return directory_sets_passwords(step->context->directory, error);
+    if (!operation->password || operation->password_hashed)
+        return ANSWER_YES;
+    /* The mark is like no other row's, as a salted hash is. */
+    if (step->context->unwritten) {
+        *hash = step->mark;
+        return ANSWER_YES;
+    }
+    *hash = plan_hashes_add(step->plan->hashes, step->row, operation->password, error);
+    return *hash ? ANSWER_YES : ANSWER_UNKNOWN;
+}
+
+/* --- aliases of a mailbox --- */
+
+/* What the row's mailbox gets as a further address. */
+static void write_alias(Step *step, Address *alias)
+{
+    g_autoptr(GPtrArray) target = g_ptr_array_new();
+    g_ptr_array_add(target, step->operation->address);
+    const Operation operation = {
+        .type = TYPE_ALIAS,
+        .address = alias,
+        .targets.named = target,
+    };
+    step_write(step, profile_add(step->context->profile, &operation, NULL, NULL, step->mark));
+}
+
+static bool leads_to_own(const Step *step, const Entry *entry)
+{
+    ObjectType type;
+    const GPtrArray *targets = profile_entry_targets(step->context->profile, entry);
+    return profile_entry_type(step->context->profile, entry, &type) && type == TYPE_ALIAS &&
+           targets && entry_values_have(targets, step->operation->address->full, true);
+}
+
+/* Those of the named aliases that are to be made: they must be free. NULL with *answer. */
+static GPtrArray *fresh_aliases(Step *step, Answer *answer, GError **error)
+{
+    const GPtrArray *named = step->operation->aliases.named;
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new();
+    for (guint i = 0; named && i < named->len; i++) {
+        Address *alias = named->pdata[i];
+        Place *place = NULL;
+        *answer = plan_check_other_domain(step, alias, "ALIAS", error);
+        if (*answer == ANSWER_YES)
+            *answer = step_look(step, alias, true, &place, error);
+        if (*answer == ANSWER_YES && place->seen->entry && leads_to_own(step, place->seen->entry))
+            continue;
+        if (*answer == ANSWER_YES)
+            *answer = check_free(step, alias, place, "ALIAS");
+        if (*answer != ANSWER_YES)
+            return NULL;
+        g_ptr_array_add(fresh, alias);
+    }
+    *answer = ANSWER_YES;
+    return g_steal_pointer(&fresh);
+}
+
+static bool is_in(const GPtrArray *addresses, const char *text)
+{
+    for (guint i = 0; addresses && i < addresses->len; i++)
+        if (g_str_equal(((const Address *)addresses->pdata[i])->full, text))
+            return true;
+    return false;
+}
+
+/* The aliases there are that the row takes away, as writes. */
+static Answer write_gone_aliases(Step *step, GError **error)
+{
+    const AddressCell *cell = &step->operation->aliases;
+    const Profile *profile = step->context->profile;
+    g_autoptr(GPtrArray) referrers = NULL;
+    Answer answer = view_lists_with(step->view, step->operation->address, &referrers, error);
+    if (answer == ANSWER_NO)
+        return step_end(step, plan_words_many(step->operation->address));
+    for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++) {
+        const Seen *seen = referrers->pdata[i];
+        g_autoptr(Address) address = profile_entry_address(profile, seen->entry);
+        if (!address || !leads_to_own(step, seen->entry) ||
+            is_in(cell->edit ? cell->removed : cell->named, address->full) != cell->edit)
+            continue;
+        step_needs(step, seen->line);
+        step_write(step, profile_delete(profile, seen->entry));
+    }
+    return answer;
+}
+
+static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
+{
+    const AddressCell *cell = &step->operation->aliases;
+    Answer answer = ANSWER_YES;
+    if (step->operation->action == ACTION_MODIFY && cell->named &&
+        (!cell->edit || cell->removed->len))
+        answer = write_gone_aliases(step, error);
+    for (guint i = 0; answer == ANSWER_YES && i < fresh->len; i++)
+        write_alias(step, fresh->pdata[i]);
+    return answer;
+}
+
+/* --- entries --- */
+
+static Answer plan_new_entry(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    GPtrArray *addresses = plan_named(operation);
+    g_autoptr(GPtrArray) aliases = NULL;
+    const char *hash = NULL;
+    Answer answer = check_own_free(step);
+    if (answer == ANSWER_YES && addresses)
+        answer = plan_check_ways(step, addresses, error);
+    if (answer == ANSWER_YES)
+        aliases = fresh_aliases(step, &answer, error);
+    if (answer == ANSWER_YES)
+        answer = step_hash(step, &hash, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    bool mailbox = operation->type == TYPE_FULL || operation->type == TYPE_RESOURCE;
+    g_autofree char *id = mailbox ? g_uuid_string_random() : NULL;
+    const Profile *profile = step->context->profile;
+    Change *change = profile_add(profile, operation, hash, id, step->mark);
+    if (is_for_server(step))
+        change = profile_with_password(profile, change, NULL, operation->password, step->mark);
+    step_write(step, change);
+    answer = write_aliases(step, aliases, error);
+    step->row->outcome = outcome_new(RESULT_CREATED);
+    return answer;
+}
+
+/* Changes what is there as operation says, which is the row's own or stands for it. */
+static Answer write_modified(Step *step, const Operation *operation, const char *hash)
+{
+    const Profile *profile = step->context->profile;
+    const Entry *entry = step->own->seen->entry;
+    Change *change = profile_modify(profile, operation, hash, entry, step->mark);
+    if (is_for_server(step))
+        change = profile_with_password(profile, change, entry, operation->password, step->mark);
+    if (change)
+        step_write(step, change);
+    return ANSWER_YES;
+}
+
+static Answer end_modified(Step *step)
+{
+    if (step->row->writes->len == 0)
+        return step_unchanged(step, "Everything is already as this row says.");
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_modify(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    g_autoptr(GPtrArray) aliases = NULL;
+    const char *hash = NULL;
+    Answer answer = check_there(step);
+    if (answer == ANSWER_YES && operation->targets.named)
+        answer = plan_check_ways(step, operation->targets.named, error);
+    if (answer == ANSWER_YES)
+        aliases = fresh_aliases(step, &answer, error);
+    if (answer == ANSWER_YES)
+        answer = step_hash(step, &hash, error);
+    if (answer == ANSWER_YES)
+        answer = write_modified(step, operation, hash);
+    if (answer == ANSWER_YES)
+        answer = write_aliases(step, aliases, error);
+    return answer == ANSWER_YES ? end_modified(step) : answer;
+}
+
+static Answer plan_enable(Step *step, bool enabled)
+{
+    Answer answer = check_there(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    Change *change =
+        profile_enable(step->context->profile, step->own->seen->entry, enabled, step->mark);
+    if (!change)
+        return step_unchanged(step, enabled ? "It is not suspended." : "It is suspended already.");
+    step_write(step, change);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+/* What refers to an address that goes: it is taken off lists, and what leads to it alone goes, too.
+ */
+static Answer write_gone(Step *step, const Seen *referrer)
+{
+    const Profile *profile = step->context->profile;
+    const Address *address = step->operation->address;
+    const GPtrArray *members = profile_entry_members(profile, referrer->entry);
+    ObjectType type = TYPE_COUNT;
+    (void)profile_entry_type(profile, referrer->entry, &type);
+    step_needs(step, referrer->line);
+    if (type == TYPE_ALIAS || type == TYPE_CATCHALL) {
+        step_write(step, profile_delete(profile, referrer->entry));
+        return ANSWER_YES;
+    }
+    if (type != TYPE_COUNT && type_is_group(type) && members && members->len == 1) {
+        g_autoptr(Address) group = profile_entry_address(profile, referrer->entry);
+        return step_end(step, plan_words_last_member(address, group));
+    }
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    g_ptr_array_add(gone, address->full);
+    step_write(step, profile_members(profile, referrer->entry, NULL, gone, step->mark));
+    return ANSWER_YES;
+}
+
+static Answer plan_delete(Step *step, GError **error)
+{
+    const Address *address = step->operation->address;
+    g_autoptr(GPtrArray) referrers = g_ptr_array_new();
+    Answer answer = check_there(step);
+    if (answer == ANSWER_YES && type_has_user(step->operation->type)) {
+        g_clear_pointer(&referrers, g_ptr_array_unref);
+        answer = view_lists_with(step->view, address, &referrers, error);
+        if (answer == ANSWER_NO)
+            return step_end(step, plan_words_many(address));
+    }
+    for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++)
+        answer = write_gone(step, referrers->pdata[i]);
+    if (answer == ANSWER_NO) /* nothing of it is done */
+        g_ptr_array_set_size(step->row->writes, 0);
+    if (answer != ANSWER_YES)
+        return answer;
+    step_write(step, profile_delete(step->context->profile, step->own->seen->entry));
+    step->row->outcome = outcome_new(RESULT_DELETED);
+    return ANSWER_YES;
+}
+
+/* --- members --- */
+
+static Answer check_members_max(Step *step, guint count)
+{
+    unsigned most = step->context->list_members_max;
+    if (count <= most)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed(plan_named_field(step->operation), NULL,
+                                         type_is_list(step->operation->type)
+                                             ? "Divide it into several lists."
+                                             : "Divide it into several groups.",
+                                         "The %s %s would have %u members; at most %u are "
+                                         "possible.",
+                                         type_noun(step->operation->type),
+                                         step->operation->address->full, count, most));
+}
+
+/* The members that are (or are not) on the list already. The array borrows them. */
+static GPtrArray *members_on(const Step *step, bool on)
+{
+    GPtrArray *members = step->operation->members, *found = g_ptr_array_new();
+    for (guint i = 0; members && i < members->len; i++) {
+        const Address *member = members->pdata[i];
+        if (profile_entry_has_member(step->context->profile, step->own->seen->entry,
+                                     member->full) == on)
+            g_ptr_array_add(found, members->pdata[i]);
+    }
+    return found;
+}
+
+static GPtrArray *as_text(GPtrArray *addresses)
+{
+    GPtrArray *text = g_ptr_array_new();
+    for (guint i = 0; i < addresses->len; i++)
+        g_ptr_array_add(text, ((Address *)addresses->pdata[i])->full);
+    return text;
+}
+
+static Answer plan_list_grow(Step *step, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    const Operation *operation = step->operation;
+    ObjectType type;
+    if (!profile_entry_type(profile, step->own->seen->entry, &type) || type != operation->type)
+        return check_own_free(step);
+    /* A list's white pages are what MODIFY is for; the same ones again are no change. */
+    if (any_value(operation)) {
+        g_autoptr(Change) other =
+            profile_modify(profile, operation, NULL, step->own->seen->entry, step->mark);
+        if (other)
+            return step_end(
+                step,
+                outcome_failed(
+                    NULL, operation->address->full,
+                    type_is_list(type)
+                        ? "Use MODIFY for these details, and ADD with LIST MEMBER alone for "
+                          "members."
+                        : "Use MODIFY for these details, and ADD with MEMBER alone for members.",
+                    "The %s %s is there already, and this row "
+                    "gives other details (DESCRIPTION and so on) than it has.",
+                    type_noun(type), operation->address->full));
+    }
+    if (!operation->members || operation->members->len == 0)
+        return step_unchanged(step, type == TYPE_LIST ? "The list is there already."
+                                                      : "The distribution list is there already.");
+    g_autoptr(GPtrArray) added = members_on(step, false);
+    if (added->len == 0)
+        return step_unchanged(step, type_is_list(type)
+                                        ? "All of these members are on the list already."
+                                        : "All of these members are in the group already.");
+    GPtrArray *present = profile_entry_members(profile, step->own->seen->entry);
+    Answer answer = check_members_max(step, added->len + (present ? present->len : 0));
+    if (answer == ANSWER_YES)
+        answer = plan_check_ways(step, added, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) text = as_text(added);
+    Change *change = profile_members(profile, step->own->seen->entry, text, NULL, step->mark);
+    profile_member_name(profile, change, operation);
+    step_write(step, change);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_list_shrink(Step *step)
+{
+    Answer answer = check_there(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) removed = members_on(step, true);
+    if (removed->len == 0)
+        return step_unchanged(step, type_is_list(step->operation->type)
+                                        ? "None of these members is on the list."
+                                        : "None of these members is in the group.");
+    GPtrArray *present = profile_entry_members(step->context->profile, step->own->seen->entry);
+    if (type_is_group(step->operation->type) && present && present->len == removed->len)
+        return step_end(step, outcome_failed("MEMBER", NULL,
+                                             "Leave one in it, or delete the group: DELETE without "
+                                             "MEMBER.",
+                                             "A group is never without members, and %s has no "
+                                             "others.",
+                                             step->operation->address->full));
+    g_autoptr(GPtrArray) text = as_text(removed);
+    step_write(step, profile_members(step->context->profile, step->own->seen->entry, NULL, text,
+                                     step->mark));
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
+static Answer plan_list_add(Step *step, GError **error)
+{
+    if (step->own->seen->entry)
+        return plan_list_grow(step, error);
+    GPtrArray *members = step->operation->members;
+    Answer answer = check_members_max(step, members ? members->len : 0);
+    return answer == ANSWER_YES ? plan_new_entry(step, error) : answer;
+}
+
+/* --- parts of other entries --- */
+
+/* Who gets the mail to unknown addresses: set, whoever it was before. */
+static Answer plan_catchall(Step *step, GError **error)
+{
+    if (!step->own->seen->entry)
+        return plan_new_entry(step, error);
+    return plan_modify(step, error);
+}
+
+static Answer plan_answer(Step *step)
+{
+    const Operation *operation = step->operation;
+    const Profile *profile = step->context->profile;
+    Answer answer = check_there_as(step, TYPE_FULL);
+    if (answer != ANSWER_YES)
+        return answer;
+    bool there = profile_entry_value(profile, step->own->seen->entry, FIELD_MESSAGE) != NULL;
+    if (!there && operation->action != ACTION_ADD)
+        return step_end(step, outcome_failed("USER", operation->address->full,
+                                             operation->action == ACTION_DELETE
+                                                 ? "If there should be none, nothing is left to do."
+                                                 : "Use ADD to set one.",
+                                             "The mailbox %s has no automatic answer.",
+                                             operation->address->full));
+    Operation none = {.type = operation->type, .address = operation->address};
+    none.value[FIELD_SUBJECT - FIELD_VALUE_FIRST] = (char *)"";
+    none.value[FIELD_MESSAGE - FIELD_VALUE_FIRST] = (char *)"";
+    bool gone = operation->action == ACTION_DELETE;
+    answer = write_modified(step, gone ? &none : operation, NULL);
+    answer = answer == ANSWER_YES ? end_modified(step) : answer;
+    if (answer == ANSWER_YES && (gone || !there))
+        step->row->outcome->result = gone ? RESULT_DELETED : RESULT_CREATED;
+    return answer;
+}
+
+static Answer plan_add(Step *step, GError **error)
+{
+    const ObjectType type = step->operation->type;
+    if (type_is_list(type) || type_is_group(type))
+        return plan_list_add(step, error);
+    return type == TYPE_CATCHALL ? plan_catchall(step, error) : plan_new_entry(step, error);
+}
+
+Answer plan_change(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    if (operation->type == TYPE_AUTORESPONDER)
+        return plan_answer(step);
+    switch (operation->action) {
+    case ACTION_ADD:
+        return plan_add(step, error);
+    case ACTION_MODIFY:
+        return plan_modify(step, error);
+    case ACTION_DELETE:
+        return operation->members && operation->members->len ? plan_list_shrink(step)
+                                                             : plan_delete(step, error);
+    case ACTION_SUSPEND:
+    case ACTION_RESUME:
+        return plan_enable(step, operation->action == ACTION_RESUME);
+    case ACTION_COUNT:
+        break;
+    }
+    g_assert_not_reached();
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCHLOAD_PLAN_PRIVATE_H
+#define BATCHLOAD_PLAN_PRIVATE_H
+
+#include "lib/plan-ahead.h"
+#include "lib/plan-hash.h"
+#include "lib/plan-view.h"
+#include "lib/plan-words.h"
+#include "lib/plan.h"
+
+/* What the sources of this room share. */
+
+struct Plan {
+    const PlanContext *context;
+    View *view;
+    PlanAhead *ahead;     /* NULL: each row looks for itself */
+    GHashTable *readers;  /* address → GArray of lines: rows that looked at it, or would have, and
+                             may be planned anew since they need others */
+    GPtrArray *joined;    /* of char *: member and name of its list in turn */
+    PlanHashes *hashes;   /* that are being made */
+    unsigned first;       /* line of the slice's first row, where others were planned before it */
+    unsigned rows, walks; /* that were begun */
+};
+
+/* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
+ * row's outcome stands; ANSWER_UNKNOWN: with an error. */
+typedef struct {
+    const PlanContext *context;
+    Plan *plan;
+    View *view;
+    const Operation *operation;
+    PlannedRow *row;
+    char *mark;
+    const Place *domain; /* that of the row's domain */
+    const Place *own;    /* that of the row's address, or the domain's where it has none */
+    GPtrArray *looked;   /* of char *: every address that was looked at; the view's */
+} Step;
+
+/* Ends the row with an outcome, which is taken over. */
+Answer step_end(Step *step, Outcome *outcome);
+Answer step_unchanged(Step *step, const char *reason);
+/* The row relies on what the row of a line made; 0: on nobody's. */
+void step_needs(Step *step, unsigned line);
+/* What stands at an address, all of it or only what others see of it. */
+Answer step_look(Step *step, const Address *address, bool whole, Place **place, GError **error);
+/* The same of what is known already. */
+void step_looked(Step *step, Place *place);
+/* One more write of the row. Takes change over. */
+void step_write(Step *step, Change *change);
+
+/* The addresses that the row sends mail on to, or puts together; NULL: none. And their column. */
+GPtrArray *plan_named(const Operation *operation);
+const char *plan_named_field(const Operation *operation);
+bool plan_is_batch_address(const PlanContext *context, const char *address);
+
+/* Scope, rights and privilege, before any look-up in the directory. */
+Answer plan_check_grant(Step *step, GError **error);
+Answer plan_check_reserved(Step *step, GError **error);
+Answer plan_check_privilege(Step *step, GError **error);
+Answer plan_check_named(Step *step, GError **error);
+/* The domain is there and works, and what the row makes is not switched off for it. */
+Answer plan_check_domain(Step *step, GError **error);
+/* The same of the domain of a further address, which a column names. */
+Answer plan_check_other_domain(Step *step, const Address *address, const char *field,
+                               GError **error);
+
+/* What the row sends mail on to, newly: it is there, and leads to no circle. */
+Answer plan_check_ways(Step *step, GPtrArray *addresses, GError **error);
+
+/* What is to be written. */
+Answer plan_change(Step *step, GError **error);
+
+#endif
