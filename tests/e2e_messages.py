@@ -192,7 +192,7 @@ table("not-several-columns", HEAD.replace("\n", ";FIRST NAME;SURNME;\n") + GOOD)
 table("not-one-column", '"%s"\n"%s"\n' % (HEAD.strip(), GOOD.strip()))
 table("not-column-twice", HEAD.replace("\n", ";User\n") + GOOD.replace("\n", ";x\n"))
 table("not-column-without-name", HEAD.replace("\n", ";\n") + GOOD.replace("\n", ";x\n"))
-table("not-column-not-available", HEAD.replace("\n", ";QUOTA\n") + GOOD.replace("\n", ";5\n"))
+table("not-column-not-available", HEAD.replace("\n", ";FOLDERS\n") + GOOD.replace("\n", ";5\n"))
 table("not-open-quote", HEAD + GOOD.replace(SECRET, '"' + SECRET) + GOOD)
 table("not-quote-inside", HEAD + GOOD.replace("max", 'm"a"x'))
 table("not-nul", HEAD + GOOD.replace("max", "m\0x"))
@@ -248,7 +248,7 @@ case("forward-targets", row("ADD FORWARD max"),
      row("ADD FORWARD max", MAILFORWARD="anna"), row("ADD FORWARD max", MAILFORWARD=at("zoe")),
      row("ADD FORWARD max", MAILFORWARD="-"), row("ADD FORWARD max", MAILFORWARD="a@b@c.example"),
      row("ADD FORWARD max", LIST_MEMBER="anna", MAILFORWARD=at("anna")),
-     row("ADD FULL max", PASSWORD=SECRET, MAILFORWARD=at("anna")))
+     row("ADD FULL max", PASSWORD=SECRET, MAILFORWARD="~" + at("anna")))
 case("list-members", row("ADD LIST new", LIST_MEMBER="anna zoe"),
      row("ADD LIST new", LIST_MEMBER="zoe anna zack zita"),
      row("ADD LIST new", LIST_MEMBER="anna;ben"), row("ADD LIST new", LIST_MEMBER="m\u00fcller"),
