@@ -2,6 +2,7 @@
 """doc/administrators-guide.md says what is so: its files work in the order in which they stand, its
 response is what comes back, and its frequent errors are told in these words."""
 
+import csv
 import os
 import re
 import subprocess
@@ -94,9 +95,9 @@ def columns(_world):
     with open(os.path.join(TOP, "doc", "requests.md"), encoding="utf-8") as file:
         told = re.search(r"(?s)White pages, all optional: (.*?)\.\n", file.read()).group(1)
     wanted = set(re.findall(r"[A-Z]{3,}", told)) - {"EMPLOYEEETYPE"}
-    text = page().partition("Others as you need them:")[2].partition("There are no")[0]
+    text = page().partition("Others as you need them:")[2].partition("The few other")[0]
     tap.equal(set(re.findall(r"[A-Z]{3,}", text)), wanted | {
-        "PASSWORD", "MAILFORWARD", "LIST", "MEMBER"}, "columns")
+        "PASSWORD", "MAILFORWARD", "LIST", "MEMBER", "TARGET", "SUBJECT", "MESSAGE"}, "columns")
 
 
 @tap.test("R2.17 Mode: check changes nothing and tells what would have become of each line")
@@ -112,16 +113,38 @@ def checked(world):
 @tap.test("R3.19 to R3.27: each file of the page is processed ok, in the order of the page")
 def files(world):
     found = blocks("csv")
-    cells = [tuple(line.split(";")[2:4]) for text in found for line in text.splitlines()[1:]]
-    tap.equal(sorted(set(cells)), sorted((kind, action) for kind in ("FULL", "FORWARD", "LIST")
-                                         for action in ("ADD", "DELETE", "MODIFY")), "cells")
+    cells = {(each["TYPE"], each["ACTION"]) for text in found
+             for each in csv.DictReader(text.splitlines(keepends=True), delimiter=";")}
+    wanted = {(kind, action) for kind in ("FULL", "FORWARD", "LIST")
+              for action in ("ADD", "DELETE", "MODIFY")}
+    wanted |= {(kind, action) for kind in ("ALIAS", "CATCHALL", "RESOURCE", "AUTORESPONDER")
+               for action in ("ADD", "DELETE")} | {("FULL", "SUSPEND"), ("FULL", "RESUME")}
+    tap.equal(sorted(cells), sorted(wanted), "cells")
     looks = [full_added, full_changed, full_deleted, forward_added, forward_changed,
-             forward_deleted, list_added, list_changed, list_deleted]
+             forward_deleted, list_added, list_changed, list_deleted, more_added, answer_added,
+             more_deleted]
     tap.equal(len(found), len(looks), "files")
     for text, look in zip(found, looks):
         response = world.ask(csv=text)
         tap.equal(response.subject, "Batchload: processed ok", text + response.text)
         look(world)
+
+
+MORE = ["%s@%s" % (local, DOMAIN) for local in ("e.muster", "", "room")]
+
+
+def more_added(world):
+    for each in MORE:
+        tap.equal(world.entry(each) is not None, True, each)
+
+
+def answer_added(world):
+    tap.equal(world.entry(ERIKA)["batchloadreplymessage"], ["I am back on Monday.\nErika"], "answer")
+
+
+def more_deleted(world):
+    tap.equal([world.entry(each) for each in MORE], [None] * 3, "entries")
+    tap.equal(world.entry(ERIKA).get("batchloadreplymessage"), None, "answer")
 
 
 def full_added(world):
