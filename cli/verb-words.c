@@ -45,9 +45,12 @@ static const struct {
     {"FILTERTYPE", "filter-type", "WORD", "EMAIL, DOMAIN or IP"},
     {"MAX MAILBOXES", NULL, "NUMBER", "most mailboxes; -1: any number"},
     {"OWNER", NULL, "ADDRESS", "the account that owns the domain"},
-    {"CHANGEPASSWD", "change-passwd", "WORD", NULL},
-    {"GLOBALADDRESSBOOK", "global-address-book", "WORD", NULL},
-    {"IPSITE", "ip-site", "NUMBER", NULL},
+    {"ACTIVATED", NULL, "WORD", "yes or no"},
+    {"CHANGEPASSWD", "change-passwd", "WORD", "yes or no: may the user change the password"},
+    {"GLOBALADDRESSBOOK", "global-address-book", "WORD", "yes or no"},
+    {"IP", NULL, "ADDRESS", "of the domain's server"},
+    {"IPSITE", "ip-site", "NUMBER", "0 or 1: whether the domain has that address for itself"},
+    {"WEB URL", NULL, "URL", NULL},
     {"ENABLE MAILINGLISTS", "enable-mailing-lists", "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE DOMAINALIASES", "enable-domain-aliases", "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE DISTRIBUTIONLISTS", "enable-distribution-lists", "NUMBER",
@@ -55,9 +58,7 @@ static const struct {
     {"ENABLE SPAMFILTERS", "enable-spam-filters", "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE USERALIASES", "enable-user-aliases", "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE FORWARDS", NULL, "NUMBER", "0: not allowed, 1: allowed"},
-    {"ENABLE AUTORESPONDER", NULL, "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE AUTORESPONDERS", NULL, "NUMBER", "0: not allowed, 1: allowed"},
-    {"ENABLE WEB ACCESS", NULL, "NUMBER", "0: not allowed, 1: allowed"},
     {"ENABLE WEBACCESS", "enable-web-access", "NUMBER", "0: not allowed, 1: allowed"},
     {"GIVENNAME", "given-name", NULL, NULL},
     {"POSTALCODE", "postal-code", NULL, NULL},
@@ -121,12 +122,12 @@ const char *verb_things(ObjectType type)
 
 const char *verb_names(ObjectType type)
 {
-    return show_has_user(type) ? "ADDRESS" : "DOMAIN";
+    return type_has_user(type) ? "ADDRESS" : "DOMAIN";
 }
 
 bool verb_takes(const Verb *verb, Field field)
 {
-    return !verb->show && !field_is_mandatory(field) && show_takes(verb->type, verb->action, field);
+    return !verb->show && !field_is_mandatory(field) && type_takes(verb->type, verb->action, field);
 }
 
 char *verb_option(Field field)
@@ -246,7 +247,7 @@ char *verb_usage(const Verb *verb)
     g_autofree char *action = g_ascii_strdown(action_name(verb->action), -1);
     const char *names = verb_names(verb->type);
 
-    if (verb->show && show_has_user(verb->type))
+    if (verb->show && type_has_user(verb->type))
         return g_strdup_printf("batchload [-c FILE] %s show ADDRESS... | DOMAIN... "
                                "[--csv | -j]",
                                word);
@@ -268,7 +269,7 @@ char *verb_type_help(ObjectType type)
                            word, verb_names(type), verb_things(type));
     for (int i = 0; i < ACTION_COUNT; i++) {
         g_autofree char *name = g_ascii_strdown(action_name((Action)i), -1);
-        if (show_has_action(type, (Action)i))
+        if (type_does(type, (Action)i))
             g_string_append_printf(out, "  %-8s  a request of TYPE %s, ACTION %s\n", name,
                                    type_name(type), action_name((Action)i));
     }

@@ -197,7 +197,7 @@ static bool find_action(const char *word, Verb *verb)
     verb->show = strcmp(word, "show") == 0;
     if (verb->show)
         return true;
-    if (!action_find(word, &verb->action) || !show_has_action(verb->type, verb->action))
+    if (!action_find(word, &verb->action) || !type_does(verb->type, verb->action))
         return false;
     name = g_ascii_strdown(word, -1);
     return strcmp(name, word) == 0;

@@ -6,52 +6,116 @@
 
 /* The way back: what a column's cell would hold to make an entry what it is. */
 
-static GPtrArray *values_new(void)
+static void add_valid(GPtrArray *cell, const char *value)
 {
-    return g_ptr_array_new_with_free_func(g_free);
+    if (value != NULL)
+        g_ptr_array_add(cell, g_utf8_make_valid(value, -1));
 }
 
 static void add_all(GPtrArray *cell, const GPtrArray *values)
 {
     for (guint i = 0; values != NULL && i < values->len; i++)
-        g_ptr_array_add(cell, g_utf8_make_valid(g_ptr_array_index(values, i), -1));
+        add_valid(cell, g_ptr_array_index(values, i));
+}
+
+/* As the contract writes the switch of this column. */
+static const char *switch_word(Field field, bool on)
+{
+    const bool number = field == FIELD_IPSITE || g_str_has_prefix(field_name(field), "ENABLE");
+    return number ? (on ? "1" : "0") : on ? "yes" : "no";
+}
+
+static void add_values(const Profile *profile, GPtrArray *cell, const Entry *entry, Field field)
+{
+    const char *attribute = profile->field[field - FIELD_VALUE_FIRST];
+    const GPtrArray *values = attribute != NULL ? entry_values(entry, attribute) : NULL;
+    /* What works is not said: a new entry works. */
+    if (values == NULL || (field == FIELD_ACTIVATED && profile_entry_enabled(profile, entry)))
+        return;
+    if (field == FIELD_SURNAME)
+        add_valid(cell, profile_entry_surname(profile, entry));
+    else if (field_kind(field) == VALUE_SWITCH)
+        add_valid(cell, switch_word(field, profile_entry_switch(profile, entry, field)));
+    else
+        add_all(cell, values);
+}
+
+static const char *named(const Profile *profile, const Entry *entry, ProfileName name)
+{
+    return profile->name[name] != NULL ? entry_value(entry, profile->name[name]) : NULL;
+}
+
+static void add_target(const Profile *profile, GPtrArray *cell, const Entry *entry)
+{
+    const char *domain = profile_entry_target_domain(profile, entry);
+    if (domain != NULL)
+        add_valid(cell, domain);
+    else
+        add_all(cell, profile_entry_targets(profile, entry));
 }
 
 GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field field)
 {
-    g_autoptr(GPtrArray) cell = values_new();
-    if (field_is_secret(field))
-        return NULL;
-    if (field == FIELD_SURNAME) {
-        const char *surname = profile_entry_surname(profile, entry);
-        if (surname != NULL)
-            g_ptr_array_add(cell, g_utf8_make_valid(surname, -1));
-    } else if (field == FIELD_MAILFORWARD) {
+    g_autoptr(GPtrArray) cell = g_ptr_array_new_with_free_func(g_free);
+    if (field >= FIELD_VALUE_FIRST && field <= FIELD_VALUE_LAST)
+        add_values(profile, cell, entry, field);
+    else if (field == FIELD_MAILFORWARD)
         add_all(cell, profile_entry_targets(profile, entry));
-    } else if (field == FIELD_LIST_MEMBER) {
+    else if (field == FIELD_LIST_MEMBER || field == FIELD_MEMBER)
         add_all(cell, profile_entry_members(profile, entry));
-    } else if (field >= FIELD_WHITE_FIRST && field <= FIELD_WHITE_LAST) {
-        add_all(cell, entry_values(entry, profile->field[field - FIELD_WHITE_FIRST]));
-    }
+    else if (field == FIELD_TARGET)
+        add_target(profile, cell, entry);
+    else if (field == FIELD_OWNER)
+        add_valid(cell, named(profile, entry, NAME_OWNER));
     return cell->len > 0 ? g_steal_pointer(&cell) : NULL;
 }
 
-static void append_types(const Profile *profile, GString *filter, int type)
+const GPtrArray *profile_entry_member_names(const Profile *profile, const Entry *entry)
 {
-    g_string_append(filter, "(|");
-    for (guint i = 0; i < G_N_ELEMENTS(profile->type); i++)
-        if (profile->type[i].known_by != NULL && (type == (int)i || type == TYPE_COUNT))
-            g_string_append_printf(filter, "(objectClass=%s)", profile->type[i].known_by);
-    g_string_append_c(filter, ')');
+    const char *attribute = profile->name[NAME_MEMBER_NAME];
+    return attribute != NULL ? entry_values(entry, attribute) : NULL;
+}
+
+const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entry)
+{
+    const char *attribute = profile->name[NAME_BLOCKED];
+    return attribute != NULL ? entry_values(entry, attribute) : NULL;
+}
+
+char *profile_entry_domain(const Entry *entry)
+{
+    const char *name = entry->dn + strcspn(entry->dn, "=");
+    g_autofree char *value = *name == '=' ? g_strndup(name + 1, strcspn(name + 1, ",")) : NULL;
+    return value != NULL ? domain_normalise(value, NULL) : NULL;
+}
+
+/* --- what is asked for --- */
+
+/* Which entries have rows of the type: those of another one where it is a part of them. */
+static bool bears(int entry, int type)
+{
+    if (type == TYPE_COUNT)
+        return true;
+    return entry == (type == TYPE_AUTORESPONDER ? (int)TYPE_FULL : type);
 }
 
 char *profile_filter_shown(const Profile *profile, int type, bool leading)
 {
-    GString *filter = g_string_new("(&");
-    append_types(profile, filter, type);
-    g_string_append_printf(filter, leading ? "(|(%s=*)(%s=*))" : "(!(|(%s=*)(%s=*)))",
+    GString *filter = g_string_new("(&(|");
+    for (guint i = 0; i < G_N_ELEMENTS(profile->type); i++)
+        if (profile->type[i].known_by != NULL && bears((int)i, type))
+            g_string_append_printf(filter, "(objectClass=%s)", profile->type[i].known_by);
+    g_string_append_printf(filter, leading ? ")(|(%s=*)(%s=*)))" : ")(!(|(%s=*)(%s=*))))",
                            profile->name[NAME_TARGET], profile->name[NAME_MEMBER]);
-    return g_string_free(g_string_append_c(filter, ')'), FALSE);
+    return g_string_free(filter, FALSE);
+}
+
+char *profile_filter_names_of(const Profile *profile, const char *domain)
+{
+    g_autofree char *escaped = directory_escape_filter(domain);
+    return profile->name[NAME_TARGET_DOMAIN] == NULL
+               ? NULL
+               : g_strdup_printf("(%s=%s)", profile->name[NAME_TARGET_DOMAIN], escaped);
 }
 
 const char *profile_address_attribute(const Profile *profile)

@@ -148,11 +148,19 @@ GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field 
 /* The surname an entry has, or NULL where its sn is only the user's local part because the schema
  * demands one; owned by the entry. */
 const char *profile_entry_surname(const Profile *profile, const Entry *entry);
+/* Names of members ("ADDRESS NAME") and what a domain blocks ("KIND:WHAT"), of char *; owned by the
+ * entry, may be NULL. */
+const GPtrArray *profile_entry_member_names(const Profile *profile, const Entry *entry);
+const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entry);
+/* The domain that an entry is named by, in normal form, or NULL. Caller owns the result. */
+char *profile_entry_domain(const Entry *entry);
 /* What has an entry's address; owned by the profile. */
 const char *profile_address_attribute(const Profile *profile);
-/* A filter for what is of the type (TYPE_COUNT: of any), and leads on to other addresses or does
- * not. Caller owns the result. */
+/* Filters for what lies below a domain and has rows of the type (TYPE_COUNT: of any), and leads on
+ * to other addresses or does not; and for further names of a domain (NULL: the profile has none).
+ * Caller owns the result. */
 char *profile_filter_shown(const Profile *profile, int type, bool leading);
+char *profile_filter_names_of(const Profile *profile, const char *domain);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 

@@ -5,46 +5,27 @@
 
 /* --- columns --- */
 
-bool show_has_action(ObjectType type, Action action)
-{
-    (void)type;
-    (void)action;
-    return true;
-}
-
-bool show_has_user(ObjectType type)
-{
-    (void)type;
-    return true;
-}
-
-bool show_takes(ObjectType type, Action action, Field field)
-{
-    switch (field) {
-    case FIELD_PASSWORD:
-        return type == TYPE_FULL && action != ACTION_DELETE;
-    case FIELD_MAILFORWARD:
-        return type == TYPE_FORWARD && action != ACTION_DELETE;
-    case FIELD_LIST_MEMBER:
-        return type == TYPE_LIST && action != ACTION_MODIFY;
-    default:
-        return field >= FIELD_WHITE_FIRST && field <= FIELD_WHITE_LAST && action != ACTION_DELETE;
-    }
-}
-
 bool show_has_column(int type, Field field)
 {
     if (field_is_mandatory(field))
         return true;
     for (int i = 0; i < TYPE_COUNT; i++)
-        if ((type == i || type == TYPE_COUNT) && show_takes((ObjectType)i, ACTION_ADD, field))
+        if ((type == i || type == TYPE_COUNT) && type_takes((ObjectType)i, ACTION_ADD, field))
             return true;
     return false;
 }
 
 bool show_takes_several(Field field)
 {
-    return field == FIELD_MAILFORWARD || field == FIELD_LIST_MEMBER;
+    switch (field) {
+    case FIELD_MAILFORWARD:
+    case FIELD_LIST_MEMBER:
+    case FIELD_MEMBER:
+    case FIELD_ALIAS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static char *joined(const GPtrArray *values)
@@ -110,41 +91,203 @@ static GPtrArray *take_part(const GPtrArray *values, guint *at)
     return part;
 }
 
-/* A list's members, several rows of them where one has no room. */
-static bool give_members(ShowRow *row, Field field, ShowFound found, gpointer data)
+/* What the rows of one entry are made of, and go to. */
+typedef struct {
+    const Profile *profile;
+    const Entry *entry;
+    ObjectType type; /* the entry's own */
+    char *domain, *user;
+    int wanted; /* the type of rows, TYPE_COUNT: any */
+    ShowFound found;
+    gpointer data;
+} Rows;
+
+static void rows_clear(Rows *rows)
 {
-    g_autoptr(GPtrArray) all = g_steal_pointer(&row->cell[field]);
-    guint at = 0;
-    row->cell[field] = take_part(all, &at);
-    if (!found(data, row))
+    g_free(rows->domain);
+    g_free(rows->user);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rows, rows_clear)
+
+/* false: it is none of our types, or has no address. */
+static bool rows_init(Rows *rows, const Profile *profile, const Entry *entry)
+{
+    g_autoptr(Address) address = profile_entry_address(profile, entry);
+    rows->profile = profile;
+    rows->entry = entry;
+    if (!profile_entry_type(profile, entry, &rows->type))
         return false;
-    while (at < all->len) {
-        g_auto(ShowRow) more = {.type = row->type, .action = row->action};
-        more.domain = g_strdup(row->domain);
-        more.user = g_strdup(row->user);
-        more.cell[field] = take_part(all, &at);
-        if (!found(data, &more))
+    if (rows->type == TYPE_DOMAIN || rows->type == TYPE_DOMAINALIAS) {
+        rows->domain = profile_entry_domain(entry);
+        rows->user = g_strdup("");
+        return rows->domain != NULL;
+    }
+    rows->domain = address != NULL ? g_strdup(address->domain) : NULL;
+    rows->user = address != NULL ? g_strdup(address->local) : NULL;
+    return address != NULL;
+}
+
+static void row_begin(ShowRow *row, const Rows *rows, ObjectType type, Action action)
+{
+    *row = (ShowRow){.type = type, .action = action};
+    row->domain = g_strdup(rows->domain);
+    row->user = g_strdup(rows->user);
+}
+
+static bool is_wanted(const Rows *rows, ObjectType type)
+{
+    return rows->wanted == TYPE_COUNT || rows->wanted == (int)type;
+}
+
+static void set_cell(ShowRow *row, Field field, const char *value, gsize length)
+{
+    g_autofree char *text = g_strndup(value, length);
+    row->cell[field] = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(row->cell[field], g_utf8_make_valid(text, -1));
+}
+
+/* Whether a list has a name of the member: then it has a row of its own. */
+static bool is_named(const GPtrArray *names, const char *member)
+{
+    const gsize length = strlen(member);
+    for (guint i = 0; names != NULL && i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        if (g_ascii_strncasecmp(name, member, length) == 0 && name[length] == ' ')
+            return true;
+    }
+    return false;
+}
+
+static GPtrArray *unnamed(const GPtrArray *members, const GPtrArray *names)
+{
+    GPtrArray *some = g_ptr_array_new();
+    for (guint i = 0; i < members->len; i++)
+        if (!is_named(names, g_ptr_array_index(members, i)))
+            g_ptr_array_add(some, g_ptr_array_index(members, i));
+    return some;
+}
+
+static bool give_named(const Rows *rows, const GPtrArray *names)
+{
+    bool more = true;
+    for (guint i = 0; more && names != NULL && i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        const gsize length = strcspn(name, " ");
+        g_auto(ShowRow) row = {0};
+        if (name[length] == '\0')
+            continue;
+        row_begin(&row, rows, rows->type, ACTION_ADD);
+        set_cell(&row, FIELD_LIST_MEMBER, name, length);
+        set_cell(&row, FIELD_MEMBER_NAME, name + length + 1, strlen(name + length + 1));
+        more = rows->found(rows->data, &row);
+    }
+    return more;
+}
+
+/* A row with members, several where one cell has no room for all. */
+static bool give_members(const Rows *rows, ShowRow *row, Field field)
+{
+    const GPtrArray *names = profile_entry_member_names(rows->profile, rows->entry);
+    g_autoptr(GPtrArray) all = g_steal_pointer(&row->cell[field]);
+    g_autoptr(GPtrArray) some = unnamed(all, names);
+    guint at = 0;
+    row->cell[field] = take_part(some, &at);
+    if (!rows->found(rows->data, row))
+        return false;
+    while (at < some->len) {
+        g_auto(ShowRow) more = {0};
+        row_begin(&more, rows, rows->type, ACTION_ADD);
+        more.cell[field] = take_part(some, &at);
+        if (!rows->found(rows->data, &more))
             return false;
     }
-    return true;
+    return give_named(rows, names);
+}
+
+/* The columns of one type that are there. */
+static void fill_row(const Rows *rows, ShowRow *row, bool owner)
+{
+    for (Field field = 0; field < FIELD_COUNT; field++)
+        if (!field_is_mandatory(field) && !field_is_secret(field) &&
+            type_takes(row->type, row->action, field) && (owner || field != FIELD_OWNER))
+            row->cell[field] = profile_entry_cell(rows->profile, rows->entry, field);
+}
+
+static bool give_own(const Rows *rows, bool owner)
+{
+    g_auto(ShowRow) row = {0};
+    if (!is_wanted(rows, rows->type))
+        return true;
+    row_begin(&row, rows, rows->type, ACTION_ADD);
+    fill_row(rows, &row, owner);
+    if (row.cell[FIELD_LIST_MEMBER] != NULL)
+        return give_members(rows, &row, FIELD_LIST_MEMBER);
+    if (row.cell[FIELD_MEMBER] != NULL)
+        return give_members(rows, &row, FIELD_MEMBER);
+    return rows->found(rows->data, &row);
+}
+
+static bool give_answer(const Rows *rows)
+{
+    g_auto(ShowRow) row = {0};
+    if (rows->type != TYPE_FULL || !is_wanted(rows, TYPE_AUTORESPONDER))
+        return true;
+    row_begin(&row, rows, TYPE_AUTORESPONDER, ACTION_ADD);
+    fill_row(rows, &row, true);
+    return row.cell[FIELD_MESSAGE] == NULL || rows->found(rows->data, &row);
+}
+
+static bool give_blocked(const Rows *rows)
+{
+    const GPtrArray *blocked = profile_entry_blocked(rows->profile, rows->entry);
+    bool more = true;
+    if (rows->type != TYPE_DOMAIN || !is_wanted(rows, TYPE_SPAMFILTER))
+        return true;
+    for (guint i = 0; more && blocked != NULL && i < blocked->len; i++) {
+        const char *value = g_ptr_array_index(blocked, i);
+        const gsize length = strcspn(value, ":");
+        g_auto(ShowRow) row = {0};
+        if (value[length] == '\0')
+            continue;
+        row_begin(&row, rows, TYPE_SPAMFILTER, ACTION_ADD);
+        set_cell(&row, FIELD_FILTER, value + length + 1, strlen(value + length + 1));
+        set_cell(&row, FIELD_FILTERTYPE, value, length);
+        more = rows->found(rows->data, &row);
+    }
+    return more;
+}
+
+/* Who owns a domain is said once the account is there. */
+static bool give_owner(const Rows *rows)
+{
+    g_auto(ShowRow) row = {0};
+    if (rows->type != TYPE_DOMAIN || !is_wanted(rows, TYPE_DOMAIN))
+        return true;
+    row_begin(&row, rows, TYPE_DOMAIN, ACTION_MODIFY);
+    row.cell[FIELD_OWNER] = profile_entry_cell(rows->profile, rows->entry, FIELD_OWNER);
+    return row.cell[FIELD_OWNER] == NULL || rows->found(rows->data, &row);
+}
+
+/* What a new entry is not: suspended. */
+static bool give_suspended(const Rows *rows)
+{
+    g_auto(ShowRow) row = {0};
+    if (!is_wanted(rows, rows->type) || !type_does(rows->type, ACTION_SUSPEND) ||
+        type_takes(rows->type, ACTION_ADD, FIELD_ACTIVATED) ||
+        profile_entry_enabled(rows->profile, rows->entry))
+        return true;
+    row_begin(&row, rows, rows->type, ACTION_SUSPEND);
+    return rows->found(rows->data, &row);
 }
 
 bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound found,
                 gpointer data)
 {
-    g_auto(ShowRow) row = {.action = ACTION_ADD};
-    g_autoptr(Address) address = profile_entry_address(profile, entry);
-    if (address == NULL || !profile_entry_type(profile, entry, &row.type) ||
-        (type != TYPE_COUNT && (int)row.type != type))
+    g_auto(Rows) rows = {.wanted = type, .found = found, .data = data};
+    if (!rows_init(&rows, profile, entry))
         return true;
-    row.domain = g_strdup(address->domain);
-    row.user = g_strdup(address->local);
-    for (Field field = 0; field < FIELD_COUNT; field++)
-        if (!field_is_mandatory(field) && show_has_column((int)row.type, field))
-            row.cell[field] = profile_entry_cell(profile, entry, field);
-    if (row.cell[FIELD_LIST_MEMBER] != NULL)
-        return give_members(&row, FIELD_LIST_MEMBER, found, data);
-    return found(data, &row);
+    return give_own(&rows, true) && give_answer(&rows) && give_blocked(&rows) &&
+           give_suspended(&rows);
 }
 
 /* --- many --- */
@@ -281,7 +424,8 @@ static Answer search(Directory *directory, const char *base, const char *filter,
     return ANSWER_UNKNOWN;
 }
 
-static Answer show_domain(Directory *directory, const ShowScope *scope, Stream *stream,
+/* What lies below the domain. */
+static Answer show_inside(Directory *directory, const ShowScope *scope, Stream *stream,
                           GError **error)
 {
     const Profile *profile = stream->profile;
@@ -295,9 +439,64 @@ static Answer show_domain(Directory *directory, const ShowScope *scope, Stream *
         answer = search(directory, base, plain, all, found_plain, stream, error);
     if (answer == ANSWER_YES)
         answer = search(directory, base, leading, all, found_leading, stream, error);
-    if (answer == ANSWER_YES)
-        give_kept(stream);
+    if (answer == ANSWER_YES && !give_kept(stream))
+        answer = ANSWER_NO;
     return answer;
+}
+
+/* Its further names. */
+static Answer show_names(Directory *directory, const ShowScope *scope, Stream *stream,
+                         GError **error)
+{
+    const Profile *profile = stream->profile;
+    g_autofree char *base = profile_domains_dn(profile);
+    g_autofree char *filter = profile_filter_names_of(profile, scope->domain);
+    if (filter == NULL)
+        return ANSWER_YES;
+    return search(directory, base, filter, profile_attributes(profile), found_plain, stream, error);
+}
+
+/* The whole of it: the domain itself, its names, what lies below; and in the end what can be said
+ * only then. */
+static Answer show_whole(Directory *directory, const ShowScope *scope, const Rows *rows,
+                         Stream *stream, GError **error)
+{
+    Answer answer = give_own(rows, false) && give_blocked(rows) ? ANSWER_YES : ANSWER_NO;
+    if (answer == ANSWER_YES)
+        answer = show_names(directory, scope, stream, error);
+    if (answer == ANSWER_YES)
+        answer = show_inside(directory, scope, stream, error);
+    if (answer == ANSWER_YES)
+        answer = give_owner(rows) && give_suspended(rows) ? ANSWER_YES : ANSWER_NO;
+    return answer;
+}
+
+static Answer show_domain(Directory *directory, const ShowScope *scope, Stream *stream,
+                          GError **error)
+{
+    const Profile *profile = stream->profile;
+    g_autofree char *dn = profile_domain_dn(profile, scope->domain);
+    g_autoptr(Entry) domain = NULL;
+    g_auto(Rows) rows = {.wanted = scope->type, .found = on_row, .data = stream};
+    Answer answer = directory_read(directory, dn, profile_attributes(profile), &domain, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    const bool known = rows_init(&rows, profile, domain);
+    switch (scope->type) {
+    case TYPE_COUNT:
+        return known ? show_whole(directory, scope, &rows, stream, error)
+                     : show_inside(directory, scope, stream, error);
+    case TYPE_DOMAINALIAS:
+        if (!known || rows.type != TYPE_DOMAINALIAS)
+            return show_names(directory, scope, stream, error);
+        G_GNUC_FALLTHROUGH;
+    case TYPE_DOMAIN:
+    case TYPE_SPAMFILTER:
+        give(stream, domain);
+        return ANSWER_YES;
+    default:
+        return show_inside(directory, scope, stream, error);
+    }
 }
 
 static Answer show_address(Directory *directory, const ShowScope *scope, Stream *stream,

@@ -50,11 +50,6 @@ Answer show_stream(Directory *directory, const Profile *profile, const ShowScope
 bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound found,
                 gpointer data);
 
-/* What there is: whether rows of the type may have the action, whether they have a USER, and
- * whether with the action they may have something in the column. */
-bool show_has_action(ObjectType type, Action action);
-bool show_has_user(ObjectType type);
-bool show_takes(ObjectType type, Action action, Field field);
 /* Whether rows of the type (TYPE_COUNT: any) may have something in the column, or must for it to be
  * a file. */
 bool show_has_column(int type, Field field);

@@ -109,6 +109,38 @@ static const struct {
     {"objectClass=batchloadList|mail=l@example.org|cn=l|sn=l|batchloadMember=a@b.example|"
      "description=two\nlines",
      "LIST ADD l:LIST MEMBER=a@b.example|DESCRIPTION=two\nlines"},
+    {"objectClass=batchloadAccount|mail=jo@example.org|cn=jo|sn=jo|batchloadEnabled=FALSE|"
+     "batchloadTarget=a@b.example|batchloadQuota=500|batchloadForwards=FALSE|"
+     "batchloadChangePassword=TRUE|batchloadReplySubject=Away|batchloadReplyMessage=Back\nsoon",
+     "FULL ADD jo:MAILFORWARD=a@b.example|QUOTA=500|ACTIVATED=no|CHANGEPASSWD=yes|"
+     "ENABLE FORWARDS=0//AUTORESPONDER ADD jo:SUBJECT=Away|MESSAGE=Back\nsoon"},
+    {"objectClass=batchloadForward|mail=i@example.org|batchloadTarget=a@b.example|"
+     "batchloadEnabled=FALSE",
+     "FORWARD ADD i:MAILFORWARD=a@b.example//FORWARD SUSPEND i:"},
+    {"objectClass=batchloadList|mail=l@example.org|batchloadMember=a@b.example|"
+     "batchloadMember=c@d.example|batchloadMemberName=A@b.example An A|batchloadEnabled=FALSE",
+     "LIST ADD l:LIST MEMBER=c@d.example//LIST ADD l:LIST MEMBER=A@b.example|MEMBER NAME=An A//"
+     "LIST SUSPEND l:"},
+    {"objectClass=batchloadDistributionList|mail=d@example.org|batchloadMember=a@b.example",
+     "DLIST ADD d:LIST MEMBER=a@b.example"},
+    {"objectClass=batchloadAlias|mail=second@example.org|batchloadTarget=jo@example.org",
+     "ALIAS ADD second:TARGET=jo@example.org"},
+    {"objectClass=batchloadCatchall|mail=@example.org|batchloadTarget=jo@example.org",
+     "CATCHALL ADD :TARGET=jo@example.org"},
+    {"objectClass=batchloadGroup|mail=g@example.org|batchloadMember=jo@example.org|description=G",
+     "GROUP ADD g:MEMBER=jo@example.org|DESCRIPTION=G"},
+    {"objectClass=batchloadResource|mail=room@example.org|batchloadMailboxId=1|roomNumber=7",
+     "RESOURCE ADD room:ROOMNUMBER=7"},
+    {"objectClass=batchloadResourceGroup|mail=rooms@example.org|batchloadMember=room@example.org",
+     "RESOURCEGROUP ADD rooms:MEMBER=room@example.org"},
+    {"objectClass=batchloadDomain|ou=example.org|batchloadMailboxesMax=5|batchloadEnabled=FALSE|"
+     "batchloadMailingLists=FALSE|batchloadOwner=jo@example.org|batchloadIpSite=TRUE|"
+     "batchloadBlocked=EMAIL:bad@x.example|batchloadBlocked=IP:2001:db8::1",
+     "DOMAIN ADD :OWNER=jo@example.org|MAX MAILBOXES=5|IPSITE=1|ENABLE MAILINGLISTS=0//"
+     "SPAMFILTER ADD :FILTER=bad@x.example|FILTERTYPE=EMAIL//"
+     "SPAMFILTER ADD :FILTER=2001:db8::1|FILTERTYPE=IP//DOMAIN SUSPEND :"},
+    {"objectClass=batchloadDomainAlias|ou=example.org|batchloadTargetDomain=other.example",
+     "DOMAINALIAS ADD :TARGET=other.example"},
     {"objectClass=person|mail=x@example.org|cn=x|sn=x", ""},
     {"objectClass=batchloadList|cn=x|sn=x", ""},
     {"objectClass=batchloadList|objectClass=batchloadForward|mail=x@example.org", ""},
@@ -117,7 +149,7 @@ static const struct {
 static Entry *entry_of(const char *text)
 {
     g_auto(GStrv) pairs = g_strsplit(text, "|", -1);
-    Entry *entry = entry_new("mail=x,ou=example.org,ou=domains,dc=example,dc=org");
+    Entry *entry = entry_new("ou=example.org,ou=domains,dc=example,dc=org");
     for (char **pair = pairs; *pair != NULL; pair++) {
         char *equals = strchr(*pair, '=');
         *equals = '\0';
@@ -178,6 +210,8 @@ static void test_large_list(void)
 
 #define CHAIN 40
 #define ACCOUNTS 1300 /* some pages */
+/* With the domain, its further name, a forward and lists. */
+#define ALL (ACCOUNTS + CHAIN + 6)
 
 /* Each list has the one as member that the directory tells after it; then two that have each other,
  * which nobody here could make. */
@@ -198,6 +232,11 @@ static void fill(void)
         g_autofree char *user = g_strdup_printf("u%u", i);
         add(ldif, "batchloadAccount", user, DOMAIN, NAMED);
     }
+    add(ldif, "batchloadAccount", "away", OTHER, NAMED "batchloadReplyMessage: Back soon\n");
+    add(ldif, "batchloadCatchall", "", OTHER, NAMED "batchloadTarget: away@" OTHER "\n");
+    g_string_append(ldif, "dn: ou=alias.example,ou=domains,dc=example,dc=org\n"
+                          "objectClass: organizationalUnit\nobjectClass: batchloadDomainAlias\n"
+                          "batchloadTargetDomain: " DOMAIN "\n\n");
     slapd_fixture_ldif(fixture, ldif->str);
 }
 
@@ -206,7 +245,8 @@ static void test_order(void)
     g_auto(Shown) shown = {0};
     shown_init(&shown);
     g_assert_cmpint(show(DOMAIN, NULL, TYPE_COUNT, &shown), ==, ANSWER_YES);
-    g_assert_cmpuint(shown.names->len, ==, ACCOUNTS + CHAIN + 4);
+    g_assert_cmpuint(shown.names->len, ==, ALL);
+    g_assert_cmpstr(shown.names->pdata[0], ==, "DOMAIN ADD ");
     for (guint i = 0; i < CHAIN; i++) {
         g_autofree char *list = g_strdup_printf("c%u", i);
         g_autofree char *member = g_strdup_printf("c%u", i + 1);
@@ -234,7 +274,18 @@ static void test_scope(void)
         {DOMAIN, "u7", TYPE_LIST, ANSWER_NO, 0},
         {DOMAIN, "nobody", TYPE_FULL, ANSWER_NO, 0},
         {DOMAIN, "no one", TYPE_FULL, ANSWER_NO, 0},
-        {OTHER, NULL, TYPE_FULL, ANSWER_NO, 0},
+        {DOMAIN, NULL, TYPE_DOMAIN, ANSWER_YES, 1},
+        {DOMAIN, NULL, TYPE_DOMAINALIAS, ANSWER_YES, 1},
+        {DOMAIN, NULL, TYPE_SPAMFILTER, ANSWER_NO, 0},
+        {DOMAIN, NULL, TYPE_AUTORESPONDER, ANSWER_NO, 0},
+        {"alias.example", NULL, TYPE_DOMAINALIAS, ANSWER_YES, 1},
+        {"alias.example", NULL, TYPE_DOMAIN, ANSWER_NO, 0},
+        {"alias.example", NULL, TYPE_COUNT, ANSWER_YES, 1},
+        {OTHER, NULL, TYPE_LIST, ANSWER_NO, 0},
+        {OTHER, NULL, TYPE_AUTORESPONDER, ANSWER_YES, 1},
+        {OTHER, "away", TYPE_AUTORESPONDER, ANSWER_YES, 1},
+        {OTHER, NULL, TYPE_CATCHALL, ANSWER_YES, 1},
+        {OTHER, NULL, TYPE_COUNT, ANSWER_YES, 4},
         {"nowhere.example", NULL, TYPE_COUNT, ANSWER_NO, 0},
         {"nowhere.example", "x", TYPE_COUNT, ANSWER_NO, 0},
     };
@@ -250,7 +301,7 @@ static void test_scope(void)
 
 static void test_enough(void)
 {
-    static const guint counts[] = {1, 3, ACCOUNTS + 5, ACCOUNTS + CHAIN + 3};
+    static const guint counts[] = {1, 3, ACCOUNTS + 5, ALL - 1};
     for (guint i = 0; i < G_N_ELEMENTS(counts); i++) {
         g_auto(Shown) shown = {.enough = counts[i]};
         shown_init(&shown);
