@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/operation-private.h"
 
+#include "lib/network.h"
 #include "lib/password.h"
 #include "lib/text.h"
 #include <gio/gio.h>
@@ -351,10 +352,8 @@ static char *filter_value(const char *type, const char *cell)
         g_autoptr(Address) address = address_parse(cell, NULL, NULL);
         return address ? g_strdup(address->full) : NULL;
     }
-    if (g_str_equal(type, "IP")) {
-        g_autoptr(GInetAddress) ip = g_inet_address_new_from_string(cell);
-        return ip ? g_inet_address_to_string(ip) : NULL;
-    }
+    if (g_str_equal(type, "IP"))
+        return network_address(cell);
     domain = domain_normalise(cell + (*cell == '@' || *cell == '.'), NULL);
     return g_steal_pointer(&domain);
 }

@@ -643,9 +643,14 @@ const unsigned *profile_digits(const Profile *profile)
 
 char *profile_filter_blocked(const Profile *profile, GPtrArray *senders)
 {
-    GString *filter = g_string_new("(|");
+    const char *works = attribute_of(profile, FIELD_ENABLE_SPAMFILTERS);
+    GString *filter = g_string_new("(|(&");
+    if (works != NULL)
+        g_string_append_printf(filter, "(!(%s=FALSE))", works);
+    g_string_append(filter, "(|");
     for (guint i = 0; profile->name[NAME_BLOCKED] != NULL && i < senders->len; i++)
         append_test(filter, profile->name[NAME_BLOCKED], g_ptr_array_index(senders, i));
+    g_string_append(filter, "))");
     if (profile->name[NAME_TARGET_DOMAIN] != NULL)
         g_string_append_printf(filter, "(%s=*)", profile->name[NAME_TARGET_DOMAIN]);
     return g_string_free(g_string_append_c(filter, ')'), FALSE);

@@ -134,8 +134,8 @@ Field profile_column_of_attribute(const Profile *profile, const char *attribute)
 /* --- who may not send mail to a domain --- */
 
 /* Of the entry that bears a domain's name: whether it blocks one of these (char *, as they are
- * stored), or is a further name of another domain. Asked with these attributes, an entry that is
- * found without such another domain is one that blocks. */
+ * stored; where its switch is off, it blocks none), or is a further name of another domain. Asked
+ * with these attributes, an entry that is found without such another domain is one that blocks. */
 char *profile_filter_blocked(const Profile *profile, GPtrArray *senders);
 const char *const *profile_other_domain_attributes(const Profile *profile);
 const char *profile_other_domain(const Profile *profile, const Entry *entry); /* or NULL */

@@ -419,6 +419,8 @@ static const struct {
      "SPAMFILTER ADD @a.de filter:EMAIL:bad@x.de", 0},
     {"R8.22 filter", D ";FILTER;FILTERTYPE", "a.de;;SPAMFILTER;DELETE;.X.de;DOMAIN",
      "SPAMFILTER DELETE @a.de filter:DOMAIN:x.de", 0},
+    {"R8.41 IPv4 that is written within IPv6", D ";FILTER", "a.de;;SPAMFILTER;ADD;::ffff:192.0.2.1",
+     "SPAMFILTER ADD @a.de filter:IP:192.0.2.1", 0},
     {"R8.22 filter by its form", D ";FILTER", "a.de;;SPAMFILTER;ADD;192.0.2.1",
      "SPAMFILTER ADD @a.de filter:IP:192.0.2.1", 0},
     {"R8.22 filter by its form", D ";FILTER", "a.de;;SPAMFILTER;ADD;@x.de",

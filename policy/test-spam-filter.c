@@ -34,6 +34,14 @@ static void set_up(Case *one, gconstpointer data)
                        "dn: ou=chain.example,ou=domains,dc=example,dc=org\n"
                        "objectClass: organizationalUnit\nobjectClass: batchloadDomainAlias\n"
                        "ou: chain.example\nbatchloadTargetDomain: name.example\n\n"
+                       "dn: ou=off.example,ou=domains,dc=example,dc=org\n"
+                       "objectClass: organizationalUnit\nobjectClass: batchloadDomain\n"
+                       "ou: off.example\nbatchloadBlocked: EMAIL:bad@x.example\n"
+                       "batchloadSpamFilters: FALSE\n\n"
+                       "dn: ou=on.example,ou=domains,dc=example,dc=org\n"
+                       "objectClass: organizationalUnit\nobjectClass: batchloadDomain\n"
+                       "ou: on.example\nbatchloadBlocked: EMAIL:bad@x.example\n"
+                       "batchloadSpamFilters: TRUE\n\n"
                        "dn: ou=lost.example,ou=domains,dc=example,dc=org\n"
                        "objectClass: organizationalUnit\nobjectClass: batchloadDomainAlias\n"
                        "ou: lost.example\nbatchloadTargetDomain: gone.example\n");
@@ -115,6 +123,9 @@ static void test_answers(Case *one, gconstpointer data)
         {"a@name.example", "good@x.example", "unknown", ANSWER_NO},
         {"a@chain.example", "bad@x.example", "unknown", ANSWER_NO},
         {"a@lost.example", "bad@x.example", "unknown", ANSWER_NO},
+        /* the domain's switch */
+        {"a@off.example", "bad@x.example", "unknown", ANSWER_NO},
+        {"a@on.example", "bad@x.example", "unknown", ANSWER_YES},
         /* R8.44 */
         {"batch@ours.example", "bad@x.example", "192.0.2.1", ANSWER_NO},
         {"Batch@OURS.example", "bad@x.example", "192.0.2.1", ANSWER_NO},
