@@ -130,6 +130,27 @@ def alone(_, how):
         wait_for(lambda: not os.listdir(above), "the folder to go", 20)
 
 
+@tap.test("of a process whose end is known the number may be another's: nothing is sent to it")
+def known_ends(_):
+    one = Nursery()
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        ended, running = one.spawn(["true"]), one.spawn(["sleep", "60"])
+        ended.wait()
+        ended.pid = stranger.pid  # as if it had been given out again
+        one.stop(ended)
+        tap.equal(one.stop(running), -signal.SIGTERM, "status of what ran")
+        try:
+            stranger.wait(0.5)
+            raise AssertionError("the stranger was killed")
+        except subprocess.TimeoutExpired:
+            pass
+    finally:
+        stranger.kill()
+        stranger.wait()
+        one.close()
+
+
 @tap.test("ports are not given out twice")
 def ports(_):
     one, two = Nursery(), Nursery()

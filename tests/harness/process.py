@@ -230,8 +230,8 @@ class Nursery:
                 output.close()
         return process
 
-    def stop(self, process, number=signal.SIGTERM, seconds=STOP_SECONDS):
-        """Ends a process and its group; returns its status."""
+    @staticmethod
+    def _end(process, number, seconds):
         if process.poll() is None:
             process.send_signal(number)
             try:
@@ -242,6 +242,12 @@ class Nursery:
             os.killpg(process.pid, signal.SIGKILL)
         except OSError:
             pass
+
+    def stop(self, process, number=signal.SIGTERM, seconds=STOP_SECONDS):
+        """Ends a process and its group; returns its status. Of one whose end was already taken note of
+        the number may be another's by now; what it has left behind ends with us."""
+        if process.returncode is None:
+            self._end(process, number, seconds)
         status = process.wait()
         if process in self.processes:
             self.processes.remove(process)
