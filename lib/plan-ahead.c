@@ -50,6 +50,11 @@ static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operat
     const Grant *grant = ahead->context->grant;
     GPtrArray *named = plan_named(operation), *aliases = operation->aliases.named;
     g_ptr_array_add(wanted->domains, operation->address->domain);
+    if (operation->target_domain)
+        g_ptr_array_add(wanted->domains, operation->target_domain);
+    if (operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS ||
+        operation->type == TYPE_SPAMFILTER)
+        return;
     g_ptr_array_add(wanted->own, operation->address);
     if (operation->action == ACTION_DELETE && !operation->members && type_has_user(operation->type))
         g_ptr_array_add(wanted->deleted, operation->address);

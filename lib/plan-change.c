@@ -26,7 +26,7 @@ static bool is_free(const Place *place)
 }
 
 /* An address that a column names must be free. */
-static Answer check_free(Step *step, const Address *address, const Place *place, const char *field)
+Answer plan_check_free(Step *step, const Address *address, const Place *place, const char *field)
 {
     const Profile *profile = step->context->profile;
     const Seen *seen = place->seen;
@@ -42,8 +42,8 @@ static Answer check_free(Step *step, const Address *address, const Place *place,
 
 static Answer check_own_free(Step *step)
 {
-    return check_free(step, step->operation->address, step->own,
-                      type_has_user(step->operation->type) ? "USER" : "DOMAIN");
+    return plan_check_free(step, step->operation->address, step->own,
+                           type_has_user(step->operation->type) ? "USER" : "DOMAIN");
 }
 
 /* The address must be there, and of a type. */
@@ -131,7 +131,7 @@ static GPtrArray *fresh_aliases(Step *step, Answer *answer, GError **error)
         if (*answer == ANSWER_YES && place->seen->entry && leads_to_own(step, place->seen->entry))
             continue;
         if (*answer == ANSWER_YES)
-            *answer = check_free(step, alias, place, "ALIAS");
+            *answer = plan_check_free(step, alias, place, "ALIAS");
         if (*answer != ANSWER_YES)
             return NULL;
         g_ptr_array_add(fresh, alias);
@@ -183,28 +183,38 @@ static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
 
 /* --- entries --- */
 
+Answer plan_write_account(Step *step, const Operation *account, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    const char *hash = NULL;
+    Answer answer = step_hash(step, &hash, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    bool mailbox = account->type == TYPE_FULL || account->type == TYPE_RESOURCE;
+    g_autofree char *id = mailbox ? g_uuid_string_random() : NULL;
+    Change *change = profile_add(profile, account, hash, id, step->mark);
+    if (is_for_server(step))
+        change = profile_with_password(profile, change, NULL, account->password, step->mark);
+    step_write(step, change);
+    return ANSWER_YES;
+}
+
 static Answer plan_new_entry(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
     GPtrArray *addresses = plan_named(operation);
     g_autoptr(GPtrArray) aliases = NULL;
-    const char *hash = NULL;
     Answer answer = check_own_free(step);
+    if (answer == ANSWER_YES)
+        answer = plan_check_mailboxes(step, error);
     if (answer == ANSWER_YES && addresses)
         answer = plan_check_ways(step, addresses, error);
     if (answer == ANSWER_YES)
         aliases = fresh_aliases(step, &answer, error);
     if (answer == ANSWER_YES)
-        answer = step_hash(step, &hash, error);
+        answer = plan_write_account(step, operation, error);
     if (answer != ANSWER_YES)
         return answer;
-    bool mailbox = operation->type == TYPE_FULL || operation->type == TYPE_RESOURCE;
-    g_autofree char *id = mailbox ? g_uuid_string_random() : NULL;
-    const Profile *profile = step->context->profile;
-    Change *change = profile_add(profile, operation, hash, id, step->mark);
-    if (is_for_server(step))
-        change = profile_with_password(profile, change, NULL, operation->password, step->mark);
-    step_write(step, change);
     answer = write_aliases(step, aliases, error);
     step->row->outcome = outcome_new(RESULT_CREATED);
     return answer;
@@ -250,6 +260,15 @@ static Answer plan_modify(Step *step, GError **error)
     return answer == ANSWER_YES ? end_modified(step) : answer;
 }
 
+Answer plan_write_or_unchanged(Step *step, Change *change, const char *reason)
+{
+    if (!change)
+        return step_unchanged(step, reason);
+    step_write(step, change);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
 static Answer plan_enable(Step *step, bool enabled)
 {
     Answer answer = check_there(step);
@@ -257,11 +276,8 @@ static Answer plan_enable(Step *step, bool enabled)
         return answer;
     Change *change =
         profile_enable(step->context->profile, step->own->seen->entry, enabled, step->mark);
-    if (!change)
-        return step_unchanged(step, enabled ? "It is not suspended." : "It is suspended already.");
-    step_write(step, change);
-    step->row->outcome = outcome_new(RESULT_CHANGED);
-    return ANSWER_YES;
+    return plan_write_or_unchanged(step, change,
+                                   enabled ? "It is not suspended." : "It is suspended already.");
 }
 
 /* What refers to an address that goes: it is taken off lists, and what leads to it alone goes, too.
@@ -477,6 +493,9 @@ Answer plan_change(Step *step, GError **error)
     const Operation *operation = step->operation;
     if (operation->type == TYPE_AUTORESPONDER)
         return plan_answer(step);
+    if (operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS ||
+        operation->type == TYPE_SPAMFILTER)
+        return plan_domain_change(step, error);
     switch (operation->action) {
     case ACTION_ADD:
         return plan_add(step, error);

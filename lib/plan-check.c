@@ -37,11 +37,6 @@ Answer plan_check_grant(Step *step, GError **error)
                                        "You may not create and delete domains."));
     if (!grant_covers(grant, operation->address->domain))
         return step_end(step, foreign_domain(grant, operation->address->domain));
-    if (operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS ||
-        operation->type == TYPE_SPAMFILTER)
-        return step_end(step,
-                        outcome_failed("TYPE", type, "Ask your service provider if you need this.",
-                                       "TYPE %s is not available yet.", type));
     if (!profile_has_type(step->context->profile, operation->type))
         return step_end(step,
                         outcome_failed("TYPE", type, "Ask your service provider if you need this.",
@@ -291,13 +286,17 @@ Answer plan_check_domain(Step *step, GError **error)
     if (view_domain(step->view, domain, &place, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     step_looked(step, place);
+    step->domain = step->own = place;
+    if (operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS)
+        return ANSWER_YES;
     Outcome *outcome = domain_fault(profile, place, domain, "DOMAIN");
     if (!outcome)
         outcome = switched_off(profile, place->seen->entry, made_types(operation), domain);
     if (outcome)
         return step_end(step, outcome);
+    if (operation->type == TYPE_SPAMFILTER)
+        return ANSWER_YES;
     Answer answer = step_look(step, operation->address, true, &own, error);
-    step->domain = place;
     step->own = own;
     return answer;
 }

@@ -18,6 +18,7 @@ struct Plan {
                              may be planned anew since they need others */
     GPtrArray *joined;    /* of char *: member and name of its list in turn */
     PlanHashes *hashes;   /* that are being made */
+    GHashTable *accounts; /* domain → how many mailboxes it has, with all that was planned */
     unsigned first;       /* line of the slice's first row, where others were planned before it */
     unsigned rows, walks; /* that were begun */
 };
@@ -69,5 +70,18 @@ Answer plan_check_ways(Step *step, GPtrArray *addresses, GError **error);
 
 /* What is to be written. */
 Answer plan_change(Step *step, GError **error);
+/* The same of rows about a domain as a whole. */
+Answer plan_domain_change(Step *step, GError **error);
+
+/* An address that a column names must be free. */
+Answer plan_check_free(Step *step, const Address *address, const Place *place, const char *field);
+/* The domain may have one mailbox more. */
+Answer plan_check_mailboxes(Step *step, GError **error);
+/* One mailbox more, or less, than were counted. */
+void plan_count_accounts(Plan *plan, const char *domain, int more);
+/* The write that creates a mailbox, its password hashed. */
+Answer plan_write_account(Step *step, const Operation *account, GError **error);
+/* The row is this change, or NULL: unchanged, for the reason. Takes change over. */
+Answer plan_write_or_unchanged(Step *step, Change *change, const char *reason);
 
 #endif

@@ -8,6 +8,7 @@ Plan *plan_new(const PlanContext *context)
     plan->view = view_new(context);
     plan->joined = g_ptr_array_new_with_free_func(g_free);
     plan->hashes = plan_hashes_new(context);
+    plan->accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     return plan;
@@ -22,6 +23,7 @@ void plan_free(Plan *plan)
     g_hash_table_unref(plan->readers);
     g_ptr_array_unref(plan->joined);
     plan_hashes_free(plan->hashes);
+    g_hash_table_unref(plan->accounts);
     g_free(plan);
 }
 
@@ -158,6 +160,21 @@ void plan_effects(const Plan *plan, const PlanEffects *effects)
         effects->joined(effects->data, plan->joined->pdata[i], plan->joined->pdata[i + 1]);
 }
 
+/* Before the row's effect is laid over what is seen. */
+static void count_accounts(Plan *plan, const Operation *operation, const PlannedRow *row)
+{
+    if (row->writes->len == 0)
+        return;
+    if (operation->type == TYPE_DOMAIN && operation->action == ACTION_ADD)
+        g_hash_table_insert(plan->accounts, g_strdup(operation->address->domain),
+                            GSIZE_TO_POINTER(operation->owner ? 1 : 0));
+    if (operation->type == TYPE_FULL)
+        plan_count_accounts(plan, operation->address->domain,
+                            operation->action == ACTION_ADD      ? 1
+                            : operation->action == ACTION_DELETE ? -1
+                                                                 : 0);
+}
+
 Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError **error)
 {
     static Answer (*const checks[])(Step *, GError **) = {
@@ -186,6 +203,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
         return answer;
     step_heed_readers(&step, plan->readers);
     step_note_reads(&step, plan->readers);
+    count_accounts(plan, operation, planned);
     plan_assume(plan, planned);
     note_joined(plan, operation, planned);
     *row = g_steal_pointer(&planned);

@@ -53,6 +53,9 @@ typedef struct {
 /* Most lists an address may be on and still be deleted by one row. */
 #define PLAN_LISTS_MAX 2000
 
+/* Most spam filters of a domain. */
+#define PLAN_FILTERS_MAX 1000
+
 /* Most values of entries that were only read kept between rows; one of more than 64 bytes counts
  * for several. */
 #define PLAN_VALUES_MAX 100000

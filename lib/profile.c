@@ -122,6 +122,22 @@ char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses)
     return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
+char *profile_filter_type(const Profile *profile, ObjectType type)
+{
+    GString *filter = g_string_new(NULL);
+    append_test(filter, "objectClass", profile->type[type].known_by);
+    return g_string_free(filter, FALSE);
+}
+
+char *profile_filter_further_names(const Profile *profile, const char *domain)
+{
+    if (profile->name[NAME_TARGET_DOMAIN] == NULL)
+        return NULL;
+    GString *filter = g_string_new(NULL);
+    append_test(filter, profile->name[NAME_TARGET_DOMAIN], domain);
+    return g_string_free(filter, FALSE);
+}
+
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address)
 {
     GString *filter = g_string_new(NULL);
@@ -640,6 +656,20 @@ const unsigned *profile_digits(const Profile *profile)
 }
 
 /* --- who may not send mail to a domain --- */
+
+GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *domain)
+{
+    return entry_values(domain, profile->name[NAME_BLOCKED]);
+}
+
+Change *profile_block(const Profile *profile, const Entry *domain, const char *sender, bool add,
+                      const char *mark)
+{
+    Change *change = change_new(CHANGE_MODIFY, domain->dn);
+    change_mod(change, add ? MOD_ADD : MOD_DELETE, profile->name[NAME_BLOCKED], sender);
+    change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    return change;
+}
 
 char *profile_filter_blocked(const Profile *profile, GPtrArray *senders)
 {

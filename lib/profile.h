@@ -44,6 +44,9 @@ const char *const *profile_attributes(const Profile *profile);
 const char *const *profile_routing_attributes(const Profile *profile);
 /* RFC 4515 filters, values escaped. One for no addresses or members matches nothing. */
 char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses /* of Address */);
+char *profile_filter_type(const Profile *profile, ObjectType type);
+/* What stands for a domain; NULL where the profile has no such thing. */
+char *profile_filter_further_names(const Profile *profile, const char *domain);
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address);
 /* Whatever would be left with an address (of char *) that is gone: lists and groups that have it as
  * member, aliases and catch-alls that lead to it. */
@@ -132,6 +135,12 @@ Field profile_field_of_attribute(const Profile *profile, const char *attribute);
 Field profile_column_of_attribute(const Profile *profile, const char *attribute);
 
 /* --- who may not send mail to a domain --- */
+
+/* Whom a domain's entry blocks, owned by the entry, may be NULL. */
+GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *domain);
+/* Adds one of them, or takes it off. */
+Change *profile_block(const Profile *profile, const Entry *domain, const char *sender, bool add,
+                      const char *mark);
 
 /* Of the entry that bears a domain's name: whether it blocks one of these (char *, as they are
  * stored; where its switch is off, it blocks none), or is a further name of another domain. Asked

@@ -71,7 +71,8 @@ static void fill_lists(void)
 
 static const char *const switches[] = {
     "batchloadMailingLists", "batchloadDistributionLists", "batchloadUserAliases",
-    "batchloadForwards",     "batchloadAutoresponders",
+    "batchloadForwards",     "batchloadAutoresponders",    "batchloadDomainAliases",
+    "batchloadSpamFilters",
 };
 
 static void fill(void)
@@ -174,6 +175,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, world_clear)
 /* --- one row a case --- */
 
 #define WIDE "allow domains=one.example,two.example,three.example,off.example,bare.example"
+
+#define DOMAINS                                                                                    \
+    "allow domains=one.example,two.example,bare.example,four.example,no.example "                  \
+    "types=FULL,LIST,DOMAIN,DOMAINALIAS,SPAMFILTER create_domains=yes"
 
 typedef struct {
     const char *name;
@@ -429,9 +434,60 @@ static const Case cases[] = {
      WIDE " types=DOMAIN,DOMAINALIAS",
      {{"ADD DOMAIN three.example", "failed ACTION may not create and delete domains"},
       {"DELETE DOMAIN two.example", "failed ACTION may not create and delete domains"}}},
-    {"R8.1-not-available-yet",
-     WIDE " types=DOMAIN,DOMAINALIAS,SPAMFILTER create_domains=yes",
-     {{"ADD DOMAIN three.example", "failed TYPE DOMAIN is not available yet"}}},
+    {"R8.20-domain",
+     DOMAINS,
+     {{"ADD DOMAIN one.example", "failed DOMAIN is there already"},
+      {"MODIFY DOMAIN four.example MAXMAILBOXES=1", "failed DOMAIN is not set up here"},
+      {"ADD DOMAIN four.example MAXMAILBOXES=2 OWNER=boss@four.example PASSWORD=s", "created 2"},
+      {"ADD FULL a@four.example PASSWORD=s", "created 1"},
+      {"ADD FULL b@four.example PASSWORD=s", "failed DOMAIN may have 2 mailboxes, and has them"},
+      {"MODIFY DOMAIN four.example MAXMAILBOXES=1", "failed MAX MAILBOXES has 2 mailboxes already"},
+      {"DELETE FULL a@four.example", "deleted 1"},
+      {"MODIFY DOMAIN four.example MAXMAILBOXES=1", "changed 1"},
+      {"MODIFY DOMAIN four.example MAXMAILBOXES=1", "unchanged"},
+      {"MODIFY DOMAIN four.example OWNER=no@four.example", "failed OWNER no mailbox"},
+      {"SUSPEND DOMAIN four.example", "changed 1"},
+      {"ADD FULL a@four.example PASSWORD=s", "failed DOMAIN is switched off"},
+      {"SUSPEND DOMAIN four.example", "unchanged"},
+      {"RESUME DOMAIN four.example", "changed 1"}}},
+    {"R8.20-domain-limits",
+     DOMAINS,
+     {{"MODIFY DOMAIN two.example MAXMAILBOXES=1", "failed MAX MAILBOXES has 2 mailboxes already"},
+      {"MODIFY DOMAIN two.example MAXMAILBOXES=2", "changed 1"},
+      {"ADD FULL c@two.example PASSWORD=s", "failed DOMAIN may have 2 mailboxes"},
+      {"MODIFY DOMAIN two.example MAXMAILBOXES=-", "changed 1"},
+      {"ADD FULL c@two.example PASSWORD=s", "created 1"}}},
+    {"R8.23-domain-gone",
+     DOMAINS,
+     {{"DELETE DOMAIN one.example", "failed DOMAIN is your own"},
+      {"SUSPEND DOMAIN one.example", "failed DOMAIN is your own"},
+      {"DELETE DOMAIN two.example", "failed DOMAIN with them is not available yet"},
+      {"DELETE DOMAIN four.example", "failed DOMAIN is not set up here"},
+      {"DELETE DOMAIN bare.example", "deleted 1"},
+      {"ADD FULL u@bare.example PASSWORD=s", "failed DOMAIN is not set up here"},
+      {"ADD DOMAIN bare.example", "created 1"}}},
+    {"R8.21-further-names",
+     DOMAINS,
+     {{"ADD DOMAINALIAS four.example TARGET=no.example", "failed TARGET There is no domain"},
+      {"ADD DOMAINALIAS two.example TARGET=one.example", "failed DOMAIN is there already"},
+      {"ADD DOMAINALIAS four.example TARGET=one.example", "created 1"},
+      {"ADD DOMAINALIAS no.example TARGET=four.example", "failed TARGET There is no domain"},
+      {"ADD FULL u@four.example PASSWORD=s", "failed DOMAIN is only a further name of one.example"},
+      {"DELETE DOMAIN four.example", "failed TYPE is only a further name"},
+      {"DELETE DOMAINALIAS two.example", "failed TYPE is no further name"},
+      {"ADD DOMAINALIAS no.example TARGET=bare.example",
+       "failed TYPE Further names are switched off"},
+      {"DELETE DOMAINALIAS four.example", "deleted 1"},
+      {"ADD DOMAINALIAS four.example TARGET=x@y", "failed DOMAIN not one that you manage"}}},
+    {"R8.22-spam-filters",
+     DOMAINS,
+     {{"ADD SPAMFILTER two.example FILTER=EMAIL:bad@x.example", "created 1"},
+      {"ADD SPAMFILTER two.example FILTER=EMAIL:bad@x.example", "unchanged"},
+      {"ADD SPAMFILTER two.example FILTER=IP:192.0.2.1", "created 1"},
+      {"DELETE SPAMFILTER two.example FILTER=EMAIL:bad@x.example", "deleted 1"},
+      {"DELETE SPAMFILTER two.example FILTER=EMAIL:bad@x.example", "failed FILTER no such spam"},
+      {"ADD SPAMFILTER bare.example FILTER=IP:192.0.2.1", "failed TYPE Spam filters are switched"},
+      {"ADD SPAMFILTER four.example FILTER=IP:192.0.2.1", "failed DOMAIN is not set up"}}},
     {"grant-types-actions",
      "allow types=FULL,LIST actions=ADD,MODIFY",
      {{"ADD FORWARD f@one.example MAILFORWARD=anna@one.example", "failed TYPE not manage"},

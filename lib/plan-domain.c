@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/plan-private.h"
+
+#include <string.h>
+
+/* Rows about a domain as a whole: itself, its further names, whom it takes no mail from. */
+
+/* --- how many mailboxes it has --- */
+
+/* Most that are counted. */
+#define ACCOUNTS_MAX 10000000
+
+static bool found_account(gpointer data, const DirectoryQuery *query, Entry *entry)
+{
+    (void)data;
+    (void)query;
+    entry_free(entry);
+    return true;
+}
+
+static Answer count_accounts(const Step *step, const char *domain, gsize *count, GError **error)
+{
+    static const char *const none[] = {"1.1", NULL};
+    const Profile *profile = step->context->profile;
+    g_autoptr(GPtrArray) queries = g_ptr_array_new();
+    g_autofree char *base = profile_domain_dn(profile, domain);
+    g_autofree char *filter = profile_filter_type(profile, TYPE_FULL);
+    DirectoryQuery query = {
+        .base = base,
+        .scope = DIRECTORY_SCOPE_ONE,
+        .filter = filter,
+        .attributes = none,
+        .limit = ACCOUNTS_MAX,
+    };
+    g_ptr_array_add(queries, &query);
+    if (directory_search_many(step->context->directory, queries, found_account, NULL, error) !=
+        ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (query.state == QUERY_TOO_MANY || query.state == QUERY_CUT) {
+        directory_query_fault(&query, error);
+        return ANSWER_UNKNOWN;
+    }
+    *count = query.found;
+    return ANSWER_YES;
+}
+
+/* Counted once, and kept up with by plan_count_accounts(). */
+static Answer accounts_of(Step *step, const char *domain, gsize *count, GError **error)
+{
+    gpointer known = NULL;
+    if (g_hash_table_lookup_extended(step->plan->accounts, domain, NULL, &known)) {
+        *count = GPOINTER_TO_SIZE(known);
+        return ANSWER_YES;
+    }
+    Answer answer = count_accounts(step, domain, count, error);
+    if (answer == ANSWER_YES)
+        g_hash_table_insert(step->plan->accounts, g_strdup(domain), GSIZE_TO_POINTER(*count));
+    return answer;
+}
+
+void plan_count_accounts(Plan *plan, const char *domain, int more)
+{
+    gpointer known = NULL;
+    if (more == 0 || !g_hash_table_lookup_extended(plan->accounts, domain, NULL, &known))
+        return;
+    gsize count = GPOINTER_TO_SIZE(known);
+    count = more > 0 ? count + 1 : count - (count > 0);
+    g_hash_table_insert(plan->accounts, g_strdup(domain), GSIZE_TO_POINTER(count));
+}
+
+static bool most_accounts(const Step *step, const Entry *domain, guint64 *most)
+{
+    const char *text = profile_entry_value(step->context->profile, domain, FIELD_MAX_MAILBOXES);
+    return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, most, NULL);
+}
+
+Answer plan_check_mailboxes(Step *step, GError **error)
+{
+    const char *domain = step->operation->address->domain;
+    guint64 most = 0;
+    gsize count = 0;
+    if (step->operation->type != TYPE_FULL ||
+        !most_accounts(step, step->domain->seen->entry, &most))
+        return ANSWER_YES;
+    Answer answer = accounts_of(step, domain, &count, error);
+    if (answer != ANSWER_YES || count < most)
+        return answer;
+    return step_end(step, outcome_failed("DOMAIN", domain,
+                                         "Delete mailboxes that are not needed, or ask your "
+                                         "service provider for more.",
+                                         "The domain %s may have %" G_GUINT64_FORMAT
+                                         " mailboxes, and has them.",
+                                         domain, most));
+}
+
+/* --- a domain --- */
+
+static Answer check_domain_there(Step *step, ObjectType wanted)
+{
+    const Entry *entry = step->own->seen->entry;
+    const char *domain = step->operation->address->domain;
+    ObjectType type = TYPE_COUNT;
+    if (!entry)
+        return step_end(step, outcome_failed("DOMAIN", domain,
+                                             step->operation->action == ACTION_DELETE
+                                                 ? "If it should be gone, nothing is left to do."
+                                                 : "Correct the domain, or use ADD to create it.",
+                                             "The domain %s is not set up here.", domain));
+    (void)profile_entry_type(step->context->profile, entry, &type);
+    if (type == wanted)
+        return ANSWER_YES;
+    if (type == TYPE_DOMAINALIAS)
+        return step_end(step,
+                        outcome_failed("TYPE", type_name(wanted),
+                                       "Correct the domain, or write DOMAINALIAS as its TYPE.",
+                                       "The domain %s is only a further name of %s.", domain,
+                                       profile_entry_target_domain(step->context->profile, entry)));
+    return step_end(step, outcome_failed("TYPE", type_name(wanted),
+                                         "Correct the domain, or write DOMAIN as its TYPE.",
+                                         "The domain %s is no further name of another.", domain));
+}
+
+static Answer check_domain_free(Step *step)
+{
+    const char *domain = step->operation->address->domain;
+    if (!step->own->seen->entry)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed("DOMAIN", domain,
+                                         "Use MODIFY to change what is there, or choose another "
+                                         "domain.",
+                                         "The domain %s is there already.", domain));
+}
+
+/* Who asks, and the service itself, must not cut off the branch that they sit on. */
+static Answer check_not_own(Step *step)
+{
+    const char *domain = step->operation->address->domain;
+    const char *const *batch = step->context->batch_addresses;
+    bool own = g_str_equal(domain, step->context->requester->domain);
+    for (; batch && *batch; batch++)
+        own |= g_str_equal(strrchr(*batch, '@') + 1, domain);
+    if (!own)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed("DOMAIN", domain, "Ask your service provider to do this.",
+                                         "The domain %s is your own, or this service's.", domain));
+}
+
+static Operation owner_operation(const Operation *operation)
+{
+    return (Operation){
+        .line = operation->line,
+        .type = TYPE_FULL,
+        .action = ACTION_ADD,
+        .address = operation->owner,
+        .password = operation->password,
+        .password_hashed = operation->password_hashed,
+    };
+}
+
+static Answer add_domain(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    Place *owner = NULL;
+    Answer answer = check_domain_free(step);
+    if (answer == ANSWER_YES && operation->owner)
+        answer = step_look(step, operation->owner, true, &owner, error);
+    if (answer == ANSWER_YES && owner)
+        answer = plan_check_free(step, operation->owner, owner, "OWNER");
+    if (answer != ANSWER_YES)
+        return answer;
+    step_write(step, profile_add(step->context->profile, operation, NULL, NULL, step->mark));
+    if (operation->owner) {
+        const Operation account = owner_operation(operation);
+        answer = plan_write_account(step, &account, error);
+    }
+    step->row->outcome = outcome_new(RESULT_CREATED);
+    return answer;
+}
+
+static Answer check_new_limit(Step *step, GError **error)
+{
+    const char *text = step->operation->value[FIELD_MAX_MAILBOXES - FIELD_VALUE_FIRST];
+    guint64 most = 0;
+    gsize count = 0;
+    if (!text || !*text || !g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &most, NULL))
+        return ANSWER_YES;
+    Answer answer = accounts_of(step, step->operation->address->domain, &count, error);
+    if (answer != ANSWER_YES || count <= most)
+        return answer;
+    return step_end(step, outcome_failed("MAX MAILBOXES", text,
+                                         "Give at least as many, or delete mailboxes first.",
+                                         "The domain %s has %" G_GSIZE_FORMAT " mailboxes already.",
+                                         step->operation->address->domain, count));
+}
+
+static Answer check_owner(Step *step, GError **error)
+{
+    const Address *owner = step->operation->owner;
+    Place *place = NULL;
+    ObjectType type;
+    if (!owner)
+        return ANSWER_YES;
+    if (step_look(step, owner, false, &place, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (place->seen->entry &&
+        profile_entry_type(step->context->profile, place->seen->entry, &type) && type == TYPE_FULL)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed("OWNER", owner->full, "Name a mailbox of the domain.",
+                                         "There is no mailbox with the address %s.", owner->full));
+}
+
+static Answer modify_domain(Step *step, GError **error)
+{
+    Answer answer = check_domain_there(step, TYPE_DOMAIN);
+    if (answer == ANSWER_YES)
+        answer = check_new_limit(step, error);
+    if (answer == ANSWER_YES)
+        answer = check_owner(step, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    Change *change = profile_modify(step->context->profile, step->operation, NULL,
+                                    step->own->seen->entry, step->mark);
+    return plan_write_or_unchanged(step, change, "Everything is already as this row says.");
+}
+
+static Answer enable_domain(Step *step, bool enabled)
+{
+    Answer answer = check_domain_there(step, TYPE_DOMAIN);
+    if (answer == ANSWER_YES && !enabled)
+        answer = check_not_own(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    Change *change =
+        profile_enable(step->context->profile, step->own->seen->entry, enabled, step->mark);
+    return plan_write_or_unchanged(step, change,
+                                   enabled ? "It is not suspended." : "It is suspended already.");
+}
+
+/* Whether something lies below it, or stands for it. */
+static Answer is_used(const Step *step, GError **error)
+{
+    static const char *const none[] = {"1.1", NULL};
+    const Profile *profile = step->context->profile;
+    g_autofree char *base = profile_domains_dn(profile);
+    g_autofree char *names =
+        profile_filter_further_names(profile, step->operation->address->domain);
+    g_autoptr(GPtrArray) queries = g_ptr_array_new();
+    DirectoryQuery below = {step->own->dn, DIRECTORY_SCOPE_ONE, "(objectClass=*)", none, 1, 0, 0};
+    DirectoryQuery other = {base, DIRECTORY_SCOPE_ONE, names, none, 1, 0, 0};
+    g_ptr_array_add(queries, &below);
+    if (names)
+        g_ptr_array_add(queries, &other);
+    if (directory_search_many(step->context->directory, queries, found_account, NULL, error) !=
+        ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    return below.found || other.found || below.state == QUERY_TOO_MANY ||
+                   other.state == QUERY_TOO_MANY
+               ? ANSWER_YES
+               : ANSWER_NO;
+}
+
+static Answer delete_domain(Step *step, GError **error)
+{
+    const char *domain = step->operation->address->domain;
+    Answer answer = check_domain_there(step, TYPE_DOMAIN);
+    if (answer == ANSWER_YES)
+        answer = check_not_own(step);
+    if (answer != ANSWER_YES)
+        return answer;
+    answer = is_used(step, error);
+    if (answer == ANSWER_YES)
+        return step_end(step, outcome_failed("DOMAIN", domain,
+                                             "Delete its addresses and further names in an earlier "
+                                             "request.",
+                                             "The domain %s still has addresses or further names; "
+                                             "to delete it with them is not available yet.",
+                                             domain));
+    if (answer == ANSWER_UNKNOWN)
+        return answer;
+    step_write(step, profile_delete(step->context->profile, step->own->seen->entry));
+    step->row->outcome = outcome_new(RESULT_DELETED);
+    return ANSWER_YES;
+}
+
+/* --- a further name --- */
+
+static Answer check_target_domain(Step *step, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    const char *target = step->operation->target_domain;
+    Place *place = NULL;
+    ObjectType type;
+    if (view_domain(step->view, target, &place, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    step_looked(step, place);
+    if (!place->seen->entry || !profile_entry_type(profile, place->seen->entry, &type) ||
+        type != TYPE_DOMAIN)
+        return step_end(step, outcome_failed("TARGET", target, "Correct the domain.",
+                                             "There is no domain %s.", target));
+    if (!profile_entry_switch(profile, place->seen->entry, FIELD_ENABLE_DOMAINALIASES))
+        return step_end(
+            step, outcome_failed("TYPE", NULL, "Ask your service provider if you need this.",
+                                 "Further names are switched off for the domain %s.", target));
+    return ANSWER_YES;
+}
+
+static Answer plan_domain_alias(Step *step, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    Answer answer;
+    if (step->operation->action == ACTION_DELETE) {
+        answer = check_domain_there(step, TYPE_DOMAINALIAS);
+        if (answer != ANSWER_YES)
+            return answer;
+        step_write(step, profile_delete(profile, step->own->seen->entry));
+        step->row->outcome = outcome_new(RESULT_DELETED);
+        return ANSWER_YES;
+    }
+    answer = check_domain_free(step);
+    if (answer == ANSWER_YES)
+        answer = check_target_domain(step, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    step_write(step, profile_add(profile, step->operation, NULL, NULL, step->mark));
+    step->row->outcome = outcome_new(RESULT_CREATED);
+    return ANSWER_YES;
+}
+
+/* --- blocked senders --- */
+
+static Answer plan_filter(Step *step)
+{
+    const Profile *profile = step->context->profile;
+    const Operation *operation = step->operation;
+    const Entry *entry = step->own->seen->entry;
+    const GPtrArray *blocked = profile_entry_blocked(profile, entry);
+    const char *shown = strchr(operation->filter, ':') + 1;
+    bool there = blocked && entry_values_have(blocked, operation->filter, true);
+    bool add = operation->action == ACTION_ADD;
+    if (add && there)
+        return step_unchanged(step, "It is blocked already.");
+    if (!add && !there)
+        return step_end(step, outcome_failed("FILTER", shown,
+                                             "If it should be gone, nothing is left to do.",
+                                             "The domain %s has no such spam filter.",
+                                             operation->address->domain));
+    if (add && blocked && blocked->len >= PLAN_FILTERS_MAX)
+        return step_end(step, outcome_failed("FILTER", shown, "Delete some first.",
+                                             "The domain %s has as many spam filters as are "
+                                             "possible, %d.",
+                                             operation->address->domain, PLAN_FILTERS_MAX));
+    step_write(step, profile_block(profile, entry, operation->filter, add, step->mark));
+    step->row->outcome = outcome_new(add ? RESULT_CREATED : RESULT_DELETED);
+    return ANSWER_YES;
+}
+
+Answer plan_domain_change(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    if (operation->type == TYPE_SPAMFILTER)
+        return plan_filter(step);
+    if (operation->type == TYPE_DOMAINALIAS)
+        return plan_domain_alias(step, error);
+    switch (operation->action) {
+    case ACTION_ADD:
+        return add_domain(step, error);
+    case ACTION_MODIFY:
+        return modify_domain(step, error);
+    case ACTION_DELETE:
+        return delete_domain(step, error);
+    case ACTION_SUSPEND:
+    case ACTION_RESUME:
+        return enable_domain(step, operation->action == ACTION_RESUME);
+    case ACTION_COUNT:
+        break;
+    }
+    g_assert_not_reached();
+}
