@@ -657,11 +657,6 @@ const unsigned *profile_digits(const Profile *profile)
 
 /* --- who may not send mail to a domain --- */
 
-GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *domain)
-{
-    return entry_values(domain, profile->name[NAME_BLOCKED]);
-}
-
 Change *profile_block(const Profile *profile, const Entry *domain, const char *sender, bool add,
                       const char *mark)
 {

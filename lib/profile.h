@@ -136,8 +136,6 @@ Field profile_column_of_attribute(const Profile *profile, const char *attribute)
 
 /* --- who may not send mail to a domain --- */
 
-/* Whom a domain's entry blocks, owned by the entry, may be NULL. */
-GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *domain);
 /* Adds one of them, or takes it off. */
 Change *profile_block(const Profile *profile, const Entry *domain, const char *sender, bool add,
                       const char *mark);
