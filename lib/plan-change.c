@@ -309,6 +309,8 @@ static Answer plan_delete(Step *step, GError **error)
     const Address *address = step->operation->address;
     g_autoptr(GPtrArray) referrers = g_ptr_array_new();
     Answer answer = check_there(step);
+    if (answer == ANSWER_YES)
+        answer = plan_check_mailboxes(step, error);
     if (answer == ANSWER_YES && type_has_user(step->operation->type)) {
         g_clear_pointer(&referrers, g_ptr_array_unref);
         answer = view_lists_with(step->view, address, &referrers, error);

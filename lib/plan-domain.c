@@ -44,6 +44,45 @@ static Answer count_accounts(const Step *step, const char *domain, gsize *count,
     return ANSWER_YES;
 }
 
+/* The name of a domain's number of mailboxes among the effects of slices. */
+static char *count_name(const char *domain)
+{
+    return g_strconcat("mailboxes of ", domain, NULL);
+}
+
+/* The number after the slices before, which are not carried out. */
+static Answer recall_count(const Step *step, const char *domain, gsize *count, GError **error)
+{
+    const PlanOverlay *overlay = step->context->overlay;
+    g_autofree char *name = count_name(domain);
+    g_autoptr(GVariant) effect = NULL;
+    if (!overlay)
+        return ANSWER_NO;
+    Answer answer = overlay->find(overlay->data, name, &effect, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    const char *text = NULL;
+    guint64 number = 0;
+    g_variant_get_child(effect, 2, "m&s", &text);
+    if (!text || !g_ascii_string_to_unsigned(text, 10, 0, ACCOUNTS_MAX, &number, NULL))
+        return ANSWER_NO;
+    *count = number;
+    return ANSWER_YES;
+}
+
+void plan_count_effects(const Plan *plan, const PlanEffects *effects)
+{
+    GHashTableIter iter;
+    gpointer domain, count;
+    g_hash_table_iter_init(&iter, plan->accounts);
+    while (g_hash_table_iter_next(&iter, &domain, &count)) {
+        g_autofree char *name = count_name(domain);
+        g_autofree char *text = g_strdup_printf("%" G_GSIZE_FORMAT, GPOINTER_TO_SIZE(count));
+        effects->found(effects->data, name,
+                       g_variant_new(PLAN_EFFECT_TYPE, FALSE, "", text, NULL, NULL));
+    }
+}
+
 /* Counted once, and kept up with by plan_count_accounts(). */
 static Answer accounts_of(Step *step, const char *domain, gsize *count, GError **error)
 {
@@ -52,17 +91,28 @@ static Answer accounts_of(Step *step, const char *domain, gsize *count, GError *
         *count = GPOINTER_TO_SIZE(known);
         return ANSWER_YES;
     }
-    Answer answer = count_accounts(step, domain, count, error);
-    if (answer == ANSWER_YES)
-        g_hash_table_insert(step->plan->accounts, g_strdup(domain), GSIZE_TO_POINTER(*count));
-    return answer;
+    Answer answer = recall_count(step, domain, count, error);
+    if (answer == ANSWER_NO)
+        answer = count_accounts(step, domain, count, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    /* Where a limit comes late, earlier rows are not there yet. */
+    int moved = GPOINTER_TO_INT(g_hash_table_lookup(step->plan->moved, domain));
+    *count = moved < 0 ? *count - MIN(*count, (gsize)-moved) : *count + (gsize)moved;
+    g_hash_table_insert(step->plan->accounts, g_strdup(domain), GSIZE_TO_POINTER(*count));
+    return ANSWER_YES;
 }
 
 void plan_count_accounts(Plan *plan, const char *domain, int more)
 {
     gpointer known = NULL;
-    if (more == 0 || !g_hash_table_lookup_extended(plan->accounts, domain, NULL, &known))
+    if (more == 0)
         return;
+    if (!g_hash_table_lookup_extended(plan->accounts, domain, NULL, &known)) {
+        int moved = GPOINTER_TO_INT(g_hash_table_lookup(plan->moved, domain));
+        g_hash_table_insert(plan->moved, g_strdup(domain), GINT_TO_POINTER(moved + more));
+        return;
+    }
     gsize count = GPOINTER_TO_SIZE(known);
     count = more > 0 ? count + 1 : count - (count > 0);
     g_hash_table_insert(plan->accounts, g_strdup(domain), GSIZE_TO_POINTER(count));
@@ -76,14 +126,16 @@ static bool most_accounts(const Step *step, const Entry *domain, guint64 *most)
 
 Answer plan_check_mailboxes(Step *step, GError **error)
 {
-    const char *domain = step->operation->address->domain;
+    const Operation *operation = step->operation;
+    const char *domain = operation->address->domain;
     guint64 most = 0;
     gsize count = 0;
-    if (step->operation->type != TYPE_FULL ||
-        !most_accounts(step, step->domain->seen->entry, &most))
+    if (operation->type != TYPE_FULL || !most_accounts(step, step->domain->seen->entry, &most) ||
+        (operation->action != ACTION_ADD && operation->action != ACTION_DELETE))
         return ANSWER_YES;
+    /* Also before one is deleted: of what this plan makes nothing may be there yet. */
     Answer answer = accounts_of(step, domain, &count, error);
-    if (answer != ANSWER_YES || count < most)
+    if (answer != ANSWER_YES || count < most || operation->action == ACTION_DELETE)
         return answer;
     return step_end(step, outcome_failed("DOMAIN", domain,
                                          "Delete mailboxes that are not needed, or ask your "

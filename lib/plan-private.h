@@ -19,6 +19,7 @@ struct Plan {
     GPtrArray *joined;    /* of char *: member and name of its list in turn */
     PlanHashes *hashes;   /* that are being made */
     GHashTable *accounts; /* domain → how many mailboxes it has, with all that was planned */
+    GHashTable *moved;    /* domain that was not counted → how many were planned to come or go */
     unsigned first;       /* line of the slice's first row, where others were planned before it */
     unsigned rows, walks; /* that were begun */
 };
@@ -75,10 +76,12 @@ Answer plan_domain_change(Step *step, GError **error);
 
 /* An address that a column names must be free. */
 Answer plan_check_free(Step *step, const Address *address, const Place *place, const char *field);
-/* The domain may have one mailbox more. */
+/* The domain may have one mailbox more; also one less is counted. */
 Answer plan_check_mailboxes(Step *step, GError **error);
 /* One mailbox more, or less, than were counted. */
 void plan_count_accounts(Plan *plan, const char *domain, int more);
+/* What was counted, for the slices after this one. */
+void plan_count_effects(const Plan *plan, const PlanEffects *effects);
 /* The write that creates a mailbox, its password hashed. */
 Answer plan_write_account(Step *step, const Operation *account, GError **error);
 /* The row is this change, or NULL: unchanged, for the reason. Takes change over. */

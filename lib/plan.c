@@ -9,6 +9,7 @@ Plan *plan_new(const PlanContext *context)
     plan->joined = g_ptr_array_new_with_free_func(g_free);
     plan->hashes = plan_hashes_new(context);
     plan->accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    plan->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     return plan;
@@ -24,6 +25,7 @@ void plan_free(Plan *plan)
     g_ptr_array_unref(plan->joined);
     plan_hashes_free(plan->hashes);
     g_hash_table_unref(plan->accounts);
+    g_hash_table_unref(plan->moved);
     g_free(plan);
 }
 
@@ -156,6 +158,7 @@ static void note_joined(Plan *plan, const Operation *operation, const PlannedRow
 void plan_effects(const Plan *plan, const PlanEffects *effects)
 {
     view_effects(plan->view, effects->found, effects->data);
+    plan_count_effects(plan, effects);
     for (guint i = 0; i + 1 < plan->joined->len; i += 2)
         effects->joined(effects->data, plan->joined->pdata[i], plan->joined->pdata[i + 1]);
 }

@@ -310,7 +310,8 @@ Profile *profile_load(const char *path, const char *base, GError **error)
     list_attributes(profile);
     list_routing(profile);
     list_columns(profile);
-    profile->other_domain[0] = profile->name[NAME_TARGET_DOMAIN];
+    profile->other_domain[0] =
+        profile->name[NAME_TARGET_DOMAIN] != NULL ? profile->name[NAME_TARGET_DOMAIN] : "1.1";
     return g_steal_pointer(&profile);
 }
 

@@ -65,14 +65,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Sending, sending_clear)
 
 /* --- results --- */
 
-/* Whether an address that is to be deleted has been taken off a list, maybe before it was planned
- * anew. */
-static bool is_off_lists(const Work *work, guint at)
+/* What was done of the row before a write is refused: an address that is to be deleted was taken
+ * off lists, maybe before it was planned anew; or the mailbox is there, but not all its aliases. */
+static const char *done_before(const Work *work, guint at)
 {
     const PlannedRow *row = row_at(work, at);
     const PlannedWrite *last = row->writes->pdata[row->writes->len - 1];
-    return work->tracks[at].parts[0] == PART_DONE ||
-           (last->change->kind == CHANGE_DELETE && row->trail->len > 0);
+    const bool begun = work->tracks[at].parts[0] == PART_DONE;
+    if (last->change->kind == CHANGE_DELETE)
+        return begun || row->trail->len > 0 ? " It was taken off its lists before that." : "";
+    return begun ? " A part of the row was done before that; look at this address." : "";
 }
 
 /* The sentence for a write that the directory refuses. */
@@ -92,8 +94,7 @@ static Outcome *refusal(const Work *work, guint at, const Write *write, bool lef
     const char *partly =
         left ? " The rest of the row was done before that, and not all of it could be taken back; "
                "look at this address."
-        : is_off_lists(work, at) ? " It was taken off its lists before that."
-                                 : "";
+             : done_before(work, at);
     const char *advice = field_advice(which);
     const char *words = write->words ? write->words : "The directory refuses this row.";
     return outcome_failed(field, value, advice ? advice : "Correct the row and send it again.",

@@ -200,6 +200,24 @@ def felt_at_once(world):
         tap.equal(client.rcpt(world.admin)[0], 250, "after")
 
 
+@tap.test("R8.22 a sender that a request blocks is refused, until a request takes him off again")
+def by_request(world):
+    row = {"DOMAIN": DOMAIN, "USER": "", "TYPE": "SPAMFILTER", "ACTION": "ADD",
+           "FILTER": "asked.example", "FILTERTYPE": "DOMAIN"}
+    def answer():
+        with world.client() as client:
+            client.ehlo()
+            client.mail("somebody@mail.asked.example")
+            return client.rcpt(world.admin)
+    tap.equal(answer()[0], 250, "before")
+    tap.equal(world.ask([row]).results, ["created"], "ADD")
+    tap.equal(is_refused(answer()), True, "refused")
+    tap.equal(world.ask([row]).results, ["unchanged"], "ADD again")
+    tap.equal(world.ask([{**row, "ACTION": "DELETE"}]).results, ["deleted"], "DELETE")
+    tap.equal(answer()[0], 250, "after")
+    tap.equal(world.ask([{**row, "ACTION": "DELETE"}]).results, ["failed"], "DELETE again")
+
+
 @tap.test("R8.43 while the directory is away mail is put off with 4xx, and is taken again by itself")
 def away(world):
     before = len(world.told())

@@ -58,6 +58,37 @@ def mixed():
         row("DELETE FORWARD info"),
         row("DELETE LIST team"),
         row("DELETE LIST other"),
+        # What else leads to an address, or belongs to it, is made by one slice and goes with another.
+        row("ADD FULL n0", PASSWORD=SECRET, ALIAS="n1 n2", MAILFORWARD=at("m4")),
+        row("ADD ALIAS n3", TARGET="n0"),
+        row("ADD FULL n1", PASSWORD=SECRET),
+        row("MODIFY FULL n0", PASSWORD=SECRET, ALIAS="+n4 ~n1"),
+        row("ADD FULL n1", PASSWORD=SECRET),
+        row("MODIFY FULL m4", PASSWORD=SECRET, MAILFORWARD=at("n3")),
+        row("ADD CATCHALL ", TARGET="n0"),
+        row("ADD CATCHALL ", TARGET="n1"),
+        row("ADD AUTORESPONDER n0", SUBJECT="Away", MESSAGE="Till May"),
+        row("ADD AUTORESPONDER n3", MESSAGE="Till May"),
+        row("ADD GROUP g0", MEMBER="n0 n1"),
+        row("ADD DLIST d0", LIST_MEMBER="n3 g0"),
+        row("ADD DLIST d0", LIST_MEMBER="n3 n0"),
+        row("ADD RESOURCE r0", DESCRIPTION="a car"),
+        row("ADD RESOURCEGROUP r1", MEMBER="r0"),
+        row("SUSPEND FULL n0"),
+        row("SUSPEND FULL n0"),
+        row("SUSPEND DLIST d0"),
+        row("RESUME FULL n0"),
+        row("DELETE FULL n0"),
+        row("ADD FULL n4", PASSWORD=SECRET, QUOTA="5"),
+        row("DELETE ALIAS n3"),
+        row("DELETE DLIST d0", LIST_MEMBER="n3"),
+        row("DELETE FULL n1"),
+        row("DELETE RESOURCE r0"),
+        row("DELETE GROUP g0"),
+        row("DELETE FULL n1"),
+        row("DELETE CATCHALL "),
+        row("DELETE RESOURCEGROUP r1"),
+        row("DELETE RESOURCE r0"),
     ]
 
 
@@ -94,6 +125,25 @@ def mixed_file(world):
     counts = [line for line in applied.text.splitlines() if line.startswith("Created: ")]
     tap.contains(checked.text, counts[0])
     tap.equal(len(checked.rows("batchload.csv")), failed, "rows of batchload.csv")
+
+
+@tap.test("R8.20 a domain's limit is kept to over all slices, in each mode")
+def limit(world):
+    dn = world.slapd.domain_dn(DOMAIN)
+    there = len(world.slapd.search("(objectClass=batchloadAccount)", dn))
+    rows = [row("ADD FULL few%d" % number, PASSWORD=SECRET) for number in range(8)]
+    rows.insert(6, row("DELETE FULL few0"))
+    wanted = ["created"] * 5 + ["failed", "deleted", "created", "failed"]
+    world.slapd.modify("dn: %s\nchangetype: modify\nadd: batchloadMailboxesMax\n"
+                       "batchloadMailboxesMax: %d\n" % (dn, there + 5))
+    try:
+        tap.equal(world.ask(rows, mode="check").results, wanted, "checked")
+        tap.equal(set(world.ask(rows, mode="atomic").results), {"failed", "unchanged"}, "atomic")
+        response = world.ask(rows)
+        tap.equal(response.results, wanted, "applied")
+        tap.contains(response.words, "may have %d mailboxes, and has them" % (there + 5))
+    finally:
+        world.slapd.modify("dn: %s\nchangetype: modify\ndelete: batchloadMailboxesMax\n" % dn)
 
 
 @tap.test("R2.17 Mode: check of a good file, in any case, also as a header field; then apply")
