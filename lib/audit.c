@@ -112,17 +112,30 @@ static const char *kind_name(ChangeKind kind)
     return action_name(ACTION_DELETE);
 }
 
+/* Of a domain, or a further name of one, "@" and the name. */
+static char *address_of(const Profile *profile, const Change *change, const Entry *before,
+                        ObjectType type)
+{
+    const bool add = change->kind == CHANGE_ADD;
+    if (type == TYPE_DOMAIN || type == TYPE_DOMAINALIAS) {
+        g_autofree char *domain = profile_domain_of(change->dn);
+        return g_strconcat("@", domain ? domain : "", NULL);
+    }
+    g_autoptr(Address) there = !add && before ? profile_entry_address(profile, before) : NULL;
+    const char *text = add ? profile_added_address(profile, change) : there ? there->full : NULL;
+    return g_strdup(text ? text : "");
+}
+
 GVariant *audit_change(const Profile *profile, const Change *change, const Entry *before)
 {
     const bool add = change->kind == CHANGE_ADD;
-    g_autoptr(Address) there = before ? profile_entry_address(profile, before) : NULL;
-    const char *address = add ? profile_added_address(profile, change) : there ? there->full : NULL;
-    ObjectType type;
+    ObjectType type = TYPE_COUNT;
     bool known = add ? profile_added_type(profile, change, &type)
                      : before && profile_entry_type(profile, before, &type);
+    g_autofree char *address = address_of(profile, change, before, type);
     Pack *pack = pack_new();
     pack_open(pack, PACK_TUPLE, 1);
-    pack_string(pack, address ? address : "");
+    pack_string(pack, address);
     pack_string(pack, known ? type_name(type) : "");
     pack_string(pack, kind_name(change->kind));
     pack_open(pack, PACK_ARRAY, 1);

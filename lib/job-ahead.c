@@ -36,12 +36,19 @@ static unsigned first_line(const Slice *slice)
     return ((const TableRow *)slice->rows->pdata[0])->line;
 }
 
+/* What is in a domain is looked at when all before is done. */
+static bool stands_alone(const Slice *slice)
+{
+    const Operation *operation = slice->operations->pdata[0];
+    return operation && operation_stands_alone(operation);
+}
+
 /* Why it fails is of no interest: the slice will be planned once more, and then it is told. */
 static gpointer plan_slice(gpointer data)
 {
     JobAhead *ahead = data;
     if (!job_slice_load(ahead->worker, ahead->claim, ahead->number, &ahead->slice, NULL) ||
-        ahead->slice.rows->len == 0)
+        ahead->slice.rows->len == 0 || stands_alone(&ahead->slice))
         return NULL;
     plan_go_on(ahead->plan, ahead->done, first_line(&ahead->slice));
     ahead->planned = job_slice_plan(ahead->plan, &ahead->slice, NULL);

@@ -174,6 +174,11 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
             return false;
         if (answer == ANSWER_NO)
             return slicer_flush(slicer, error);
+        bool alone = operation_row_stands_alone(row, slicer->head);
+        if (alone && !slicer_flush(slicer, error)) {
+            table_row_free(row);
+            return false;
+        }
         g_ptr_array_add(slicer->pending, row);
         slicer->bytes += row_bytes(row);
         count++;
@@ -192,7 +197,7 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
                         rows_max);
             return false;
         }
-        if ((slicer->pending->len >= worker->config->slice_rows ||
+        if ((alone || slicer->pending->len >= worker->config->slice_rows ||
              slicer->bytes >= JOB_SLICE_BYTES_MAX) &&
             !slicer_flush(slicer, error))
             return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/job-private.h"
 #include "lib/settle.h"
+#include <string.h>
 
 /* The unit of work: a bounded run of rows, planned, its intent committed, applied, its outcomes
  * committed. */
@@ -187,6 +188,26 @@ GVariant *job_slice_trail(GPtrArray *planned)
 
 /* --- Mode: apply --- */
 
+static bool is_part(const GPtrArray *planned)
+{
+    return planned->len == 1 && planned_row_is_part(planned->pdata[0]);
+}
+
+/* What was done of the row is in the audit; the slice remains the next one, and others take their
+ * turn before it. */
+static bool commit_part(SpoolClaim *claim, GVariant *trail, GError **error)
+{
+    const Job *job = spool_claim_job(claim);
+    SpoolStep step = {
+        .state = JOB_WORKING,
+        .phase = job->phase,
+        .slice = job->slices_done,
+        .trail = trail,
+    };
+    memcpy(step.counts, job->counts, sizeof step.counts);
+    return spool_slice_step(claim, &step, error);
+}
+
 /* Settles the slice with the next one planned beside it, and commits its outcomes. *more: the next
  * one is the present one now. */
 static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrArray **planned,
@@ -198,7 +219,8 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
         *planned = slice_intent(&ahead->context, claim, slice, &ahead->plan, &again, error);
     if (!*planned)
         return false;
-    job_ahead_begin(ahead, slice);
+    if (!is_part(*planned))
+        job_ahead_begin(ahead, slice);
     Settle settle = {context, slice->operations, commit_intent, claim, again, &deviated};
     if (settle_rows(&settle, *planned, error) != ANSWER_YES)
         return false;
@@ -206,6 +228,8 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
     unsigned counts[RESULT_COUNT] = {0};
     g_autoptr(GVariant) outcomes = job_slice_outcomes(*planned, counts);
     g_autoptr(GVariant) trail = job_slice_trail(*planned);
+    if (is_part(*planned))
+        return commit_part(claim, trail, error);
     if (!*more)
         return spool_slice_done(claim, outcomes, counts, trail, error);
     if (!spool_slice_done_ahead(claim, outcomes, counts, trail, ahead->intent, error))

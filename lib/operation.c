@@ -351,3 +351,18 @@ Operation *operation_from_row(const TableRow *row, const TableHead *head,
     }
     return g_steal_pointer(&operation);
 }
+
+bool operation_row_stands_alone(const TableRow *row, const TableHead *head)
+{
+    const char *type_cell = table_row_cell(row, head, FIELD_TYPE);
+    const char *action_cell = table_row_cell(row, head, FIELD_ACTION);
+    ObjectType type;
+    Action action;
+    return type_cell && action_cell && type_find(type_cell, &type) && type == TYPE_DOMAIN &&
+           action_find(action_cell, &action) && action == ACTION_DELETE;
+}
+
+bool operation_stands_alone(const Operation *operation)
+{
+    return operation->type == TYPE_DOMAIN && operation->action == ACTION_DELETE;
+}

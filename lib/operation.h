@@ -56,6 +56,11 @@ Operation *operation_from_row(const TableRow *row, const TableHead *head,
                               const OperationRules *rules, Outcome **outcome);
 void operation_free(Operation *operation);
 
+/* Whether a row may take more than one plan, and is a slice of its own: one that deletes a domain.
+ */
+bool operation_row_stands_alone(const TableRow *row, const TableHead *head);
+bool operation_stands_alone(const Operation *operation);
+
 /* Whether a cell may be (a part of) a password that does not stand in its column, so that it must
  * not be repeated: one after the PASSWORD column, where one of those can't stand there (a separator
  * inside the password shifted them); and one from a TYPE or ACTION like no known word up to the

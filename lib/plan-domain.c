@@ -319,14 +319,17 @@ static Answer delete_domain(Step *step, GError **error)
         answer = check_not_own(step);
     if (answer != ANSWER_YES)
         return answer;
-    answer = is_used(step, error);
+    /* What is only planned does not look at what is in it. */
+    bool atomic = step->context->overlay && !step->context->unwritten;
+    if (!step->context->overlay)
+        return plan_clear_domain(step, error);
+    answer = atomic ? is_used(step, error) : ANSWER_NO;
     if (answer == ANSWER_YES)
-        return step_end(step, outcome_failed("DOMAIN", domain,
-                                             "Delete its addresses and further names in an earlier "
-                                             "request.",
-                                             "The domain %s still has addresses or further names; "
-                                             "to delete it with them is not available yet.",
-                                             domain));
+        return step_end(step,
+                        outcome_failed("DOMAIN", domain, "Send this row without Mode: atomic.",
+                                       "The domain %s has addresses or further names, and "
+                                       "with Mode: atomic only an empty one can be deleted.",
+                                       domain));
     if (answer == ANSWER_UNKNOWN)
         return answer;
     step_write(step, profile_delete(step->context->profile, step->own->seen->entry));

@@ -74,6 +74,9 @@ Answer plan_change(Step *step, GError **error);
 /* The same of rows about a domain as a whole. */
 Answer plan_domain_change(Step *step, GError **error);
 
+/* The next part of a domain that goes with all that is in it. */
+Answer plan_clear_domain(Step *step, GError **error);
+
 /* An address that a column names must be free. */
 Answer plan_check_free(Step *step, const Address *address, const Place *place, const char *field);
 /* The domain may have one mailbox more; also one less is counted. */

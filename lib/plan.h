@@ -53,6 +53,9 @@ typedef struct {
 /* Most lists an address may be on and still be deleted by one row. */
 #define PLAN_LISTS_MAX 2000
 
+/* Most entries of a domain that one plan deletes, where it goes with all that is in it. */
+#define PLAN_PART_MAX 100
+
 /* Most spam filters of a domain. */
 #define PLAN_FILTERS_MAX 1000
 
@@ -87,6 +90,10 @@ typedef struct {
 /* A row whose outcome stands already; outcome is taken over. Caller owns the result. */
 PlannedRow *planned_row_new(unsigned line, Outcome *outcome);
 void planned_row_free(PlannedRow *row);
+/* Whether it deletes a part of a domain: once that is done, the row is to be planned again. So it
+ * is marked in the outcome (PLAN_PART as its reason), which is stored with the intent. */
+bool planned_row_is_part(const PlannedRow *row);
+#define PLAN_PART "a part of it"
 /* The outcome stands: nothing of it is to be sent, and it relies on nothing any more. */
 void planned_row_close(PlannedRow *row);
 /* Appends the trail of an earlier plan of the row. */

@@ -82,9 +82,9 @@ const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entr
     return attribute != NULL ? entry_values(entry, attribute) : NULL;
 }
 
-char *profile_entry_domain(const Entry *entry)
+char *profile_domain_of(const char *dn)
 {
-    const char *name = entry->dn + strcspn(entry->dn, "=");
+    const char *name = dn + strcspn(dn, "=");
     g_autofree char *value = *name == '=' ? g_strndup(name + 1, strcspn(name + 1, ",")) : NULL;
     return value != NULL ? domain_normalise(value, NULL) : NULL;
 }

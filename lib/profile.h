@@ -159,8 +159,8 @@ const char *profile_entry_surname(const Profile *profile, const Entry *entry);
  * entry, may be NULL. */
 const GPtrArray *profile_entry_member_names(const Profile *profile, const Entry *entry);
 const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entry);
-/* The domain that an entry is named by, in normal form, or NULL. Caller owns the result. */
-char *profile_entry_domain(const Entry *entry);
+/* The domain that a DN is named by, in normal form, or NULL. Caller owns the result. */
+char *profile_domain_of(const char *dn);
 /* What has an entry's address; owned by the profile. */
 const char *profile_address_attribute(const Profile *profile);
 /* Filters for what lies below a domain and has rows of the type (TYPE_COUNT: of any), and leads on

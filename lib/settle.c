@@ -242,10 +242,15 @@ static bool needs_disturbed(const Work *work, const PlannedRow *row)
     return false;
 }
 
-/* The row's own entry is deleted, and only lists differ from what was expected. */
+/* The row's own entry is deleted, and only what referred to it differs from what was expected. */
 static bool only_removals_left(const Work *work, guint at)
 {
     const PlannedRow *row = row_at(work, at);
+    const Operation *operation = operation_at(work, at);
+    /* A mailbox that loses an alias is changed itself; of a domain the next part is planned anew.
+     */
+    if (operation && (operation->action != ACTION_DELETE || operation->type == TYPE_DOMAIN))
+        return false;
     guint last = writes_of(row) - 1;
     const PlannedWrite *write = row->writes->pdata[last];
     return last > 0 && write->change->kind == CHANGE_DELETE &&
@@ -295,7 +300,8 @@ static Verdict judge_row(Work *work, guint at)
 
 /* --- planning anew --- */
 
-/* The row of which only removals from lists are left, on the lists as they are now. */
+/* The row of which only removals are left, from the lists as they are now, and of what leads to the
+ * address. */
 static PlannedRow *renew(const Work *work, guint at)
 {
     const Profile *profile = work->settle->context->profile;
@@ -309,10 +315,12 @@ static PlannedRow *renew(const Work *work, guint at)
         const PlannedWrite *old = row->writes->pdata[j];
         const State *state = g_hash_table_lookup(work->states, old->change->dn);
         if (work->tracks[at].parts[j] == PART_DONE || !state || !state->entry ||
-            !profile_entry_has_member(profile, state->entry, operation->address->full))
+            !profile_entry_refers(profile, state->entry, operation->address->full))
             continue;
         PlannedWrite *write = g_new0(PlannedWrite, 1);
-        write->change = profile_members(profile, state->entry, NULL, gone, mark);
+        write->change = old->change->kind == CHANGE_DELETE
+                            ? profile_delete(profile, state->entry)
+                            : profile_members(profile, state->entry, NULL, gone, mark);
         write->expect_present = true;
         write->uuid = g_strdup(profile_entry_uuid(profile, state->entry));
         write->version = g_strdup(profile_entry_version(profile, state->entry));

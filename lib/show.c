@@ -118,7 +118,7 @@ static bool rows_init(Rows *rows, const Profile *profile, const Entry *entry)
     if (!profile_entry_type(profile, entry, &rows->type))
         return false;
     if (rows->type == TYPE_DOMAIN || rows->type == TYPE_DOMAINALIAS) {
-        rows->domain = profile_entry_domain(entry);
+        rows->domain = profile_domain_of(entry->dn);
         rows->user = g_strdup("");
         return rows->domain != NULL;
     }

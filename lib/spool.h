@@ -309,7 +309,8 @@ void spool_effects_free(SpoolEffects *effects);
 /* spool_intent_store() with effects in the same commit. */
 bool spool_intent_store_with(SpoolClaim *claim, GVariant *intent, const SpoolEffects *effects,
                              GError **error);
-/* One step of a job in MODE_ATOMIC: all in one commit, in which the intent goes. */
+/* One step of a job in MODE_ATOMIC, or of a slice that takes several: all in one commit, in which
+ * the intent goes. */
 typedef struct {
     JobState state; /* WORKING, or REPORTING at its end */
     JobPhase phase;

@@ -49,7 +49,7 @@ dist_check_SCRIPTS += tests/e2e_blocked.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py tests/e2e_failover.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
 dist_check_SCRIPTS += tests/e2e_lists.py tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py
-dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sweep.py tests/e2e_disk.py
+dist_check_SCRIPTS += tests/e2e_modes.py tests/e2e_domains.py tests/e2e_threads.py tests/e2e_crash.py tests/e2e_turns.py tests/e2e_sweep.py tests/e2e_disk.py
 
 # For scripts/check: which tests there are.
 print-tests:

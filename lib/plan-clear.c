@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/plan-private.h"
+
+#include <string.h>
+
+/* A domain goes with all that is in it, a part of it in each plan. The first part suspends it, so
+ * that nothing comes or is made there any more; the last one, which finds nothing below it, takes
+ * its further names and itself. */
+
+static bool found_below(gpointer data, const DirectoryQuery *query, Entry *entry)
+{
+    (void)query;
+    GPtrArray *entries = data;
+    if (entries->len == PLAN_PART_MAX) {
+        entry_free(entry);
+        return false;
+    }
+    g_ptr_array_add(entries, entry);
+    return true;
+}
+
+/* At most PLAN_PART_MAX of what a search finds; of Entry. NULL with an error. */
+static GPtrArray *find_some(const Step *step, const char *base, const char *filter, GError **error)
+{
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
+    g_autoptr(GPtrArray) queries = g_ptr_array_new();
+    DirectoryQuery query = {
+        .base = base,
+        .scope = DIRECTORY_SCOPE_ONE,
+        .filter = filter,
+        .attributes = profile_attributes(step->context->profile),
+        .limit = PLAN_PART_MAX + 1,
+    };
+    g_ptr_array_add(queries, &query);
+    if (directory_search_many(step->context->directory, queries, found_below, entries, error) ==
+        ANSWER_UNKNOWN)
+        return NULL;
+    if (query.state == QUERY_CUT && entries->len == 0) {
+        directory_query_fault(&query, error);
+        return NULL;
+    }
+    return g_steal_pointer(&entries);
+}
+
+/* What may not go: a stranger's entry, an administrator's address. */
+static Answer check_entry(Step *step, const Entry *entry, const Address *address, GError **error)
+{
+    const PlanContext *context = step->context;
+    const char *domain = step->operation->address->domain;
+    ObjectType type;
+    if (!address || !profile_entry_type(context->profile, entry, &type))
+        return step_end(step,
+                        outcome_failed("DOMAIN", domain, "Ask your service provider to do this.",
+                                       "The domain %s holds something that this service "
+                                       "does not know.",
+                                       domain));
+    if (context->grant->administrators || !context->has_grant || !type_has_user(type))
+        return ANSWER_YES;
+    Answer answer = context->has_grant(context->has_grant_data, address, NULL, error);
+    if (answer != ANSWER_YES)
+        return answer == ANSWER_NO ? ANSWER_YES : answer;
+    return step_end(step, outcome_failed("DOMAIN", domain, "Ask your service provider to do this.",
+                                         "The address %s is an administrator's, and you may not "
+                                         "change those.",
+                                         address->full));
+}
+
+/* The addresses of a part, which is known to the view from then on. NULL with *answer. */
+static GPtrArray *see_part(Step *step, const GPtrArray *entries, Answer *answer, GError **error)
+{
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    for (guint i = 0; i < entries->len; i++) {
+        const Entry *entry = entries->pdata[i];
+        g_autoptr(Address) address = profile_entry_address(step->context->profile, entry);
+        *answer = check_entry(step, entry, address, error);
+        if (*answer != ANSWER_YES)
+            return NULL;
+        view_observe(step->view, entry->dn, entry);
+        g_ptr_array_add(addresses, g_steal_pointer(&address));
+    }
+    return g_steal_pointer(&addresses);
+}
+
+/* --- what refers to them from other domains --- */
+
+typedef struct {
+    const Seen *seen;
+    GPtrArray *gone; /* of char *: members, borrowed */
+} Referrer;
+
+static void referrer_free(gpointer data)
+{
+    Referrer *referrer = data;
+    g_ptr_array_unref(referrer->gone);
+    g_free(referrer);
+}
+
+static void note_referrer(GHashTable *referrers, const Seen *seen, char *address)
+{
+    Referrer *referrer = g_hash_table_lookup(referrers, seen);
+    if (!referrer) {
+        referrer = g_new0(Referrer, 1);
+        referrer->seen = seen;
+        referrer->gone = g_ptr_array_new();
+        g_hash_table_insert(referrers, (gpointer)seen, referrer);
+    }
+    g_ptr_array_add(referrer->gone, address);
+}
+
+static bool is_inside(const Step *step, const Seen *seen)
+{
+    g_autoptr(Address) address = profile_entry_address(step->context->profile, seen->entry);
+    return address && g_str_equal(address->domain, step->operation->address->domain);
+}
+
+static Answer find_referrers(Step *step, GPtrArray *addresses, GHashTable *referrers,
+                             GError **error)
+{
+    if (view_fetch_lists(step->view, addresses, G_MAXSIZE, error) == ANSWER_UNKNOWN)
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < addresses->len; i++) {
+        const Address *address = addresses->pdata[i];
+        g_autoptr(GPtrArray) found = NULL;
+        Answer answer = view_lists_with(step->view, address, &found, error);
+        if (answer == ANSWER_NO)
+            return step_end(step, plan_words_many(address));
+        if (answer != ANSWER_YES)
+            return answer;
+        for (guint j = 0; j < found->len; j++)
+            if (!is_inside(step, found->pdata[j]))
+                note_referrer(referrers, found->pdata[j], address->full);
+    }
+    return ANSWER_YES;
+}
+
+static Answer write_referrer(Step *step, const Referrer *referrer)
+{
+    const Profile *profile = step->context->profile;
+    const Entry *entry = referrer->seen->entry;
+    const GPtrArray *members = profile_entry_members(profile, entry);
+    ObjectType type = TYPE_COUNT;
+    (void)profile_entry_type(profile, entry, &type);
+    if (type == TYPE_ALIAS || type == TYPE_CATCHALL) {
+        step_write(step, profile_delete(profile, entry));
+        return ANSWER_YES;
+    }
+    if (type != TYPE_COUNT && type_is_group(type) && members &&
+        members->len == referrer->gone->len) {
+        g_autoptr(Address) group = profile_entry_address(profile, entry);
+        const char *name = group ? group->full : "another group";
+        return step_end(step, outcome_failed("DOMAIN", step->operation->address->domain,
+                                             "Delete that group first, or add others to it.",
+                                             "A group is never without members, and all those of "
+                                             "%s go with this domain.",
+                                             name));
+    }
+    step_write(step, profile_members(profile, entry, NULL, referrer->gone, step->mark));
+    return ANSWER_YES;
+}
+
+static Answer write_referrers(Step *step, GHashTable *referrers)
+{
+    GHashTableIter iter;
+    gpointer value;
+    Answer answer = ANSWER_YES;
+    g_hash_table_iter_init(&iter, referrers);
+    while (answer == ANSWER_YES && g_hash_table_iter_next(&iter, NULL, &value))
+        answer = write_referrer(step, value);
+    return answer;
+}
+
+/* --- parts --- */
+
+static Answer clear_part(Step *step, GPtrArray *entries, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    g_autoptr(GHashTable) referrers = g_hash_table_new_full(NULL, NULL, NULL, referrer_free);
+    Answer answer = ANSWER_YES;
+    g_autoptr(GPtrArray) addresses = see_part(step, entries, &answer, error);
+    if (addresses)
+        answer = find_referrers(step, addresses, referrers, error);
+    if (answer != ANSWER_YES)
+        return answer;
+    Change *off = profile_enable(profile, step->own->seen->entry, false, step->mark);
+    if (off)
+        step_write(step, off);
+    answer = write_referrers(step, referrers);
+    for (guint i = 0; answer == ANSWER_YES && i < entries->len; i++)
+        step_write(step, profile_delete(profile, entries->pdata[i]));
+    if (answer == ANSWER_NO) /* nothing of it is done */
+        g_ptr_array_set_size(step->row->writes, 0);
+    if (answer != ANSWER_YES)
+        return answer;
+    step->row->outcome = outcome_new(RESULT_DELETED);
+    step->row->outcome->reason = g_strdup(PLAN_PART);
+    return ANSWER_YES;
+}
+
+static Answer write_further_names(Step *step, bool *more, GError **error)
+{
+    const Profile *profile = step->context->profile;
+    g_autofree char *filter =
+        profile_filter_further_names(profile, step->operation->address->domain);
+    g_autofree char *base = profile_domains_dn(profile);
+    if (!filter)
+        return ANSWER_YES;
+    g_autoptr(GPtrArray) names = find_some(step, base, filter, error);
+    if (!names)
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < names->len; i++) {
+        const Entry *entry = names->pdata[i];
+        view_observe(step->view, entry->dn, entry);
+        step_write(step, profile_delete(profile, entry));
+    }
+    *more = names->len == PLAN_PART_MAX;
+    return ANSWER_YES;
+}
+
+Answer plan_clear_domain(Step *step, GError **error)
+{
+    g_autoptr(GPtrArray) entries = find_some(step, step->own->dn, "(objectClass=*)", error);
+    bool more = false;
+    if (!entries)
+        return ANSWER_UNKNOWN;
+    if (entries->len > 0)
+        return clear_part(step, entries, error);
+    if (write_further_names(step, &more, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (!more)
+        step_write(step, profile_delete(step->context->profile, step->own->seen->entry));
+    step->row->outcome = outcome_new(RESULT_DELETED);
+    step->row->outcome->reason = more ? g_strdup(PLAN_PART) : NULL;
+    return ANSWER_YES;
+}
+
+bool planned_row_is_part(const PlannedRow *row)
+{
+    return row->outcome && row->outcome->result == RESULT_DELETED &&
+           g_strcmp0(row->outcome->reason, PLAN_PART) == 0;
+}
