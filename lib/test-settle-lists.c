@@ -321,6 +321,70 @@ static void test_deletion_refused_anew(void)
     g_assert_cmpuint(run.changes, ==, 1);
 }
 
+/* --- what leads to an address --- */
+
+static void add_alias(const char *dn, const char *address)
+{
+    Change *change = change_new(CHANGE_ADD, dn);
+    change_mod(change, MOD_ADD, "objectClass", "inetOrgPerson");
+    change_mod(change, MOD_ADD, "objectClass", "batchloadAlias");
+    change_mod(change, MOD_ADD, "cn", "alias");
+    change_mod(change, MOD_ADD, "sn", "alias");
+    change_mod(change, MOD_ADD, "mail", address);
+    change_mod(change, MOD_ADD, "batchloadTarget", "ben@one.example");
+    apply_change(change);
+}
+
+static void delete_ben(void)
+{
+    apply_change(change_new(CHANGE_DELETE, HERE("ben")));
+    replace_value(HERE("b2"), "title", "by hand");
+    replace_value(HERE("staff"), "title", "by hand");
+}
+
+/* Somebody else deletes the account, and changes what leads to it: that goes all the same. */
+static void test_aliases_renewed(void)
+{
+    static const char *const texts[] = {"DELETE FULL ben@one.example", NULL};
+    g_auto(Run) run = {0};
+    reset();
+    add_alias(HERE("b2"), "b2@one.example");
+    run_start(&run, texts);
+    faults.sent = 0;
+    faults.meddle = delete_ben;
+    faults.meddle_at = 0;
+    run_whole(&run);
+    g_assert_cmpstr(run.outcomes, ==, "2 deleted\n");
+    g_assert_null(strstr(run.directory_after, HERE("b2")));
+    g_assert_null(strstr(run.directory_after, "batchloadmember: ben@"));
+}
+
+static void delete_alias(void)
+{
+    apply_change(change_new(CHANGE_DELETE, HERE("b3")));
+    replace_value(HERE("ben"), "description", "by hand");
+}
+
+/* An alias that is gone by somebody else's doing says nothing of the account's own change. */
+static void test_modified_with_aliases(void)
+{
+    static const char *const texts[] = {"MODIFY FULL ben@one.example TITLE=Dr ALIAS=b2@one.example",
+                                        NULL};
+    g_auto(Run) run = {0};
+    reset();
+    add_alias(HERE("b2"), "b2@one.example");
+    add_alias(HERE("b3"), "b3@one.example");
+    run_start(&run, texts);
+    faults.sent = 0;
+    faults.meddle = delete_alias;
+    faults.meddle_at = 0;
+    run_whole(&run);
+    g_assert_cmpstr(run.outcomes, ==, "2 changed\n");
+    g_assert_nonnull(strstr(run.directory_after, HERE("ben") " title: Dr"));
+    g_assert_nonnull(strstr(run.directory_after, HERE("b2")));
+    g_assert_null(strstr(run.directory_after, HERE("b3")));
+}
+
 /* --- cut off, and meddled with --- */
 
 static void test_uninterrupted(void)
@@ -421,6 +485,8 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/R5.6/list-deletion-refused", test_list_deletion_refused);
     g_test_add_func("/settle/R5.6/deletion-disturbed", test_deletion_disturbed);
     g_test_add_func("/settle/R5.6/deletion-refused-anew", test_deletion_refused_anew);
+    g_test_add_func("/settle/R8.12/aliases-renewed", test_aliases_renewed);
+    g_test_add_func("/settle/R8.5/modified-with-aliases", test_modified_with_aliases);
     g_test_add_func("/settle/R5.6/uninterrupted", test_uninterrupted);
     g_test_add_func("/settle/R5.6/sweep", test_sweep);
     g_test_add_func("/settle/R5.6/sweep-repeatedly", test_sweep_repeatedly);
