@@ -475,7 +475,12 @@ static Answer plan_answer(Step *step)
     none.value[FIELD_SUBJECT - FIELD_VALUE_FIRST] = (char *)"";
     none.value[FIELD_MESSAGE - FIELD_VALUE_FIRST] = (char *)"";
     bool gone = operation->action == ACTION_DELETE;
-    answer = write_modified(step, gone ? &none : operation, NULL);
+    /* What is set is all of it. */
+    Operation whole = *operation;
+    char **subject = &whole.value[FIELD_SUBJECT - FIELD_VALUE_FIRST];
+    if (operation->action == ACTION_ADD && !*subject)
+        *subject = (char *)"";
+    answer = write_modified(step, gone ? &none : &whole, NULL);
     answer = answer == ANSWER_YES ? end_modified(step) : answer;
     if (answer == ANSWER_YES && (gone || !there))
         step->row->outcome->result = gone ? RESULT_DELETED : RESULT_CREATED;

@@ -137,12 +137,12 @@ Answer plan_check_mailboxes(Step *step, GError **error)
     Answer answer = accounts_of(step, domain, &count, error);
     if (answer != ANSWER_YES || count < most || operation->action == ACTION_DELETE)
         return answer;
-    return step_end(step, outcome_failed("DOMAIN", domain,
-                                         "Delete mailboxes that are not needed, or ask your "
-                                         "service provider for more.",
-                                         "The domain %s may have %" G_GUINT64_FORMAT
-                                         " mailboxes, and has them.",
-                                         domain, most));
+    return step_end(step,
+                    outcome_failed("DOMAIN", domain,
+                                   "Delete mailboxes that are not needed, or ask your "
+                                   "service provider for more.",
+                                   "The domain %s may have %" G_GUINT64_FORMAT " %s, and has them.",
+                                   domain, most, most == 1 ? "mailbox" : "mailboxes"));
 }
 
 /* --- a domain --- */
@@ -178,8 +178,10 @@ static Answer check_domain_free(Step *step)
     if (!step->own->seen->entry)
         return ANSWER_YES;
     return step_end(step, outcome_failed("DOMAIN", domain,
-                                         "Use MODIFY to change what is there, or choose another "
-                                         "domain.",
+                                         step->operation->type == TYPE_DOMAIN
+                                             ? "Use MODIFY to change what is there, or choose "
+                                               "another domain."
+                                             : "Choose another domain.",
                                          "The domain %s is there already.", domain));
 }
 
@@ -209,11 +211,22 @@ static Operation owner_operation(const Operation *operation)
     };
 }
 
+static Answer check_room_for_owner(Step *step)
+{
+    const char *most = step->operation->value[FIELD_MAX_MAILBOXES - FIELD_VALUE_FIRST];
+    if (!step->operation->owner || g_strcmp0(most, "0") != 0)
+        return ANSWER_YES;
+    return step_end(step, outcome_failed("MAX MAILBOXES", most, "Give at least 1, or no OWNER.",
+                                         "The owner has a mailbox, too."));
+}
+
 static Answer add_domain(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
     Place *owner = NULL;
     Answer answer = check_domain_free(step);
+    if (answer == ANSWER_YES)
+        answer = check_room_for_owner(step);
     if (answer == ANSWER_YES && operation->owner)
         answer = step_look(step, operation->owner, true, &owner, error);
     if (answer == ANSWER_YES && owner)

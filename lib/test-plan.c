@@ -385,6 +385,8 @@ static const Case cases[] = {
      WIDE,
      {{"MODIFY AUTORESPONDER anna@one.example MESSAGE=Away", "failed USER has no automatic answer"},
       {"ADD AUTORESPONDER anna@one.example SUBJECT=Away MESSAGE=Till_May", "created 1"},
+      {"ADD AUTORESPONDER anna@one.example MESSAGE=Till_May", "changed 1"}, /* its subject goes */
+      {"ADD AUTORESPONDER anna@one.example MESSAGE=Till_May", "unchanged"},
       {"ADD AUTORESPONDER anna@one.example MESSAGE=Till_June", "changed 1"},
       {"MODIFY AUTORESPONDER anna@one.example MESSAGE=Till_June", "unchanged"},
       {"ADD AUTORESPONDER info@one.example MESSAGE=Away",
@@ -438,6 +440,8 @@ static const Case cases[] = {
      DOMAINS,
      {{"ADD DOMAIN one.example", "failed DOMAIN is there already"},
       {"MODIFY DOMAIN four.example MAXMAILBOXES=1", "failed DOMAIN is not set up here"},
+      {"ADD DOMAIN four.example MAXMAILBOXES=0 OWNER=boss@four.example PASSWORD=s",
+       "failed MAX MAILBOXES The owner has a mailbox"},
       {"ADD DOMAIN four.example MAXMAILBOXES=2 OWNER=boss@four.example PASSWORD=s", "created 2"},
       {"ADD FULL a@four.example PASSWORD=s", "created 1"},
       {"ADD FULL b@four.example PASSWORD=s", "failed DOMAIN may have 2 mailboxes, and has them"},
@@ -616,7 +620,7 @@ static void check_outcome(const Case *one, guint number, const PlannedRow *row)
     if (outcome->result != RESULT_FAILED) {
         g_assert_cmpuint(row->writes->len, ==, words[1] ? g_ascii_strtoull(words[1], NULL, 10) : 0);
         g_assert_true((outcome->result == RESULT_UNCHANGED || planned_row_is_part(row)) ==
-                  (outcome->reason != NULL));
+                      (outcome->reason != NULL));
         return;
     }
     const char *field = outcome->field ? outcome->field : "-";

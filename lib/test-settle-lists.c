@@ -466,6 +466,73 @@ static char *random_row(void)
     }
 }
 
+/* What leads to accounts, and belongs to them. */
+static char *random_other(void)
+{
+    static const char *const users[] = {"anna@one.example", "ben@one.example", "dora@one.example",
+                                        "emma@two.example"};
+    static const char *const others[] = {"o1@one.example", "o2@one.example", "o3@two.example",
+                                         "staff@one.example"};
+    guint user = (guint)g_test_rand_int_range(0, 4), which = (guint)g_test_rand_int_range(0, 4),
+          third = (guint)g_test_rand_int_range(0, 4);
+    switch (g_test_rand_int_range(0, 18)) {
+    case 0:
+        return g_strdup_printf("ADD FULL %s PASSWORD={CRYPT}$6$x$y ALIAS=%s", users[user],
+                               others[which]);
+    case 1:
+    case 2:
+        return g_strdup_printf("DELETE FULL %s", users[user]);
+    case 3:
+        return g_strdup_printf("MODIFY FULL %s TITLE=T%u ALIAS=%s,%s", users[user], third,
+                               others[which], others[(which + 1) % 4]);
+    case 4:
+        return g_strdup_printf("MODIFY FULL %s ALIAS=%s", users[user], others[which]);
+    case 5:
+        return g_strdup_printf("MODIFY FULL %s MAILFORWARD=%s QUOTA=%u", users[user], others[which],
+                               third + 1);
+    case 6:
+    case 7:
+        return g_strdup_printf("ADD ALIAS %s TARGET=%s", others[which], users[user]);
+    case 8:
+        return g_strdup_printf("DELETE ALIAS %s", others[which]);
+    case 9:
+        return g_strdup_printf("ADD CATCHALL one.example TARGET=%s", users[user]);
+    case 10:
+        return g_strdup("DELETE CATCHALL one.example");
+    case 11:
+        return g_strdup_printf("ADD GROUP g@one.example MEMBER=%s,%s", users[user],
+                               users[(user + 1) % 4]);
+    case 12:
+        return g_strdup_printf("DELETE GROUP g@one.example MEMBER=%s", users[user]);
+    case 13:
+        return g_strdup_printf("ADD DLIST d@two.example LIST_MEMBER=%s", others[which]);
+    case 14:
+        return third == 3 ? g_strdup("DELETE GROUP g@one.example")
+                          : g_strdup_printf("ADD AUTORESPONDER %s MESSAGE=M%u", users[user], third);
+    case 15:
+        return g_strdup_printf("%s FULL %s", third > 1 ? "SUSPEND" : "RESUME", users[user]);
+    case 16:
+        return g_strdup_printf("%s SPAMFILTER two.example FILTER=DOMAIN:x%u.example",
+                               third > 1 ? "ADD" : "DELETE", which);
+    default:
+        return g_strdup_printf("DELETE AUTORESPONDER %s", users[user]);
+    }
+}
+
+static void test_filter_sweep(void)
+{
+    static const char *const texts[] = {
+        "ADD SPAMFILTER two.example FILTER=DOMAIN:x3.example", "DELETE FULL emma@two.example",
+        "DELETE SPAMFILTER two.example FILTER=DOMAIN:x3.example", NULL};
+    sweep(texts, NULL, 0, 1);
+    sweep(texts, NULL, 1, 1);
+}
+
+static void test_random_others(void)
+{
+    random_slices(random_other, g_test_thorough() ? 2000 : 60);
+}
+
 static void test_random(void)
 {
     random_slices(random_row, g_test_thorough() ? 2000 : 60);
@@ -493,5 +560,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/R5.6/sweep-meddled", test_sweep_meddled);
     g_test_add_func("/settle/R5.6/any-subset", test_any_subset);
     g_test_add_func("/settle/R5.6/random", test_random);
+    g_test_add_func("/settle/R8.22/sweep", test_filter_sweep);
+    g_test_add_func("/settle/R8.1/random-others", test_random_others);
     return settle_end();
 }
