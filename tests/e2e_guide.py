@@ -9,16 +9,36 @@ import subprocess
 
 import tap
 from harness import World, attachment, text_part
+from harness.milter import Milter
 from rows import DOMAIN, SECRET, alike, row
 
 TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PASSWORD = "Winter;\"Sonne\"17"  # as the page tells it in words
 ERIKA, HANS = "erika.muster@" + DOMAIN, "hans.probe@" + DOMAIN
-INFO, TEAM = "info@" + DOMAIN, "team@" + DOMAIN
+GABI, INFO, TEAM = "gabi.beispiel@" + DOMAIN, "info@" + DOMAIN, "team@" + DOMAIN
+EVERYONE, SALES = "everyone@" + DOMAIN, "sales@" + DOMAIN
+BRANCH, BRANCH_TOO = "branch.example", "branch-office.example"
 HEAD = "DOMAIN;USER;TYPE;ACTION;PASSWORD\n"
 
-# What makes each of the frequent errors of a line; erika.muster and team are there.
+# What makes each of the frequent errors of a line; erika.muster, team, sales and, with two mailboxes
+# of two, branch.example are there.
+THERE = [
+    row("ADD FULL erika.muster", PASSWORD=SECRET),
+    row("ADD LIST team", LIST_MEMBER="erika.muster"),
+    row("ADD GROUP sales", MEMBER="erika.muster"),
+    row("ADD DOMAIN @" + BRANCH, MAX_MAILBOXES="2", ENABLE_MAILINGLISTS="0"),
+    row("ADD FULL one@" + BRANCH, PASSWORD=SECRET),
+    row("ADD FULL two@" + BRANCH, PASSWORD=SECRET),
+]
 ROWS = {
+    "You may not manage": lambda world: {"rows": [row("ADD DOMAIN @new.example")],
+                                         "sender": world.other_admin},
+    "TYPE ALIAS has no": row("MODIFY ALIAS e.muster", TARGET=ERIKA),
+    "A group is never": row("DELETE GROUP sales", MEMBER="erika.muster"),
+    "The domain branch.example may": row("ADD FULL three@" + BRANCH, PASSWORD=SECRET),
+    "Lists are switched off": row("ADD LIST all@" + BRANCH),
+    "The domain branch.example still": row("DELETE DOMAIN @" + BRANCH),
+    "Of your own address": row("DELETE FULL admin"),
     "The address erika.muster@": row("ADD FULL erika.muster", PASSWORD=SECRET),
     "There is no mailbox": row("DELETE FULL nobody"),
     "The address team@": row("DELETE FULL team"),
@@ -90,14 +110,35 @@ def the_mail(world):
         world.admin, world.batch_address))
 
 
+def contract():
+    with open(os.path.join(TOP, "doc", "requests.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def types():
+    """All that there are, as the contract's table has them."""
+    table = contract().partition("## 8. ")[2].partition("\n\n- **")[0]
+    found = re.findall(r"(?m)^\| ([A-Z]+) \| .*\| yes \|", table)
+    tap.equal(len(found), 13, "types")
+    return found
+
+
+def manual_page():
+    with open(os.path.join(TOP, "man", "batchload-csv.5.in"), encoding="utf-8") as file:
+        return file.read()
+
+
 @tap.test("R3.49 the page names every column that there is")
 def columns(_world):
-    with open(os.path.join(TOP, "doc", "requests.md"), encoding="utf-8") as file:
-        told = re.search(r"(?s)White pages, all optional: (.*?)\.\n", file.read()).group(1)
+    told = re.search(r"(?s)White pages, all optional: (.*?)\.\n", contract()).group(1)
     wanted = set(re.findall(r"[A-Z]{3,}", told)) - {"EMPLOYEEETYPE"}
-    text = page().partition("Others as you need them:")[2].partition("The few other")[0]
-    tap.equal(set(re.findall(r"[A-Z]{3,}", text)), wanted | {
-        "PASSWORD", "MAILFORWARD", "LIST", "MEMBER", "TARGET", "SUBJECT", "MESSAGE"}, "columns")
+    text = page().partition("Others as you need them:")[2].partition("None has a")[0]
+    tap.equal(set(re.findall(r"[A-Z]{3,}", text)), wanted | {"PASSWORD", "MAILFORWARD"}, "columns")
+    others = manual_page().partition(".Ss Columns")[2].partition(".Ss Types")[0]
+    others = set(re.findall(r"(?m)^\.It Cm ([A-Z ]+)$", others)) - {"RESULT", "REASON"}
+    tap.equal(len(others) > 30, True, "columns of the manual page")
+    tap.equal([name for name in sorted(others) if not re.search(r"\b%s\b" % name, page())], [],
+              "columns that the page does not name")
 
 
 @tap.test("R2.17 Mode: check changes nothing and tells what would have become of each line")
@@ -110,19 +151,20 @@ def checked(world):
     tap.equal(world.entry("anna@" + DOMAIN), None, "the good line beside bad ones")
 
 
-@tap.test("R3.19 to R3.27: each file of the page is processed ok, in the order of the page")
+@tap.test("R3.19 to R3.27: each file of the page is processed ok, in the order of the page, and has "
+          "each type")
 def files(world):
     found = blocks("csv")
     cells = {(each["TYPE"], each["ACTION"]) for text in found
              for each in csv.DictReader(text.splitlines(keepends=True), delimiter=";")}
-    wanted = {(kind, action) for kind in ("FULL", "FORWARD", "LIST")
-              for action in ("ADD", "DELETE", "MODIFY")}
-    wanted |= {(kind, action) for kind in ("ALIAS", "CATCHALL", "RESOURCE", "AUTORESPONDER")
-               for action in ("ADD", "DELETE")} | {("FULL", "SUSPEND"), ("FULL", "RESUME")}
+    wanted = {(kind, action) for kind in types() for action in ("ADD", "DELETE")}
+    wanted |= {(kind, "MODIFY") for kind in ("FULL", "FORWARD", "LIST", "GROUP", "DOMAIN")}
+    wanted |= {(kind, action) for kind in ("FULL", "DOMAIN") for action in ("SUSPEND", "RESUME")}
     tap.equal(sorted(cells), sorted(wanted), "cells")
-    looks = [full_added, full_changed, full_deleted, forward_added, forward_changed,
-             forward_deleted, list_added, list_changed, list_deleted, more_added, answer_added,
-             more_deleted]
+    looks = [full_added, full_changed, full_filled, full_deleted, forward_added, forward_changed,
+             forward_deleted, list_added, list_changed, list_named, list_deleted, more_added,
+             answer_added, group_added, more_deleted, blocked, domain_added, domain_emptied,
+             domain_deleted]
     tap.equal(len(found), len(looks), "files")
     for text, look in zip(found, looks):
         response = world.ask(csv=text)
@@ -131,6 +173,7 @@ def files(world):
 
 
 MORE = ["%s@%s" % (local, DOMAIN) for local in ("e.muster", "", "room")]
+GROUPS = [SALES, "rooms@" + DOMAIN]
 
 
 def more_added(world):
@@ -138,12 +181,47 @@ def more_added(world):
         tap.equal(world.entry(each) is not None, True, each)
 
 
+def group_added(world):
+    tap.equal([world.entry(each)["batchloadmember"] for each in GROUPS], [[ERIKA], [MORE[2]]],
+              "members")
+    tap.equal(world.entry(SALES)["description"], ["Sales and service"], "description")
+
+
+def domain(world, name):
+    return world.slapd.search("(ou=%s)" % name, "ou=domains," + world.base)
+
+
+def blocked(world):
+    entry, = domain(world, DOMAIN).values()
+    tap.equal(sorted(entry["batchloadblocked"]),
+              ["DOMAIN:adverts.example", "EMAIL:pest@elsewhere.example"], "blocked")
+    for sender in ("pest@elsewhere.example", "x@mail.adverts.example"):
+        tap.equal(world.send_plain(ERIKA, sender=sender)[0].code // 100, 5, sender)
+
+
+def domain_added(world):
+    entry, = domain(world, BRANCH).values()
+    tap.equal([entry[name] for name in ("batchloadmailboxesmax", "batchloadmailinglists",
+                                        "batchloadowner", "batchloadenabled")],
+              [["80"], ["TRUE"], ["boss@" + BRANCH], ["TRUE"]], "domain")
+    tap.equal(world.can_login("boss@" + BRANCH, "Wolken-Meer-5"), True, "login")
+    tap.equal(world.send_plain("boss@" + BRANCH_TOO)[0].code, 250, "the second name")
+
+
+def domain_emptied(world):
+    tap.equal((domain(world, BRANCH_TOO), len(domain(world, BRANCH))), ({}, 1), "domains")
+
+
+def domain_deleted(world):
+    tap.equal(domain(world, BRANCH), {}, "domain")
+
+
 def answer_added(world):
     tap.equal(world.entry(ERIKA)["batchloadreplymessage"], ["I am back on Monday.\nErika"], "answer")
 
 
 def more_deleted(world):
-    tap.equal([world.entry(each) for each in MORE], [None] * 3, "entries")
+    tap.equal([world.entry(each) for each in MORE + GROUPS], [None] * 5, "entries")
     tap.equal(world.entry(ERIKA).get("batchloadreplymessage"), None, "answer")
 
 
@@ -155,6 +233,15 @@ def full_added(world):
 def full_changed(world):
     tap.equal(world.can_login(ERIKA, "Herbst-Wind-3"), True, "login")
     tap.equal(world.entry(ERIKA).get("telephonenumber"), None, "telephone")
+
+
+def full_filled(world):
+    entry = world.entry(GABI)
+    tap.equal([entry[name] for name in ("batchloadquota", "preferredlanguage", "batchloadtimezone",
+                                        "batchloadtarget")],
+              [["1000"], ["de_DE"], ["Europe/Berlin"], ["gabi@elsewhere.example"]], "entry")
+    tap.equal([(world.entry(each + "@" + DOMAIN) or {}).get("batchloadtarget")
+               for each in ("gabi", "gb", "g.beispiel")], [[GABI], [GABI], None], "aliases")
 
 
 def full_deleted(world):
@@ -182,8 +269,13 @@ def list_changed(world):
     tap.equal(world.entry(TEAM)["description"], ["All of us and a guest"], "description")
 
 
+def list_named(world):
+    tap.equal(world.entry(TEAM)["batchloadmembername"], ["karl@elsewhere.example Karl Gast"], "name")
+    tap.equal(len(world.entry(EVERYONE)["batchloadmember"]), 2, "members")
+
+
 def list_deleted(world):
-    tap.equal(world.entry(TEAM), None, "entry")
+    tap.equal((world.entry(TEAM), world.entry(EVERYONE)), (None, None), "entries")
 
 
 @tap.test("R4.4 the page's response is what comes back")
@@ -209,8 +301,7 @@ def again(world):
 
 @tap.test("frequent errors of a line are told word for word")
 def lines(world):
-    world.ask([row("ADD FULL erika.muster", PASSWORD=SECRET),
-               row("ADD LIST team", LIST_MEMBER="erika.muster")])
+    world.ask(THERE)
     pairs = by_beginning(errors("Of a line:"), ROWS)
     asked = [(words, cause) for words, cause in pairs if isinstance(cause, dict)]
     reasons = [each["REASON"] for each in world.ask([cause for _, cause in asked]).rows()]
@@ -218,8 +309,9 @@ def lines(world):
     for (words, _), reason in zip(asked, reasons):
         tap.contains(reason, words)
     for words, cause in pairs:
-        if isinstance(cause, str):
-            tap.contains(world.ask(csv=cause).rows()[0]["REASON"], words)
+        if not isinstance(cause, dict):
+            options = cause(world) if callable(cause) else {"csv": cause}
+            tap.contains(world.ask(**options).rows()[0]["REASON"], words)
 
 
 @tap.test("frequent errors of the whole request are told word for word")
@@ -232,9 +324,7 @@ def wholes(world):
 
 @tap.test("the example of batchload-csv(5) is processed ok")
 def manual(world):
-    with open(os.path.join(TOP, "man", "batchload-csv.5.in"), encoding="utf-8") as file:
-        text = file.read()
-    text = re.search(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed$", text).group(1)
+    text = re.search(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed$", manual_page()).group(1)
     response = world.ask(csv=text.replace("example.com", DOMAIN))
     tap.equal(response.results, ["created", "created", "changed", "changed", "changed", "deleted"],
               response.text)
@@ -247,10 +337,25 @@ def sample(world):
     printed = subprocess.run([world.tree.command, "sample"], capture_output=True, timeout=60,
                              check=True).stdout.decode()
     tap.equal(printed, text, "sample")
-    world.ask([row("DELETE FULL erika.muster"), row("DELETE LIST team")])
+    world.ask([row("DELETE GROUP sales"), row("DELETE FULL erika.muster"), row("DELETE LIST team")])
     response = world.ask(csv=text)
     tap.equal(response.subject, "Batchload: processed ok", response.text)
 
 
+class GuideMilter(Milter):
+    """The page's administrator manages other domains, too, and may create and delete them. The
+    first line for an address counts."""
+
+    def write_senders(self, text):
+        super().write_senders("admin@%s allow domains=%s types=%s create_domains=yes\n%s" % (
+            DOMAIN, ",".join((DOMAIN, BRANCH, BRANCH_TOO)), ",".join(types()), text))
+
+
+class GuideWorld(World):
+    def make_milter(self, values, settings):
+        return GuideMilter(self.nursery, self.tree, values, self.log, self.service_password,
+                           settings)
+
+
 if __name__ == "__main__":
-    tap.main(World)
+    tap.main(GuideWorld)
