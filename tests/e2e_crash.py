@@ -213,12 +213,19 @@ def after_slices(part):
 
 def within_slice(part):
     """An entry of the slice that lies so far into the file is there, one of its first: so it is
-    being written."""
+    being written. On a machine that has much else to do it may have come and gone unseen, and the
+    slice with it; then it is a later one."""
     def wait(run_):
         blocks = SLICE // BLOCK
         block = int(run_.size.big.blocks * part) // blocks * blocks + 1
         name = "u%d@%s" % (block, run_.world.domain)
-        wait_for(lambda: run_.world.entry(name) is not None, "the entry " + name, SECONDS, 0.001)
+
+        def reached():
+            if run_.world.entry(name) is not None:
+                return True
+            job = the_job(run_.world)
+            return job and job["slices"] and job["slices_done"] > block // blocks
+        wait_for(reached, "the entry " + name, SECONDS, 0.001)
     return wait
 
 
