@@ -319,8 +319,6 @@ static Answer plan_delete(Step *step, GError **error)
     }
     for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++)
         answer = write_gone(step, referrers->pdata[i]);
-    if (answer == ANSWER_NO) /* nothing of it is done */
-        g_ptr_array_set_size(step->row->writes, 0);
     if (answer != ANSWER_YES)
         return answer;
     step_write(step, profile_delete(step->context->profile, step->own->seen->entry));

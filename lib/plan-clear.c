@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/plan-private.h"
 
-#include <string.h>
-
 /* A domain goes with all that is in it, a part of it in each plan. The first part suspends it, so
  * that nothing comes or is made there any more; the last one, which finds nothing below it, takes
  * its further names and itself. */
@@ -187,8 +185,6 @@ static Answer clear_part(Step *step, GPtrArray *entries, GError **error)
     answer = write_referrers(step, referrers);
     for (guint i = 0; answer == ANSWER_YES && i < entries->len; i++)
         step_write(step, profile_delete(profile, entries->pdata[i]));
-    if (answer == ANSWER_NO) /* nothing of it is done */
-        g_ptr_array_set_size(step->row->writes, 0);
     if (answer != ANSWER_YES)
         return answer;
     step->row->outcome = outcome_new(RESULT_DELETED);

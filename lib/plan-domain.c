@@ -318,10 +318,9 @@ static Answer is_used(const Step *step, GError **error)
     if (directory_search_many(step->context->directory, queries, found_account, NULL, error) !=
         ANSWER_YES)
         return ANSWER_UNKNOWN;
-    return below.found || other.found || below.state == QUERY_TOO_MANY ||
-                   other.state == QUERY_TOO_MANY
-               ? ANSWER_YES
-               : ANSWER_NO;
+    /* What the server keeps back is there, too. */
+    bool cut = below.state == QUERY_CUT || other.state == QUERY_CUT;
+    return below.found || other.found || cut ? ANSWER_YES : ANSWER_NO;
 }
 
 static Answer delete_domain(Step *step, GError **error)

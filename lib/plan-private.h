@@ -38,7 +38,7 @@ typedef struct {
     GPtrArray *looked;   /* of char *: every address that was looked at; the view's */
 } Step;
 
-/* Ends the row with an outcome, which is taken over. */
+/* Ends the row with an outcome, which is taken over: nothing of it is written. */
 Answer step_end(Step *step, Outcome *outcome);
 Answer step_unchanged(Step *step, const char *reason);
 /* The row relies on what the row of a line made; 0: on nobody's. */

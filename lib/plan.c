@@ -31,6 +31,7 @@ void plan_free(Plan *plan)
 
 Answer step_end(Step *step, Outcome *outcome)
 {
+    g_ptr_array_set_size(step->row->writes, 0);
     step->row->outcome = outcome;
     return ANSWER_NO;
 }
