@@ -181,6 +181,41 @@ static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
     return answer;
 }
 
+/* --- where its mail goes on to --- */
+
+/* How many targets there will be, a mailbox's own copy among them. */
+static guint count_targets(const Step *step)
+{
+    const AddressCell *cell = &step->operation->targets;
+    const Entry *entry = cell->edit ? step->own->seen->entry : NULL;
+    const GPtrArray *there = entry ? profile_entry_targets(step->context->profile, entry) : NULL;
+    guint count =
+        cell->named->len + (there ? there->len : 0) + (step->operation->type == TYPE_FULL ? 1 : 0);
+    for (guint i = 0; there && i < cell->named->len; i++)
+        count -= entry_values_have(there, ((Address *)cell->named->pdata[i])->full, true);
+    for (guint i = 0; there && i < cell->removed->len; i++)
+        count -= entry_values_have(there, ((Address *)cell->removed->pdata[i])->full, true);
+    return count;
+}
+
+/* As a list's members: mail for more would wait for ever. */
+static Answer check_targets(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    const unsigned most = step->context->list_members_max;
+    if (!operation->targets.named)
+        return ANSWER_YES;
+    Answer answer = plan_check_ways(step, operation->targets.named, error);
+    const guint count = count_targets(step);
+    if (answer != ANSWER_YES || count <= most)
+        return answer;
+    return step_end(step, outcome_failed(plan_named_field(operation), NULL,
+                                         "Name fewer, or a list of them.",
+                                         "Mail to %s would go to %u addresses; at most %u are "
+                                         "possible.",
+                                         operation->address->full, count, most));
+}
+
 /* --- entries --- */
 
 Answer plan_write_account(Step *step, const Operation *account, GError **error)
@@ -202,13 +237,14 @@ Answer plan_write_account(Step *step, const Operation *account, GError **error)
 static Answer plan_new_entry(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
-    GPtrArray *addresses = plan_named(operation);
     g_autoptr(GPtrArray) aliases = NULL;
     Answer answer = check_own_free(step);
     if (answer == ANSWER_YES)
         answer = plan_check_mailboxes(step, error);
-    if (answer == ANSWER_YES && addresses)
-        answer = plan_check_ways(step, addresses, error);
+    if (answer == ANSWER_YES && operation->members)
+        answer = plan_check_ways(step, operation->members, error);
+    if (answer == ANSWER_YES)
+        answer = check_targets(step, error);
     if (answer == ANSWER_YES)
         aliases = fresh_aliases(step, &answer, error);
     if (answer == ANSWER_YES)
@@ -247,8 +283,8 @@ static Answer plan_modify(Step *step, GError **error)
     g_autoptr(GPtrArray) aliases = NULL;
     const char *hash = NULL;
     Answer answer = check_there(step);
-    if (answer == ANSWER_YES && operation->targets.named)
-        answer = plan_check_ways(step, operation->targets.named, error);
+    if (answer == ANSWER_YES)
+        answer = check_targets(step, error);
     if (answer == ANSWER_YES)
         aliases = fresh_aliases(step, &answer, error);
     if (answer == ANSWER_YES)

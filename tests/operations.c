@@ -22,7 +22,10 @@ static void set_field(Operation *operation, const char *word)
         operation->password = secret_dup(pair[1]);
         operation->password_hashed = pair[1][0] == '{';
     } else if (field == FIELD_MAILFORWARD) {
-        operation->targets.named = addresses_of(pair[1]);
+        operation->targets.edit = *pair[1] == '+';
+        operation->targets.named = addresses_of(pair[1] + operation->targets.edit);
+        if (operation->targets.edit)
+            operation->targets.removed = g_ptr_array_new();
     } else if (field == FIELD_LIST_MEMBER || field == FIELD_MEMBER) {
         operation->members = addresses_of(pair[1]);
     } else if (field == FIELD_TARGET && operation->type == TYPE_DOMAINALIAS) {
