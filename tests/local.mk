@@ -14,7 +14,7 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 	tests/operations.c tests/operations.h
 
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
-EXTRA_DIST += tests/tap.py tests/rows.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
+EXTRA_DIST += tests/tap.py tests/rows.py tests/felt.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
@@ -43,7 +43,7 @@ dist_check_SCRIPTS += tests/e2e_guide.py tests/e2e_completion.py tests/e2e_termi
 dist_check_SCRIPTS += tests/e2e_readme.py tests/e2e_example.py tests/harness_self.py tests/e2e_policy.py tests/e2e_basic.py
 dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
 dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_attacker.py tests/e2e_sender.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
-dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
+dist_check_SCRIPTS += tests/e2e_cells.py tests/e2e_fields.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py tests/e2e_verbs.py
 dist_check_SCRIPTS += tests/e2e_blocked.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py tests/e2e_failover.py

@@ -385,6 +385,9 @@ postlog unix-dgram n - n - 1 postlogd
             environment=self.environment())
 
 
+WEBMAIL = "127.0.0.3"  # who comes from there counts as the web front end
+
+
 class Dovecot(Server):
     name = "dovecot"
 
@@ -402,7 +405,7 @@ class Dovecot(Server):
         os.mkdir(self.mail_root, 0o700)
         shutil.chown(self.mail_root, "mail", "mail")
         values = dict(values, MAIL_ROOT=self.mail_root, DOVECOT_DIR=folder,
-                      POSTFIX_QUEUE=nursery.path("q"))
+                      POSTFIX_QUEUE=nursery.path("q"), WEBMAIL=WEBMAIL)
         for name in sorted(os.listdir(os.path.join(policy, "dovecot"))):
             render(os.path.join(policy, "dovecot", name), os.path.join(folder, name), values,
                    0o600 if name.endswith(".ext") else 0o644)
