@@ -319,6 +319,7 @@ bool job_atomic(PlanContext *context, SpoolClaim *claim, const Slice *slice, GEr
         return atomic_undo(&atomic, error);
     case PHASE_UNDONE:
     case PHASE_UNDONE_LEFT:
+    case PHASE_PART:
     case PHASE_COUNT:
         break;
     }

@@ -9,10 +9,17 @@
 #define CANCELLED_ROW "The request was cancelled by your service provider before this row was done."
 #define CANCELLED_ADVICE "Ask your service provider before you send the row again."
 
+#define CANCELLED_PART                                                                             \
+    "The request was cancelled by your service provider before this row was done to its end. "
+#define CANCELLED_PART_ADVICE                                                                      \
+    "Ask your service provider. To delete the rest, send the row again; to keep it, have the "     \
+    "domain resumed."
+
 /* The slice at slices_done, all of its rows failed. */
 static bool cancel_slice(SpoolClaim *claim, GError **error)
 {
     unsigned counts[RESULT_COUNT] = {0};
+    bool part = spool_claim_job(claim)->phase == PHASE_PART;
     GVariantBuilder builder;
     g_autoptr(GVariant) rows = spool_slice_rows(claim, spool_claim_job(claim)->slices_done, error);
     if (!rows)
@@ -20,7 +27,9 @@ static bool cancel_slice(SpoolClaim *claim, GError **error)
     g_variant_builder_init(&builder, G_VARIANT_TYPE(SPOOL_OUTCOMES_TYPE));
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
-        g_autoptr(Outcome) outcome = outcome_failed(NULL, NULL, CANCELLED_ADVICE, CANCELLED_ROW);
+        g_autoptr(Outcome) outcome =
+            outcome_failed(NULL, NULL, part ? CANCELLED_PART_ADVICE : CANCELLED_ADVICE, "%s",
+                           part ? CANCELLED_PART JOB_PART_GONE : CANCELLED_ROW);
         guint32 line = 0;
         g_variant_get_child(row, 0, "u", &line);
         g_variant_builder_add(&builder, "(u@" OUTCOME_TYPE ")", line, outcome_to_variant(outcome));
@@ -71,7 +80,7 @@ static char *known_rows(const Job *job, bool unsettled)
 static bool break_off(SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
-    bool unsettled = spool_claim_is_unsettled(claim);
+    bool unsettled = spool_claim_is_unsettled(claim) || job->phase == PHASE_PART;
     g_autofree char *known = known_rows(job, unsettled);
     g_autofree char *refusal = g_strdup_printf(
         "What was stored of your request was damaged, and your service provider has ended it. %s "

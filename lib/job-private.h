@@ -30,6 +30,10 @@ struct JobWorker {
 /* Most bytes of cells in one slice: a slice of wide rows ends before slice_rows. */
 #define JOB_SLICE_BYTES_MAX (4u * 1024 * 1024)
 
+/* What is said of a row that ends early, of which a part is done (PHASE_PART). */
+#define JOB_PART_GONE                                                                              \
+    "A part of what was in the domain is deleted already, and the domain is suspended."
+
 bool job_open(JobWorker *worker, SpoolClaim *claim, GError **error);   /* RECEIVED */
 bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error);  /* WORKING */
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error); /* REPORTING */

@@ -200,12 +200,23 @@ static bool commit_part(SpoolClaim *claim, GVariant *trail, GError **error)
     const Job *job = spool_claim_job(claim);
     SpoolStep step = {
         .state = JOB_WORKING,
-        .phase = job->phase,
+        .phase = PHASE_PART,
         .slice = job->slices_done,
         .trail = trail,
     };
     memcpy(step.counts, job->counts, sizeof step.counts);
     return spool_slice_step(claim, &step, error);
+}
+
+/* A row that fails when a part of it is done says so. */
+static void tell_part(const Job *job, GPtrArray *planned)
+{
+    const PlannedRow *row = planned->pdata[0];
+    if (job->phase != PHASE_PART || row->outcome->result != RESULT_FAILED)
+        return;
+    char *reason = g_strconcat(row->outcome->reason, " ", JOB_PART_GONE, NULL);
+    g_free(row->outcome->reason);
+    row->outcome->reason = reason;
 }
 
 /* Settles the slice with the next one planned beside it, and commits its outcomes. *more: the next
@@ -226,6 +237,7 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
         return false;
     *more = job_ahead_end(ahead, deviated);
     unsigned counts[RESULT_COUNT] = {0};
+    tell_part(spool_claim_job(claim), *planned);
     g_autoptr(GVariant) outcomes = job_slice_outcomes(*planned, counts);
     g_autoptr(GVariant) trail = job_slice_trail(*planned);
     if (is_part(*planned))

@@ -563,6 +563,8 @@ static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned cou
         return false;
     Job next = spool_job_next(claim, JOB_WORKING);
     unsigned done = next.slices_done++;
+    if (next.phase == PHASE_PART)
+        next.phase = PHASE_PLAN;
     if (!next.started)
         next.started = g_get_real_time();
     for (unsigned i = 0; i < RESULT_COUNT; i++)

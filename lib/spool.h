@@ -74,8 +74,8 @@ typedef struct {
 #define SPOOL_CLIENT_CHECK "check"
 
 /* How far a job in Mode: atomic is. slices_done counts up while it is planned, again while it is
- * applied, and down while it is undone. _LEFT: something could not be taken back. Stored by
- * number. */
+ * applied, and down while it is undone. _LEFT: something could not be taken back. PHASE_PART is for
+ * Mode: apply: of the next slice's one row a part is done. Stored by number. */
 typedef enum {
     PHASE_PLAN,
     PHASE_APPLY,
@@ -83,6 +83,7 @@ typedef enum {
     PHASE_UNDO_LEFT,
     PHASE_UNDONE,
     PHASE_UNDONE_LEFT,
+    PHASE_PART,
     PHASE_COUNT,
 } JobPhase;
 

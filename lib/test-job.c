@@ -606,6 +606,86 @@ static void test_cancel_between(void)
     fixture->config->slice_rows = 500;
 }
 
+#define PARTS_GRANT "allow domains=one.example,big.example types=DOMAIN create_domains=yes"
+#define PARTS_ROWS JOB_FIXTURE_HEAD "big.example;;DOMAIN;DELETE;;;;\n"
+
+/* A domain of two parts, with its deletion asked for, which has come to its second part. */
+static char *job_between_parts(JobFixture *fixture)
+{
+    const char *base = fixture->slapd->base;
+    g_autoptr(GString) ldif = g_string_new(NULL);
+    g_string_append_printf(ldif,
+                           "dn: ou=big.example,ou=domains,%s\nobjectClass: organizationalUnit\n"
+                           "objectClass: batchloadDomain\nou: big.example\n\n",
+                           base);
+    for (unsigned i = 0; i < PLAN_PART_MAX + 5; i++)
+        g_string_append_printf(ldif,
+                               "dn: mail=u%u@big.example,ou=big.example,ou=domains,%s\n"
+                               "objectClass: inetOrgPerson\nobjectClass: batchloadAccount\n"
+                               "cn: u\nsn: u\nmail: u%u@big.example\nbatchloadMailboxId: %u\n\n",
+                               i, base, i, i);
+    slapd_fixture_ldif(fixture->slapd, ldif->str);
+    char *id =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, PARTS_GRANT, JOB_FIXTURE_PASSWORD, PARTS_ROWS);
+    job_fixture_step(fixture);
+    job_worker_retire(fixture->worker);
+    g_assert_cmpint(job_fixture_step(fixture), ==, JOB_WORKING);
+    return id;
+}
+
+static void assert_deleted(JobFixture *fixture, const char *id)
+{
+    job_fixture_run(fixture);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_assert_cmpint(job->state, ==, JOB_DONE);
+    g_assert_cmpuint(job->counts[RESULT_DELETED], ==, 1);
+    g_assert_cmpuint(job_fixture_entries(fixture, "u*@big.example"), ==, 0);
+}
+
+/* R5.3, R8.23: the response says what is gone; a second request deletes the rest. */
+static void test_cancel_part(void)
+{
+    g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
+    g_autofree char *id = job_between_parts(fixture);
+    cancel(fixture, id);
+    job_fixture_run(fixture);
+    job_fixture_assert_done(fixture, id);
+    g_autofree char *response = job_fixture_response(fixture, id);
+    job_fixture_assert_holds(response, "row was done to its end");
+    job_fixture_assert_holds(response, "already, and the domain is suspended");
+    g_assert_cmpuint(job_fixture_entries(fixture, "u*@big.example"), ==, 5);
+    g_autofree char *again =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, PARTS_GRANT, JOB_FIXTURE_PASSWORD, PARTS_ROWS);
+    job_fixture_close(fixture);
+    job_fixture_open(fixture);
+    assert_deleted(fixture, again);
+}
+
+/* R8.23: where a later part can't go, the row says that one is gone. */
+static void test_part_refused(void)
+{
+    g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
+    g_autofree char *id = job_between_parts(fixture);
+    g_autofree char *ldif = g_strdup_printf("dn: cn=printer,ou=big.example,ou=domains,%s\n"
+                                            "objectClass: device\ncn: printer\n",
+                                            slapd->base);
+    slapd_fixture_ldif(slapd, ldif);
+    job_fixture_close(fixture);
+    job_fixture_open(fixture);
+    job_fixture_run(fixture);
+    job_fixture_assert_done(fixture, id);
+    g_autofree char *response = job_fixture_response(fixture, id);
+    job_fixture_assert_holds(response, "that this service does not know");
+    job_fixture_assert_holds(response, "already, and the domain is suspended");
+    g_autofree char *gone = g_strdup_printf("dn: cn=printer,ou=big.example,ou=domains,%s\n"
+                                            "changetype: delete\n",
+                                            slapd->base);
+    slapd_fixture_ldif(slapd, gone);
+    g_autofree char *again =
+        job_fixture_mail(fixture, JOB_FIXTURE_ADMIN, PARTS_GRANT, JOB_FIXTURE_PASSWORD, PARTS_ROWS);
+    assert_deleted(fixture, again);
+}
+
 /* What may be half applied is finished first. */
 static void test_cancel_half(void)
 {
@@ -656,6 +736,8 @@ int main(int argc, char **argv)
     g_test_add_func("/job/R5.3/cancel-received", test_cancel_received);
     g_test_add_func("/job/R5.3/cancel-between", test_cancel_between);
     g_test_add_func("/job/R5.3/cancel-half-applied", test_cancel_half);
+    g_test_add_func("/job/R5.3/cancel-between-parts", test_cancel_part);
+    g_test_add_func("/job/R8.23/part-refused", test_part_refused);
     g_test_add_func("/job/pause", test_pause);
     int status = g_test_run();
     slapd_fixture_free(slapd);

@@ -14,6 +14,7 @@ BOSS, OTHER = "boss@" + HOME, "other@" + HOME
 SECRET = "Sommer-Regen-42"
 PART = 100  # entries that go at once
 ACCOUNTS = 2 * PART + 37
+MANY = 7 * PART + 3  # so many that a command comes between the parts
 
 
 def row(words, **cells):
@@ -120,6 +121,35 @@ def killed(world):
         tap.equal(response.results, ["deleted"], "results")
         gone(world)
         tap.equal(home(world), before, "what else there is")
+        tidy(world)
+
+
+@tap.test("R8.23 R5.3 cancelled between two parts: what stays is suspended, and a second DELETE or a RESUME ends it")
+def cancelled(world):
+    for finish, result in (("DELETE", "deleted"), ("RESUME", "changed")):
+        going(world, MANY)
+        raw = world.request([row("DELETE DOMAIN @" + GOING)], sender=BOSS)
+        tap.equal(world.send(raw, BOSS).code, 250, "reply")
+        wait_for(lambda: len(below(world)) < MANY, "some of it to be gone", 60)
+        run([world.milter.tree.command, "-c", world.milter.conf, "cancel", jobs(world)[-1]["id"]])
+        response = world.response(raw)
+        tap.equal(response.results, ["failed"], "results")
+        words = " ".join(response.text.split())
+        tap.contains(words, "cancelled by your service provider before this row was done to its end. A "
+                            "part of what was in the domain is deleted already, and the domain is suspended.")
+        tap.contains(words, "To delete the rest, send the row again")
+        left = [dn.split(",")[0][5:] for dn in below(world) if dn.startswith("mail=u")]
+        tap.say("%d of %d left" % (len(left), MANY))
+        tap.equal(0 < len(left) < MANY, True, "accounts that are left")
+        sent, _ = world.send_plain(left[0])
+        tap.equal((sent.stage, sent.code), ("rcpt", 550), "mail to what is left")
+        tap.equal(world.ask([row("%s DOMAIN @%s" % (finish, GOING))], sender=BOSS).results, [result],
+                  finish)
+        if finish == "RESUME":
+            sent, _ = world.send_plain(left[0])
+            tap.equal(sent.code, 250, "mail to what is left, resumed")
+            world.ask([row("DELETE DOMAIN @" + GOING)], sender=BOSS)
+        gone(world)
         tidy(world)
 
 
