@@ -144,6 +144,10 @@ def switches(world, name, words, each, felt):
     receives(world, at("user", SWITCHED), at("user", SWITCHED))
     ask(world, [row("MODIFY DOMAIN " + IN, **{name: "1"}), each])
     tap.equal(felt(world), True, "felt, switched on")
+    ask(world, [row("MODIFY DOMAIN " + IN, **{name: "0"})])
+    if name != "ENABLE AUTORESPONDERS":  # one answer a day
+        tap.equal(felt(world), name != "ENABLE SPAMFILTERS", "felt, switched off again")
+    ask(world, [row("MODIFY DOMAIN " + IN, **{name: "1"})])
 
 
 @tap.test("R8.67 ENABLE WEBACCESS 0 of an account or its domain: no login from the web front end, others as before")

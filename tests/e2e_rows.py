@@ -134,30 +134,33 @@ def stored(number):
     return {field[0].lower(): [field[number]] for field in FIELDS.values()}
 
 
-# TYPE and what its ADD and MODIFY need beside.
-KINDS = (("full", "FULL", {"PASSWORD": SECRET}),
-         ("forward", "FORWARD", {"MAILFORWARD": "x@elsewhere.example"}), ("list", "LIST", {}))
+# TYPE, what its ADD and MODIFY need beside, and what its ADD needs alone.
+KINDS = (("full", "FULL", {"PASSWORD": SECRET}, {}),
+         ("forward", "FORWARD", {"MAILFORWARD": "x@elsewhere.example"}, {}),
+         ("list", "LIST", {}, {}), ("dlist", "DLIST", {}, {}), ("resource", "RESOURCE", {}, {}),
+         ("group", "GROUP", {}, {"MEMBER": "wfull"}),
+         ("rooms", "RESOURCEGROUP", {}, {"MEMBER": "wresource"}))
 
 
 @tap.test("R3.15 R3.18 all 30 white pages, of each TYPE: set, left alone, changed, cleared by -")
 def white_pages(world):
     tap.equal(len(FIELDS), 30, "fields")
-    check(world, [Case(row("ADD %s w%s" % (kind, name), **more, **white(1)), "created")
-                  for name, kind, more in KINDS],
-          {at("w" + name): dict(stored(1), cn=["Jane Doe"]) for name, _, _ in KINDS})
+    check(world, [Case(row("ADD %s w%s" % (kind, name), **more, **new, **white(1)), "created")
+                  for name, kind, more, new in KINDS],
+          {at("w" + name): dict(stored(1), cn=["Jane Doe"]) for name, *_ in KINDS})
     lists = [kind for kind in KINDS if kind[1] != "FULL"]
     check(world, [Case(row("MODIFY FULL wfull", PASSWORD=SECRET, TITLE=""), "changed")] +
           [unchanged(row("MODIFY %s w%s" % (kind, name), **more, **white(1)),
-                     "Everything is already as this row says.") for name, kind, more in lists],
-          {at("w" + name): dict(stored(1), cn=["Jane Doe"]) for name, _, _ in KINDS})
+                     "Everything is already as this row says.") for name, kind, more, _ in lists],
+          {at("w" + name): dict(stored(1), cn=["Jane Doe"]) for name, *_ in KINDS})
     check(world, [Case(row("MODIFY %s w%s" % (kind, name), **more, **white(2)), "changed")
-                  for name, kind, more in KINDS],
-          {at("w" + name): dict(stored(2), cn=["Joan Roe"]) for name, _, _ in KINDS})
+                  for name, kind, more, _ in KINDS],
+          {at("w" + name): dict(stored(2), cn=["Joan Roe"]) for name, *_ in KINDS})
     cleared = {name: [] for name in stored(1)}
     clear = {name: "-" for name in FIELDS}
     check(world, [Case(row("MODIFY %s w%s" % (kind, name), **more, **clear), "changed")
-                  for name, kind, more in KINDS],
-          {at("w" + name): dict(cleared, sn=["w" + name], cn=["w" + name]) for name, _, _ in KINDS})
+                  for name, kind, more, _ in KINDS],
+          {at("w" + name): dict(cleared, sn=["w" + name], cn=["w" + name]) for name, *_ in KINDS})
 
 
 @tap.test("R3.16 common name and surname: from the names given, else from USER; kept on MODIFY")

@@ -62,15 +62,16 @@ def cited():
 
 # --- promises ---
 
-PROMISES = re.compile(r"(?s)<!-- promises -->\n(.*)<!-- end of promises -->")
 CITED = re.compile(r"`([\w./-]+)`: ")
 PROMISES_MIN = 45  # rows; fewer mean that the table was not found
 
 
-def promises():
-    """[(promise, tests)] of the rows of tests/README.md."""
-    rows = re.findall(r"(?m)^\| (.*?) \| (.*) \|$", PROMISES.search(read("tests/README.md")).group(1))
-    return [(promise, cell) for promise, cell in rows if cell != "tests"]
+def rows_of(block):
+    """[(what, tests)] of the rows between two marks of tests/README.md."""
+    text = re.search(r"(?s)<!-- %s -->\n(.*)<!-- end of %s -->" % (block, block),
+                     read("tests/README.md")).group(1)
+    rows = re.findall(r"(?m)^\| (.*?) \| (.*) \|$", text)
+    return [(what, cell) for what, cell in rows if cell != "tests"]
 
 
 def assigned(tree):
@@ -121,11 +122,9 @@ def citations(cell):
             for words in all_words.rstrip("; ").split(" / ")]
 
 
-@tap.test("each promise names tests, and these are there")
-def promised(_world):
-    rows, names = promises(), {}
-    tap.equal(len(rows) >= PROMISES_MIN, True, "%d promises" % len(rows))
-    faults = []
+def faults_of(rows):
+    """What is wrong with the tests that rows name."""
+    names, faults = {}, []
     for promise, cell in rows:
         cited_here = citations(cell)
         if not cited_here and "not yet" not in cell:
@@ -138,7 +137,82 @@ def promised(_world):
                 names[path] = names_of(path)
             if not words or not any(words in name for name in names[path]):
                 faults.append("%s: %s has no test %r" % (promise, path, words))
-    tap.equal(faults, [], "promises")
+    return faults
+
+
+@tap.test("each promise names tests, and these are there")
+def promised(_world):
+    rows = rows_of("promises")
+    tap.equal(len(rows) >= PROMISES_MIN, True, "%d promises" % len(rows))
+    tap.equal(faults_of(rows), [], "promises")
+
+
+# --- the vocabulary ---
+
+WHITE = "white pages"
+
+
+def actions_of(text, macros):
+    """The actions that an expression of lib/vocabulary.c stands for."""
+    found = set(re.findall(r"\bA\((\w+)\)", text))
+    for word in re.findall(r"\b[A-Z]+\b", text):
+        found |= actions_of(macros[word], macros) if word in macros else set()
+    return found
+
+
+def vocabulary():
+    """{TYPE: its actions and columns} as the program has them."""
+    text = read("lib/vocabulary.c")
+    names = dict(re.findall(r'\[FIELD_(\w+)\] = "(.*)",', read("lib/field.c")))
+    macros = dict(re.findall(r"#define ([A-Z]+) (?:\\\s*)?\((.*)\)", re.sub(r" +\\\n *", " ", text)))
+    types = re.findall(r'\[TYPE_(\w+)\] = \{"[^"]*", ([^,]+), (?:true|false)\}', text)
+    found = {kind: actions_of(each, macros) for kind, each in types}
+    for field, takers in re.findall(r"\[FIELD_(\w+)\] = \{(T\([^,]*),", text):
+        for kind in re.findall(r"T\((\w+)\)", takers):
+            found[kind].add(names[field])
+    for kind in re.findall(r"T\((\w+)\)", macros["NAMED"]):
+        found[kind].add(WHITE)
+    return found
+
+
+def contract_table():
+    """The same as the table of doc/requests.md has it, which has no word on white pages."""
+    lines = read("doc/requests.md").partition("\n## 8. ")[2].partition("\n- **")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
+            if line.startswith("| ")]
+    found = {}
+    for cells in rows[1:]:
+        found[cells[0]] = set()
+        for head, cell in zip(rows[0][2:], cells[2:]):
+            if cell == "yes":
+                found[cells[0]] |= set(head.split(", "))
+            elif cell:
+                found[cells[0]] |= columns_of(cell)
+    return found
+
+
+def columns_of(cell):
+    return set(cell.replace("eight ENABLE switches", ", ".join(
+        "ENABLE " + name for name in ("MAILINGLISTS", "DOMAINALIASES", "DISTRIBUTIONLISTS", "SPAMFILTERS",
+                                      "USERALIASES", "FORWARDS", "AUTORESPONDERS", "WEBACCESS"))).split(", "))
+
+
+@tap.test("the contract's table of types, actions and columns is what the program has")
+def same_vocabulary(_world):
+    program = vocabulary()
+    tap.equal((len(program), sum(len(each) for each in program.values()) > 90), (13, True),
+              "types, and what they have")
+    tap.equal(contract_table(), {kind: each - {WHITE} for kind, each in program.items()}, "the contract")
+
+
+@tap.test("each action and column of each TYPE has tests by which it is felt, and these are there")
+def felt(_world):
+    rows, told = rows_of("cells"), {}
+    for what, _ in rows:
+        kind, _, words = what.partition(": ")
+        told.setdefault(kind, set()).update(words.split(", "))
+    tap.equal(told, vocabulary(), "cells")
+    tap.equal(faults_of(rows), [], "tests of cells")
 
 
 def table():
