@@ -64,7 +64,8 @@ static void add_labelled(GString *out, const char *label, const char *text)
     g_string_append_printf(out, "%s%s\n", label, line);
 }
 
-/* user@domain as they stand in the row; nothing where neither may be told. */
+/* user@domain as they stand in the row, or the domain of a row that has no user; nothing where
+ * neither may be told. */
 static void add_address(GString *out, const TableRow *row, const TableHead *head)
 {
     const Field fields[] = {FIELD_USER, FIELD_DOMAIN};
@@ -76,7 +77,7 @@ static void add_address(GString *out, const TableRow *row, const TableHead *head
     }
     if (!*parts[0] && !*parts[1])
         return;
-    g_autofree char *both = g_strdup_printf("%s@%s", parts[0], parts[1]);
+    g_autofree char *both = g_strconcat(parts[0], *parts[0] ? "@" : "", parts[1], NULL);
     g_autofree char *line = text_printable(both, -1, TEXT_BYTES_MAX);
     g_string_append_printf(out, ": %s", line);
 }
