@@ -16,10 +16,19 @@ typedef struct {
     GPtrArray *own;     /* of Address *, as in the others */
     GPtrArray *named;
     GPtrArray *deleted;
+    GHashTable *catchalls; /* domain → Address: who gets mail to what is deleted */
 } Wanted;
+
+static Wanted wanted_new(void)
+{
+    return (Wanted){
+        g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new(),
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)address_free)};
+}
 
 static void wanted_clear(Wanted *wanted)
 {
+    g_hash_table_unref(wanted->catchalls);
     g_ptr_array_unref(wanted->domains);
     g_ptr_array_unref(wanted->own);
     g_ptr_array_unref(wanted->named);
@@ -45,6 +54,16 @@ void plan_ahead_free(PlanAhead *ahead)
     g_free(ahead);
 }
 
+static void want_deleted(Wanted *wanted, Address *address)
+{
+    g_ptr_array_add(wanted->deleted, address);
+    if (g_hash_table_contains(wanted->catchalls, address->domain))
+        return;
+    Address *all = address_of_domain(address->domain);
+    g_hash_table_insert(wanted->catchalls, all->domain, all);
+    g_ptr_array_add(wanted->own, all);
+}
+
 static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operation)
 {
     const Grant *grant = ahead->context->grant;
@@ -57,7 +76,7 @@ static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operat
         return;
     g_ptr_array_add(wanted->own, operation->address);
     if (operation->action == ACTION_DELETE && !operation->members && type_has_user(operation->type))
-        g_ptr_array_add(wanted->deleted, operation->address);
+        want_deleted(wanted, operation->address);
     if (operation->action == ACTION_DELETE)
         return;
     for (guint i = 0; named && i < named->len; i++)
@@ -152,8 +171,7 @@ Answer plan_ahead_reach(PlanAhead *ahead, unsigned line, GError **error)
         view_forget(ahead->view);
     if (ahead->at >= operations->len)
         return ANSWER_YES;
-    g_auto(Wanted)
-        wanted = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
+    g_auto(Wanted) wanted = wanted_new();
     ahead->read = gather(ahead, &wanted);
     Answer answer = read_wanted(ahead, &wanted, error);
     if (answer == ANSWER_NO) {

@@ -148,12 +148,31 @@ static bool is_in(const GPtrArray *addresses, const char *text)
     return false;
 }
 
+/* Those of an account's targets that the row does not name: a new alias must not be behind them. */
+static Answer check_other_targets(Step *step, const GPtrArray *fresh, GError **error)
+{
+    const AddressCell *cell = &step->operation->targets;
+    const GPtrArray *there = profile_entry_targets(step->context->profile, step->own->seen->entry);
+    g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    if (fresh->len == 0 || (cell->named && !cell->edit))
+        return ANSWER_YES;
+    for (guint i = 0; there && i < there->len; i++) {
+        Address *target = address_parse(there->pdata[i], NULL, NULL);
+        if (target && !is_in(cell->removed, target->full))
+            g_ptr_array_add(others, target);
+        else
+            address_free(target);
+    }
+    return plan_check_circles(step, others, error);
+}
+
 /* The aliases there are that the row takes away, as writes. */
 static Answer write_gone_aliases(Step *step, GError **error)
 {
     const AddressCell *cell = &step->operation->aliases;
     const Profile *profile = step->context->profile;
     g_autoptr(GPtrArray) referrers = NULL;
+    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
     Answer answer = view_lists_with(step->view, step->operation->address, &referrers, error);
     if (answer == ANSWER_NO)
         return step_end(step, plan_words_many(step->operation->address));
@@ -165,8 +184,9 @@ static Answer write_gone_aliases(Step *step, GError **error)
             continue;
         step_needs(step, seen->line);
         step_write(step, profile_delete(profile, seen->entry));
+        g_ptr_array_add(gone, g_steal_pointer(&address));
     }
-    return answer;
+    return answer == ANSWER_YES ? plan_check_gone(step, gone, "ALIAS", error) : answer;
 }
 
 static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
@@ -288,6 +308,8 @@ static Answer plan_modify(Step *step, GError **error)
     if (answer == ANSWER_YES)
         aliases = fresh_aliases(step, &answer, error);
     if (answer == ANSWER_YES)
+        answer = check_other_targets(step, aliases, error);
+    if (answer == ANSWER_YES)
         answer = step_hash(step, &hash, error);
     if (answer == ANSWER_YES)
         answer = write_modified(step, operation, hash);
@@ -340,21 +362,44 @@ static Answer write_gone(Step *step, const Seen *referrer)
     return ANSWER_YES;
 }
 
-static Answer plan_delete(Step *step, GError **error)
+/* The row's address, and the aliases that go with it. Caller owns the array. */
+static GPtrArray *gone_with(const Step *step, const GPtrArray *referrers)
+{
+    const Profile *profile = step->context->profile;
+    GPtrArray *gone = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    g_ptr_array_add(gone, address_copy(step->operation->address));
+    for (guint i = 0; i < referrers->len; i++) {
+        const Entry *entry = ((const Seen *)referrers->pdata[i])->entry;
+        Address *alias = leads_to_own(step, entry) ? profile_entry_address(profile, entry) : NULL;
+        if (alias)
+            g_ptr_array_add(gone, alias);
+    }
+    return gone;
+}
+
+static Answer write_all_gone(Step *step, GError **error)
 {
     const Address *address = step->operation->address;
-    g_autoptr(GPtrArray) referrers = g_ptr_array_new();
+    g_autoptr(GPtrArray) referrers = NULL;
+    Answer answer = view_lists_with(step->view, address, &referrers, error);
+    if (answer == ANSWER_NO)
+        return step_end(step, plan_words_many(address));
+    if (answer != ANSWER_YES)
+        return answer;
+    g_autoptr(GPtrArray) gone = gone_with(step, referrers);
+    answer = plan_check_gone(step, gone, "USER", error);
+    for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++)
+        answer = write_gone(step, referrers->pdata[i]);
+    return answer;
+}
+
+static Answer plan_delete(Step *step, GError **error)
+{
     Answer answer = check_there(step);
     if (answer == ANSWER_YES)
         answer = plan_check_mailboxes(step, error);
-    if (answer == ANSWER_YES && type_has_user(step->operation->type)) {
-        g_clear_pointer(&referrers, g_ptr_array_unref);
-        answer = view_lists_with(step->view, address, &referrers, error);
-        if (answer == ANSWER_NO)
-            return step_end(step, plan_words_many(address));
-    }
-    for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++)
-        answer = write_gone(step, referrers->pdata[i]);
+    if (answer == ANSWER_YES && type_has_user(step->operation->type))
+        answer = write_all_gone(step, error);
     if (answer != ANSWER_YES)
         return answer;
     step_write(step, profile_delete(step->context->profile, step->own->seen->entry));

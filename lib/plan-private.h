@@ -68,6 +68,11 @@ Answer plan_check_other_domain(Step *step, const Address *address, const char *f
 
 /* What the row sends mail on to, newly: it is there, and leads to no circle. */
 Answer plan_check_ways(Step *step, GPtrArray *addresses, GError **error);
+/* The second alone. */
+Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error);
+/* Without these addresses (of Address *), which a field is about, the catch-all of their domains
+ * makes no circle of what still leads to them. */
+Answer plan_check_gone(Step *step, const GPtrArray *gone, const char *field, GError **error);
 
 /* What is to be written. */
 Answer plan_change(Step *step, GError **error);

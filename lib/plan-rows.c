@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/plan.h"
+#include "lib/plan-private.h"
 
 #include <string.h>
 
@@ -195,31 +195,50 @@ static gint compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Whether it is to be found out where mail that the row leads on to goes from there. */
+static bool leads_on(const Grant *grant, const Operation *operation)
+{
+    const GPtrArray *named = plan_named(operation);
+    if (type_is_group(operation->type))
+        return false;
+    for (guint i = 0; named && i < named->len; i++)
+        if (grant_covers(grant, ((const Address *)named->pdata[i])->domain))
+            return true;
+    return false;
+}
+
+/* Whether more is looked at, and relied on, than what stands in the domains that a row names: a
+ * deleted address leaves the lists of all of the grant's, an account's aliases may be in each, and
+ * a circle may lead through all of them. Were that not claimed, two requests could each make one
+ * half of a circle. */
+static bool looks_everywhere(const Grant *grant, const Operation *operation)
+{
+    return operation->action == ACTION_DELETE ||
+           (operation->aliases.named && operation->action == ACTION_MODIFY) ||
+           leads_on(grant, operation);
+}
+
 GStrv plan_domains(const Grant *grant, GPtrArray *operations)
 {
     g_autoptr(GHashTable) domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    bool deletes = false;
+    bool everywhere = false;
     for (guint i = 0; i < operations->len; i++) {
         const Operation *operation = operations->pdata[i];
         if (!operation)
             continue;
         if (grant_covers(grant, operation->address->domain))
             g_hash_table_add(domains, g_strdup(operation->address->domain));
-        add_domains(domains, grant, operation->targets.named);
         add_domains(domains, grant, operation->aliases.named);
-        add_domains(domains, grant, operation->members);
         if (operation->target_domain && grant_covers(grant, operation->target_domain))
             g_hash_table_add(domains, g_strdup(operation->target_domain));
-        /* Which aliases there are is looked for in every domain, too. */
-        deletes |= operation->action == ACTION_DELETE ||
-                   (operation->aliases.named && operation->action == ACTION_MODIFY);
+        add_domains(domains, grant, plan_named(operation));
+        everywhere |= looks_everywhere(grant, operation);
     }
-    /* A deleted address leaves the lists of every domain of the grant. */
-    if (deletes && grant->every_domain) {
+    if (everywhere && grant->every_domain) {
         g_hash_table_remove_all(domains);
         g_hash_table_add(domains, g_strdup("*"));
     }
-    for (guint i = 0; deletes && grant->domains && grant->domains[i]; i++)
+    for (guint i = 0; everywhere && grant->domains && grant->domains[i]; i++)
         g_hash_table_add(domains, g_strdup(grant->domains[i]));
 
     GPtrArray *names = g_ptr_array_new();

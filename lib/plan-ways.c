@@ -34,10 +34,11 @@ static Outcome *wrong_type(const Step *step, const Address *address, const Entry
                                                             : TYPE_COUNT);
 }
 
-/* Addresses inside the grant must be there, where mail gets to them. Adds these to inside. */
-static Answer check_exist(Step *step, GPtrArray *addresses, GPtrArray *inside, GError **error)
+/* Addresses inside the grant must be there, where mail gets to them. */
+static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 {
     const Grant *grant = step->context->grant;
+    g_autoptr(GPtrArray) inside = g_ptr_array_new();
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
     for (guint i = 0; i < addresses->len; i++)
         if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
@@ -59,138 +60,295 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GPtrArray *inside, G
                : ANSWER_YES;
 }
 
-/* --- loops --- */
+/* --- circles --- */
 
+/* From some addresses on to all that mail to them comes to, level by level: a look for each. */
 typedef struct {
-    GPtrArray *stack; /* of Place: all known, to be followed */
-    guint behind;     /* how many were met behind the row's own */
-    char *service;    /* the address of this service that was come to, or NULL */
+    Step *step;
+    GPtrArray *level;       /* of Address *: those to be followed next */
+    GPtrArray *next;        /* of Address *: those behind them */
+    const GPtrArray *ends;  /* of Address *: what must not be come to */
+    const GPtrArray *gone;  /* of Address *: what the row takes away, or NULL */
+    guint behind, levels;   /* addresses that were met on the way, and how far it is */
+    const char *way;        /* the address by which it came to where it must not, or too far */
+    char *end;              /* what it came to */
+    bool service, too_many; /* that is an address of this service; it is too many instead */
 } Walk;
+
+static GPtrArray *addresses_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+}
+
+static Walk walk_new(Step *step, const GPtrArray *ends, const GPtrArray *gone)
+{
+    step->plan->walks++;
+    return (Walk){
+        .step = step,
+        .level = addresses_new(),
+        .next = addresses_new(),
+        .ends = ends,
+        .gone = gone,
+    };
+}
 
 static void walk_clear(Walk *walk)
 {
-    g_ptr_array_unref(walk->stack);
-    g_free(walk->service);
+    g_ptr_array_unref(walk->level);
+    g_ptr_array_unref(walk->next);
+    g_free(walk->end);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
 
-/* Whether it is the first time that this walk comes to a place. */
-static bool walk_meets(const Step *step, Place *place)
+/* Takes the address over, which mail comes to by way of one of those that it began at (NULL: it is
+ * one of them). Met before, it is let be. */
+static void walk_add(Walk *walk, Address *address, const char *way)
 {
-    bool first = place->met != step->plan->walks;
-    place->met = step->plan->walks;
-    return first;
+    g_autoptr(Address) taken = address;
+    Place *place = view_place(walk->step->view, taken);
+    if (place->met == walk->step->plan->walks)
+        return;
+    place->met = walk->step->plan->walks;
+    place->way = way ? way : place->address;
+    walk->behind += way != NULL;
+    g_ptr_array_add(way ? walk->next : walk->level, g_steal_pointer(&taken));
 }
 
-/* Notes where an address leads to. ANSWER_NO: back to the row's own address or to the service, or
- * too far. */
-static Answer walk_note(Walk *walk, const Step *step, const GPtrArray *next, GError **error)
+static bool is_among(const GPtrArray *addresses, const char *address)
 {
-    if (!next || next->len == 0)
-        return ANSWER_YES;
-    g_autoptr(GPtrArray) fresh = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
-    for (guint i = 0; i < next->len; i++) {
-        g_autoptr(Address) address = address_parse(next->pdata[i], NULL, NULL);
-        if (!address)
-            continue;
-        if (plan_is_batch_address(step->context, address->full))
-            walk->service = g_strdup(address->full);
-        if (walk->service || g_str_equal(address->full, step->operation->address->full))
-            return ANSWER_NO;
-        if (!grant_covers(step->context->grant, address->domain))
-            continue;
-        Place *place = view_place(step->view, address);
-        if (!walk_meets(step, place))
-            continue;
-        if (++walk->behind > PLAN_LOOP_LOOKUPS_MAX)
-            return ANSWER_NO;
-        g_ptr_array_add(walk->stack, place);
-        g_ptr_array_add(fresh, g_steal_pointer(&address));
-    }
-    return view_fetch(step->view, fresh, false, G_MAXSIZE, error);
+    for (guint i = 0; addresses && i < addresses->len; i++)
+        if (g_str_equal(((const Address *)addresses->pdata[i])->full, address))
+            return true;
+    return false;
 }
 
-/* Mail to what is not there goes to the catch-all of its domain. */
-static Answer walk_catchall(Walk *walk, const Step *step, const char *text, GError **error)
+/* Whether what leads to an address no longer does so after the row: what it deletes leaves its
+ * lists, and its catch-alls and aliases go with it. */
+static bool leaves_with(const Walk *walk, const Address *address, ObjectType type)
 {
-    const char *at = text ? strrchr(text, '@') : NULL;
-    if (!at || at == text)
+    return type != TYPE_FORWARD && type != TYPE_FULL && is_among(walk->gone, address->full) &&
+           g_str_equal(address->full, walk->step->operation->address->full);
+}
+
+/* Mail comes to an address, which is taken over, from a place of a type. ANSWER_NO: it must not. */
+static Answer walk_to(Walk *walk, Address *address, const Place *from, ObjectType type)
+{
+    g_autoptr(Address) taken = address;
+    const PlanContext *context = walk->step->context;
+    bool end = is_among(walk->ends, taken->full);
+    if (leaves_with(walk, taken, type))
         return ANSWER_YES;
-    g_autoptr(Address) all = address_of_domain(at + 1);
-    g_autoptr(GPtrArray) one = g_ptr_array_new();
-    if (g_str_equal(all->full, step->operation->address->full))
+    walk->service = !end && !walk->gone && plan_is_batch_address(context, taken->full);
+    if (end || walk->service) {
+        walk->way = from->way;
+        walk->end = g_strdup(taken->full);
         return ANSWER_NO;
-    Place *place = view_place(step->view, all);
-    if (!walk_meets(step, place))
-        return ANSWER_YES;
-    g_ptr_array_add(walk->stack, place);
-    g_ptr_array_add(one, all);
-    return view_fetch(step->view, one, false, G_MAXSIZE, error);
+    }
+    if (grant_covers(context->grant, taken->domain))
+        walk_add(walk, g_steal_pointer(&taken), from->way);
+    return ANSWER_YES;
 }
 
-/* Follows everything on the stack, depth first. */
-static Answer walk_on(Walk *walk, Step *step, GError **error)
+static Answer walk_to_all(Walk *walk, const GPtrArray *addresses, const Place *from,
+                          ObjectType type)
 {
-    const Profile *profile = step->context->profile;
-    while (walk->stack->len) {
-        Place *place = g_ptr_array_steal_index(walk->stack, walk->stack->len - 1);
-        const Entry *entry = place->seen->entry;
-        step_looked(step, place);
+    Answer answer = ANSWER_YES;
+    for (guint i = 0; addresses && i < addresses->len && answer == ANSWER_YES; i++) {
+        Address *address = address_parse(addresses->pdata[i], NULL, NULL);
+        if (address)
+            answer = walk_to(walk, address, from, type);
+    }
+    return answer;
+}
+
+/* A further name of a domain takes mail for the addresses that are there, or will be. */
+static Answer walk_to_same(Walk *walk, const char *local, const char *domain, const Place *from,
+                           GError **error)
+{
+    g_autofree char *text = g_strconcat(local, "@", domain, NULL);
+    g_autoptr(Address) same = address_parse(text, NULL, NULL);
+    Place *place = NULL;
+    if (!same || !grant_covers(walk->step->context->grant, same->domain) ||
+        is_among(walk->gone, same->full))
+        return ANSWER_YES;
+    if (step_look(walk->step, same, false, &place, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (!place->seen->entry && !is_among(walk->ends, same->full))
+        return ANSWER_YES;
+    return walk_to(walk, g_steal_pointer(&same), from, TYPE_COUNT);
+}
+
+/* Mail to what is not there goes to the same address of the domain that its own is a further name
+ * of, or else to the catch-all. */
+static Answer walk_past(Walk *walk, const Address *address, const Place *from, GError **error)
+{
+    const Profile *profile = walk->step->context->profile;
+    Place *domain = NULL;
+    if (address->full[0] == '@')
+        return ANSWER_YES;
+    if (view_domain(walk->step->view, address->domain, &domain, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    step_looked(walk->step, domain);
+    const char *other =
+        domain->seen->entry ? profile_entry_target_domain(profile, domain->seen->entry) : NULL;
+    return other ? walk_to_same(walk, address->local, other, from, error)
+                 : walk_to(walk, address_of_domain(address->domain), from, TYPE_COUNT);
+}
+
+static Answer walk_level(Walk *walk, GError **error)
+{
+    const Profile *profile = walk->step->context->profile;
+    Answer answer = view_fetch(walk->step->view, walk->level, false, G_MAXSIZE, error);
+    for (guint i = 0; i < walk->level->len && answer == ANSWER_YES; i++) {
+        const Address *address = walk->level->pdata[i];
+        Place *place = view_place(walk->step->view, address);
+        const Entry *entry = is_among(walk->gone, address->full) ? NULL : place->seen->entry;
+        ObjectType type = TYPE_COUNT;
+        step_looked(walk->step, place);
         if (!entry) {
-            Answer caught = walk_catchall(walk, step, place->address, error);
-            if (caught != ANSWER_YES)
-                return caught;
+            answer = walk_past(walk, address, place, error);
             continue;
         }
-        Answer answer = walk_note(walk, step, profile_entry_targets(profile, entry), error);
+        (void)profile_entry_type(profile, entry, &type);
+        answer = walk_to_all(walk, profile_entry_targets(profile, entry), place, type);
         if (answer == ANSWER_YES)
-            answer = walk_note(walk, step, profile_entry_members(profile, entry), error);
+            answer = walk_to_all(walk, profile_entry_members(profile, entry), place, type);
+    }
+    return answer;
+}
+
+static bool walk_is_too_far(Walk *walk)
+{
+    walk->too_many = walk->behind > PLAN_LOOP_LOOKUPS_MAX;
+    if (!walk->too_many && (walk->next->len == 0 || ++walk->levels <= PLAN_LOOP_LEVELS_MAX))
+        return false;
+    walk->way = view_place(walk->step->view, walk->next->pdata[0])->way;
+    return true;
+}
+
+/* ANSWER_NO: it came to where it must not, or too far. */
+static Answer walk_on(Walk *walk, GError **error)
+{
+    while (walk->level->len > 0) {
+        Answer answer = walk_level(walk, error);
         if (answer != ANSWER_YES)
             return answer;
+        if (walk_is_too_far(walk))
+            return ANSWER_NO;
+        GPtrArray *done = walk->level;
+        walk->level = walk->next;
+        walk->next = done;
+        g_ptr_array_set_size(done, 0);
     }
     return ANSWER_YES;
 }
 
-static Outcome *loop_outcome(const Step *step, const char *address, const Walk *walk)
+static Outcome *too_far_outcome(const Walk *walk, const char *field)
 {
-    const char *field = plan_named_field(step->operation);
-    if (walk->behind > PLAN_LOOP_LOOKUPS_MAX)
-        return outcome_failed(field, address, "Name fewer lists in it.",
-                              "The address %s leads to more than %d others.", address,
+    const char *own = walk->step->operation->address->full;
+    if (walk->too_many)
+        return outcome_failed(field, walk->way, "Name fewer lists in it.",
+                              "Mail to %s would go on to more than %d other addresses.", own,
                               PLAN_LOOP_LOOKUPS_MAX);
-    if (walk->service)
-        return outcome_failed(field, address, "Take this address out, or change where it leads to.",
-                              "The address %s leads on to %s, the address of this service.",
-                              address, walk->service);
-    return outcome_failed(field, address, "Take this address out, or change where it leads to.",
-                          "The address %s leads back to %s, in a circle.", address,
-                          step->operation->address->full);
+    return outcome_failed(field, walk->way, "Name what lies behind it instead.",
+                          "The address %s leads on to others more than %d times in a row.",
+                          walk->way, PLAN_LOOP_LEVELS_MAX);
 }
 
-/* Whether mail to the row's address would come back to it, or to this service; inside: those of its
- * targets or members within the grant, which have been looked at. */
-static Answer check_loops(Step *step, GPtrArray *inside, GError **error)
+static Outcome *circle_outcome(const Walk *walk)
 {
-    g_auto(Walk) walk = {.stack = g_ptr_array_new()};
-    step->plan->walks++;
-    for (guint i = 0; i < inside->len; i++) {
-        const Address *address = inside->pdata[i];
-        Place *place = view_place(step->view, address);
-        if (!walk_meets(step, place))
-            continue;
-        g_ptr_array_add(walk.stack, place);
-        Answer answer = walk_on(&walk, step, error);
-        if (answer == ANSWER_NO)
-            return step_end(step, loop_outcome(step, address->full, &walk));
-        if (answer != ANSWER_YES)
-            return answer;
+    const Operation *operation = walk->step->operation;
+    const char *advice = "Take this address out, or change where it leads to.";
+    const char *field = plan_named_field(operation);
+    if (!walk->end)
+        return too_far_outcome(walk, field);
+    if (walk->service)
+        return outcome_failed(field, walk->way, advice,
+                              "The address %s leads on to %s, the address of this service.",
+                              walk->way, walk->end);
+    if (g_str_equal(walk->end, walk->way))
+        return outcome_failed("ALIAS", walk->end, advice,
+                              "As an alias of %s, the address %s would lead back to itself, in a "
+                              "circle.",
+                              operation->address->full, walk->end);
+    return outcome_failed(g_str_equal(walk->end, operation->address->full) ? field : "ALIAS",
+                          walk->way, advice, "The address %s leads back to %s, in a circle.",
+                          walk->way, walk->end);
+}
+
+/* The addresses that the row is about. */
+static GPtrArray *own_addresses(const Step *step)
+{
+    const GPtrArray *aliases = step->operation->aliases.named;
+    GPtrArray *own = g_ptr_array_new();
+    g_ptr_array_add(own, step->operation->address);
+    for (guint i = 0; aliases && i < aliases->len; i++)
+        g_ptr_array_add(own, aliases->pdata[i]);
+    return own;
+}
+
+Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error)
+{
+    g_autoptr(GPtrArray) own = own_addresses(step);
+    g_auto(Walk) walk = walk_new(step, own, NULL);
+    for (guint i = 0; i < addresses->len && !walk.end; i++) {
+        const Address *address = addresses->pdata[i];
+        if (is_among(own, address->full))
+            walk.way = walk.end = g_strdup(address->full);
+        else if (grant_covers(step->context->grant, address->domain))
+            walk_add(&walk, address_copy(address), NULL);
     }
-    return ANSWER_YES;
+    Answer answer = walk.end ? ANSWER_NO : walk_on(&walk, error);
+    return answer == ANSWER_NO ? step_end(step, circle_outcome(&walk)) : answer;
+}
+
+/* Those that lie in the domain of one of them; NULL where an earlier one of them does, too. */
+static GPtrArray *gone_beside(const GPtrArray *gone, guint number)
+{
+    const char *domain = ((const Address *)gone->pdata[number])->domain;
+    g_autoptr(GPtrArray) beside = g_ptr_array_new();
+    for (guint i = 0; i < gone->len; i++) {
+        if (!g_str_equal(((const Address *)gone->pdata[i])->domain, domain))
+            continue;
+        if (i < number)
+            return NULL;
+        g_ptr_array_add(beside, gone->pdata[i]);
+    }
+    return g_steal_pointer(&beside);
+}
+
+/* The addresses of one domain. */
+static Answer check_gone_of(Step *step, const GPtrArray *ends, const GPtrArray *gone,
+                            const char *field, GError **error)
+{
+    const char *domain = ((const Address *)ends->pdata[0])->domain;
+    g_auto(Walk) walk = walk_new(step, ends, gone);
+    walk_add(&walk, address_of_domain(domain), NULL);
+    Answer answer = walk_on(&walk, error);
+    if (answer != ANSWER_NO)
+        return answer;
+    if (!walk.end)
+        return step_end(step, too_far_outcome(&walk, field));
+    return step_end(step, outcome_failed(field, walk.end,
+                                         "Change first what still leads to it, or the catch-all.",
+                                         "Without %s, its mail would go to the catch-all of %s, "
+                                         "and from there back to %s, in a circle.",
+                                         walk.end, domain, walk.end));
+}
+
+Answer plan_check_gone(Step *step, const GPtrArray *gone, const char *field, GError **error)
+{
+    Answer answer = ANSWER_YES;
+    for (guint i = 0; i < gone->len && answer == ANSWER_YES; i++) {
+        g_autoptr(GPtrArray) ends = gone_beside(gone, i);
+        if (ends)
+            answer = check_gone_of(step, ends, gone, field, error);
+    }
+    return answer;
 }
 
 Answer plan_check_ways(Step *step, GPtrArray *addresses, GError **error)
 {
-    g_autoptr(GPtrArray) inside = g_ptr_array_new();
-    Answer answer = check_exist(step, addresses, inside, error);
-    return answer == ANSWER_YES ? check_loops(step, inside, error) : answer;
+    Answer answer = check_exist(step, addresses, error);
+    return answer == ANSWER_YES ? plan_check_circles(step, addresses, error) : answer;
 }

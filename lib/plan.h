@@ -47,8 +47,11 @@ typedef struct {
 } PlanContext;
 
 /* Most addresses behind a row's own targets or members that are looked at while loops are
- * searched for; beyond it the row fails. */
+ * searched for, and how often one may lead on to the next; beyond it the row fails. Those of one
+ * step are looked up together: so a row takes a search for each step, and a few more where they
+ * are many. */
 #define PLAN_LOOP_LOOKUPS_MAX 1000
+#define PLAN_LOOP_LEVELS_MAX 100
 
 /* Most lists an address may be on and still be deleted by one row. */
 #define PLAN_LISTS_MAX 2000

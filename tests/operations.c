@@ -13,6 +13,17 @@ static GPtrArray *addresses_of(const char *text)
     return addresses;
 }
 
+/* '+' before it: these are added; '~': removed. */
+static void set_cell(AddressCell *cell, const char *text)
+{
+    bool removes = *text == '~';
+    cell->edit = removes || *text == '+';
+    GPtrArray *addresses = addresses_of(text + cell->edit);
+    if (cell->edit)
+        cell->removed = removes ? addresses : g_ptr_array_new();
+    cell->named = removes ? g_ptr_array_new() : addresses;
+}
+
 static void set_field(Operation *operation, const char *word)
 {
     g_auto(GStrv) pair = g_strsplit(word, "=", 2);
@@ -22,10 +33,7 @@ static void set_field(Operation *operation, const char *word)
         operation->password = secret_dup(pair[1]);
         operation->password_hashed = pair[1][0] == '{';
     } else if (field == FIELD_MAILFORWARD) {
-        operation->targets.edit = *pair[1] == '+';
-        operation->targets.named = addresses_of(pair[1] + operation->targets.edit);
-        if (operation->targets.edit)
-            operation->targets.removed = g_ptr_array_new();
+        set_cell(&operation->targets, pair[1]);
     } else if (field == FIELD_LIST_MEMBER || field == FIELD_MEMBER) {
         operation->members = addresses_of(pair[1]);
     } else if (field == FIELD_TARGET && operation->type == TYPE_DOMAINALIAS) {
@@ -37,7 +45,7 @@ static void set_field(Operation *operation, const char *word)
     } else if (field == FIELD_TARGET) {
         operation->targets.named = addresses_of(pair[1]);
     } else if (field == FIELD_ALIAS) {
-        operation->aliases.named = addresses_of(pair[1]);
+        set_cell(&operation->aliases, pair[1]);
     } else {
         g_assert_true(field >= FIELD_VALUE_FIRST && field <= FIELD_VALUE_LAST);
         operation->value[field - FIELD_VALUE_FIRST] =
