@@ -107,8 +107,6 @@ static void remove_tree(const char *path)
 
 static Config *make_config(const JobFixture *fixture)
 {
-    g_autofree char *profile =
-        g_test_build_filename(G_TEST_DIST, "policy", "profiles", "default.conf", NULL);
     g_autofree char *parser = g_test_build_filename(G_TEST_BUILT, "batchload-parse", NULL);
     g_autofree char *path = in_folder(fixture, "batchload.conf");
     g_autofree char *text = g_strdup_printf(
@@ -118,8 +116,9 @@ static Config *make_config(const JobFixture *fixture)
         "spool {\n directory = \"%s/spool\"\n key_file = \"%s/key\"\n}\n"
         "directory {\n uri = \"%s\"\n base = \"%s\"\n bind_dn = \"%s\"\n"
         " bind_password_file = \"%s/password\"\n connect_seconds = 1\n answer_seconds = 5\n}\n",
-        profile, parser, fixture->folder, fixture->folder, fixture->folder, fixture->slapd->uri,
-        fixture->slapd->base, fixture->slapd->settings.bind_dn, fixture->folder);
+        fixture->slapd->profile_path, parser, fixture->folder, fixture->folder, fixture->folder,
+        fixture->slapd->uri, fixture->slapd->base, fixture->slapd->settings.bind_dn,
+        fixture->folder);
     g_autoptr(GError) error = NULL;
     write_file(fixture, "password", fixture->slapd->root_password, 0600);
     write_file(fixture, "batchload.conf", text, 0600);

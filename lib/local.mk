@@ -22,11 +22,11 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/entry.c lib/entry.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
-	lib/profile.c lib/profile-load.c lib/profile.h lib/profile-private.h \
+	lib/profile.c lib/profile-load.c lib/profile-write.c lib/profile-takes.c lib/profile.h lib/profile-private.h \
 	lib/profile-show.c lib/show.c lib/show.h \
 	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-private.h lib/plan-check.c lib/plan-ways.c lib/plan-change.c lib/plan-domain.c lib/plan-clear.c \
-	lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-hash.h \
+	lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-number.c lib/plan-number.h lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
 	lib/settle.c lib/settle.h lib/settle-link.c lib/settle-private.h lib/settle-send.c \
 	lib/undo.c lib/undo.h \
@@ -230,6 +230,11 @@ test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
 	-Wl,--wrap=spool_slice_done_ahead,--wrap=spool_response_stored
+check_PROGRAMS += test-profiles
+test_profiles_SOURCES = lib/test-profiles.c lib/job-fixture.c lib/job-fixture.h
+test_profiles_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+EXTRA_DIST += test-fixtures/schema
 check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
 test_job_response_LDADD = tests/libfixture.a $(ENGINE_LIBS)

@@ -33,7 +33,7 @@ Answer plan_check_free(Step *step, const Address *address, const Place *place, c
     ObjectType type;
     if (is_free(place))
         return ANSWER_YES;
-    if (!seen->entry || !profile_entry_type(profile, seen->entry, &type))
+    if (!seen->entry || !profile_type_at(profile, seen->entry, address->full, &type))
         return not_available(step, address, field);
     const char *mark = seen->mark ? seen->mark : profile_entry_mark(profile, seen->entry);
     unsigned line = seen->line ? seen->line : plan_mark_line(step->context->job, mark);
@@ -53,8 +53,8 @@ static Answer check_there_as(Step *step, ObjectType wanted)
     ObjectType type;
     if (is_free(step->own))
         return step_end(step, plan_words_absent(operation, wanted));
-    if (!step->own->seen->entry ||
-        !profile_entry_type(step->context->profile, step->own->seen->entry, &type))
+    if (!step->own->seen->entry || !profile_type_at(step->context->profile, step->own->seen->entry,
+                                                    operation->address->full, &type))
         return not_available(step, operation->address, "USER");
     if (type == wanted)
         return ANSWER_YES;
@@ -117,6 +117,15 @@ static bool leads_to_own(const Step *step, const Entry *entry)
            targets && entry_values_have(targets, step->operation->address->full, true);
 }
 
+/* The alias is a further address of the row's own entry. */
+static bool is_own_alias(const Step *step, const Address *alias, const Place *place)
+{
+    ObjectType type;
+    return place == step->own &&
+           profile_type_at(step->context->profile, place->seen->entry, alias->full, &type) &&
+           type == TYPE_ALIAS;
+}
+
 /* Those of the named aliases that are to be made: they must be free. NULL with *answer. */
 static GPtrArray *fresh_aliases(Step *step, Answer *answer, GError **error)
 {
@@ -128,7 +137,8 @@ static GPtrArray *fresh_aliases(Step *step, Answer *answer, GError **error)
         *answer = plan_check_other_domain(step, alias, "ALIAS", error);
         if (*answer == ANSWER_YES)
             *answer = step_look(step, alias, true, &place, error);
-        if (*answer == ANSWER_YES && place->seen->entry && leads_to_own(step, place->seen->entry))
+        if (*answer == ANSWER_YES && place->seen->entry &&
+            (leads_to_own(step, place->seen->entry) || is_own_alias(step, alias, place)))
             continue;
         if (*answer == ANSWER_YES)
             *answer = plan_check_free(step, alias, place, "ALIAS");
@@ -193,6 +203,8 @@ static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
 {
     const AddressCell *cell = &step->operation->aliases;
     Answer answer = ANSWER_YES;
+    if (profile_aliases_inside(step->context->profile))
+        return ANSWER_YES; /* they are a part of the account's own change */
     if (step->operation->action == ACTION_MODIFY && cell->named &&
         (!cell->edit || cell->removed->len))
         answer = write_gone_aliases(step, error);
@@ -251,7 +263,31 @@ Answer plan_write_account(Step *step, const Operation *account, GError **error)
     if (is_for_server(step))
         change = profile_with_password(profile, change, NULL, account->password, step->mark);
     step_write(step, change);
+    if (profile_numbers(profile, account->type) && !step->context->unwritten)
+        plan_numbers_add(step->plan->numbers, step->row);
     return ANSWER_YES;
+}
+
+/* A further address of the account that the row names, which has been looked at. */
+static Answer write_inside(Step *step)
+{
+    const Address *account = step->operation->targets.named->pdata[0];
+    const Seen *seen = view_known(step->view, account);
+    step_write(step, profile_alias(step->context->profile, seen->entry,
+                                   step->operation->address->full, true, step->mark));
+    return ANSWER_YES;
+}
+
+/* Something stands where the row's own entry would be that has another address. */
+static Answer check_place_free(Step *step)
+{
+    const Operation *operation = step->operation;
+    if (!profile_addresses_vary(step->context->profile))
+        return ANSWER_YES;
+    g_autofree char *dn =
+        profile_type_dn(step->context->profile, operation->type, operation->address);
+    const Seen *seen = view_seen(step->view, dn);
+    return seen && seen->entry ? not_available(step, operation->address, "USER") : ANSWER_YES;
 }
 
 static Answer plan_new_entry(Step *step, GError **error)
@@ -267,8 +303,12 @@ static Answer plan_new_entry(Step *step, GError **error)
         answer = check_targets(step, error);
     if (answer == ANSWER_YES)
         aliases = fresh_aliases(step, &answer, error);
+    const bool inside =
+        operation->type == TYPE_ALIAS && profile_aliases_inside(step->context->profile);
+    if (answer == ANSWER_YES && !inside)
+        answer = check_place_free(step);
     if (answer == ANSWER_YES)
-        answer = plan_write_account(step, operation, error);
+        answer = inside ? write_inside(step) : plan_write_account(step, operation, error);
     if (answer != ANSWER_YES)
         return answer;
     answer = write_aliases(step, aliases, error);
@@ -402,7 +442,11 @@ static Answer plan_delete(Step *step, GError **error)
         answer = write_all_gone(step, error);
     if (answer != ANSWER_YES)
         return answer;
-    step_write(step, profile_delete(step->context->profile, step->own->seen->entry));
+    const bool inside =
+        step->operation->type == TYPE_ALIAS && profile_aliases_inside(step->context->profile);
+    step_write(step, inside ? profile_alias(step->context->profile, step->own->seen->entry,
+                                            step->operation->address->full, false, step->mark)
+                            : profile_delete(step->context->profile, step->own->seen->entry));
     step->row->outcome = outcome_new(RESULT_DELETED);
     return ANSWER_YES;
 }
@@ -450,7 +494,8 @@ static Answer plan_list_grow(Step *step, GError **error)
     const Profile *profile = step->context->profile;
     const Operation *operation = step->operation;
     ObjectType type;
-    if (!profile_entry_type(profile, step->own->seen->entry, &type) || type != operation->type)
+    if (!profile_type_at(profile, step->own->seen->entry, operation->address->full, &type) ||
+        type != operation->type)
         return check_own_free(step);
     /* A list's white pages are what MODIFY is for; the same ones again are no change. */
     if (any_value(operation)) {

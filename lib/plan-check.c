@@ -37,18 +37,8 @@ Answer plan_check_grant(Step *step, GError **error)
                                        "You may not create and delete domains."));
     if (!grant_covers(grant, operation->address->domain))
         return step_end(step, foreign_domain(grant, operation->address->domain));
-    if (!profile_has_type(step->context->profile, operation->type))
-        return step_end(step,
-                        outcome_failed("TYPE", type, "Ask your service provider if you need this.",
-                                       "The directory of this service has no place for the "
-                                       "type %s.",
-                                       type));
-    Field lacks = profile_lacks(step->context->profile, operation);
-    if (lacks != FIELD_COUNT)
-        return step_end(step, outcome_failed(field_name(lacks), NULL, "Leave this field empty.",
-                                             "The directory of this service has no place for %s.",
-                                             field_name(lacks)));
-    return ANSWER_YES;
+    Outcome *outcome = plan_words_lacks(step->context->profile, operation);
+    return outcome ? step_end(step, outcome) : ANSWER_YES;
 }
 
 bool plan_is_batch_address(const PlanContext *context, const char *address)

@@ -27,7 +27,7 @@ static Answer count_accounts(const Step *step, const char *domain, gsize *count,
     g_autofree char *filter = profile_filter_type(profile, TYPE_FULL);
     DirectoryQuery query = {
         .base = base,
-        .scope = DIRECTORY_SCOPE_ONE,
+        .scope = profile_depth(profile) > 1 ? DIRECTORY_SCOPE_SUB : DIRECTORY_SCOPE_ONE,
         .filter = filter,
         .attributes = none,
         .limit = ACCOUNTS_MAX,

@@ -177,12 +177,23 @@ static Answer fetch_run(Fetch *fetch, GError **error)
 /* The place where what the entry bears belongs; NULL where it bears no address. */
 static Place *entry_home(View *view, const Entry *entry)
 {
-    const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
-    Place *known = values && values->len ? view_place_known(view, values->pdata[0]) : NULL;
+    const Profile *profile = view->context->profile;
+    const GPtrArray *values = profile_entry_addresses(profile, entry);
+    const bool vary = profile_addresses_vary(profile);
+    Place *known = values && values->len && !vary ? view_place_known(view, values->pdata[0]) : NULL;
+    ObjectType type = TYPE_COUNT;
     if (known)
         return known;
-    g_autoptr(Address) address = profile_entry_address(view->context->profile, entry);
-    return address ? view_place(view, address) : NULL;
+    g_autoptr(Address) address = profile_entry_address(profile, entry);
+    if (!address || !vary)
+        return address ? view_place(view, address) : NULL;
+    (void)profile_entry_type(profile, entry, &type);
+    g_autofree char *dn = profile_type_dn(profile, type, address);
+    g_autofree char *key = view_key(dn);
+    Place *place = view_place_at(view, key);
+    if (!place->dn)
+        place->dn = g_steal_pointer(&dn);
+    return place;
 }
 
 /* The place of an entry that was read. Brings its DN into the spelling in which we would write it,
@@ -239,8 +250,8 @@ static void ask_addresses(Fetch *fetch, guint number)
  * container: the key of what it lies directly below. live: no earlier row has made it go. */
 static void note_borne(Fetch *fetch, const Entry *entry, const char *container, bool live)
 {
-    const GPtrArray *values = profile_entry_addresses(fetch->view->context->profile, entry);
-    for (guint i = 0; values && i < values->len; i++) {
+    g_autoptr(GPtrArray) values = profile_entry_bears(fetch->view->context->profile, entry);
+    for (guint i = 0; i < values->len; i++) {
         g_autoptr(Address) address = profile_address(values->pdata[i]);
         Place *place = address ? view_place_known(fetch->view, address->full) : NULL;
         if (!place || !place->asked)
@@ -257,6 +268,19 @@ static bool is_going(const View *view, const Seen *seen)
     return seen && !seen->entry && seen->line && seen->line < view->first;
 }
 
+/* The key of what an entry lies below: a domain, if that is one of those that are asked for; else
+ * what it lies directly below. */
+static const char *container_of(const Fetch *fetch, const char *key)
+{
+    const char *comma = strchr(key, ','), *container = comma ? comma + 1 : "";
+    for (unsigned i = profile_depth(fetch->view->context->profile); comma && i > 0; i--) {
+        if (g_hash_table_contains(fetch->homes, comma + 1))
+            return comma + 1;
+        comma = strchr(comma + 1, ',');
+    }
+    return container;
+}
+
 /* What lies in a container of the domains is seen, of all else only the addresses are of
  * interest. */
 static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
@@ -267,12 +291,12 @@ static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
     if (!check_readable(view, entry, error))
         return ANSWER_UNKNOWN;
     Place *place = entry_settle_dn(view, entry, &home);
-    const char *comma = strchr(place->key, ',');
-    const char *container = comma ? comma + 1 : NULL;
+    const char *container = container_of(fetch, place->key);
     const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
+    const bool vary = profile_addresses_vary(view->context->profile);
     if (is_going(view, place->seen))
         return ANSWER_YES;
-    if (!container || !g_hash_table_contains(fetch->homes, container)) {
+    if (!g_hash_table_contains(fetch->homes, container)) {
         note_borne(fetch, entry, container, true);
         return ANSWER_YES;
     }
@@ -280,7 +304,7 @@ static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
     if (known == ANSWER_UNKNOWN)
         return known;
     const Seen *seen = place->seen;
-    if (!home || values->len > 1) /* else it bears but the address that it stands for */
+    if (!home || (values->len > 1 && !vary)) /* else it bears but the address that it stands for */
         note_borne(fetch, entry, container, known == ANSWER_NO || seen->entry || seen->line);
     if (known == ANSWER_NO)
         view_put_read(view, place, g_steal_pointer(&entry), !fetch->whole);
@@ -307,11 +331,17 @@ static Answer settle_absent(Fetch *fetch, GError **error)
 {
     for (guint i = 0; i < fetch->places->len; i++) {
         Place *place = fetch->places->pdata[i];
-        if (is_known(fetch, place->seen))
+        const Address *address = fetch->addresses->pdata[i];
+        const Place *now = view_place_known(fetch->view, address->full);
+        /* An entry that bears it may have been found elsewhere. */
+        if (is_known(fetch, place->seen) || (now != place && is_known(fetch, now->seen)))
             continue;
-        Answer answer = view_recall(fetch->view, place, error);
+        Answer answer = view_recall_address(fetch->view, address, place, error);
         if (answer == ANSWER_UNKNOWN)
             return answer;
+        now = view_place_known(fetch->view, address->full);
+        if (now != place && is_known(fetch, now->seen))
+            continue;
         if (answer == ANSWER_NO)
             view_put_read(fetch->view, place, NULL, false);
         place->seen->elsewhere = !place->seen->entry && place->borne;
@@ -456,7 +486,8 @@ static void ask_lists(Fetch *fetch, guint number)
                 g_strdup(filter), PLAN_LISTS_MAX);
     for (char **domain = context->grant->domains; !context->grant->every_domain && *domain;
          domain++)
-        add_ask(fetch, number, profile_domain_dn(context->profile, *domain), DIRECTORY_SCOPE_ONE,
+        add_ask(fetch, number, profile_domain_dn(context->profile, *domain),
+                profile_depth(context->profile) > 1 ? DIRECTORY_SCOPE_SUB : DIRECTORY_SCOPE_ONE,
                 g_strdup(filter), PLAN_LISTS_MAX);
 }
 

@@ -39,6 +39,10 @@ Place *view_place_at(View *view, const char *key);
 /* Lays down what an earlier slice made of a place, which is not known yet, or only in part.
  * ANSWER_NO: nothing. */
 Answer view_recall(View *view, Place *place, GError **error);
+/* The same of whatever bears an address, whose place it has been so far. */
+Answer view_recall_address(View *view, const Address *address, Place *place, GError **error);
+/* Leads the addresses that the entry seen at a place bears to it, where they may be several. */
+void view_bind(View *view, Place *place);
 /* The same with every list that got the address in an earlier slice. ANSWER_YES, or
  * ANSWER_UNKNOWN. */
 Answer view_recall_lists(View *view, const Address *address, GError **error);

@@ -4,6 +4,7 @@
 
 #include "lib/plan-ahead.h"
 #include "lib/plan-hash.h"
+#include "lib/plan-number.h"
 #include "lib/plan-view.h"
 #include "lib/plan-words.h"
 #include "lib/plan.h"
@@ -18,6 +19,7 @@ struct Plan {
                              may be planned anew since they need others */
     GPtrArray *joined;    /* of char *: member and name of its list in turn */
     PlanHashes *hashes;   /* that are being made */
+    PlanNumbers *numbers; /* that are to be taken */
     GHashTable *accounts; /* domain → how many mailboxes it has, with all that was planned */
     GHashTable *moved;    /* domain that was not counted → how many were planned to come or go */
     unsigned first;       /* line of the slice's first row, where others were planned before it */

@@ -89,6 +89,114 @@ Place *view_place(View *view, const Address *address)
     return place;
 }
 
+/* --- which address stands where --- */
+
+/* Whether the entry stands where the profile puts such a one. */
+static bool is_at_home(const View *view, const Place *place, const Entry *entry)
+{
+    const Profile *profile = view->context->profile;
+    g_autoptr(Address) own = profile_entry_address(profile, entry);
+    ObjectType type;
+    if (!own || !profile_entry_type(profile, entry, &type))
+        return false;
+    g_autofree char *dn = profile_type_dn(profile, type, own);
+    g_autofree char *key = view_key(dn);
+    return g_str_equal(key, place->key);
+}
+
+/* Whether what is seen there has the address as its own: a further one of another's is less. */
+static bool is_own_of(const View *view, const Place *place, const char *address)
+{
+    ObjectType type;
+    return place->seen && place->seen->entry &&
+           profile_type_at(view->context->profile, place->seen->entry, address, &type) &&
+           type != TYPE_ALIAS;
+}
+
+static void bind_one(View *view, const char *text, Place *place)
+{
+    g_autoptr(Address) address = profile_address(text);
+    gpointer name = NULL;
+    if (!address)
+        return;
+    if (!g_hash_table_lookup_extended(view->addresses, address->full, &name, NULL)) {
+        name = g_strdup(address->full);
+        g_hash_table_insert(view->addresses, name, place);
+    }
+    Place *before = g_hash_table_lookup(view->addresses, name);
+    if (before != place && !is_own_of(view, before, address->full)) {
+        g_hash_table_steal(view->addresses, name); /* a place may borrow it: it stays the same */
+        g_hash_table_insert(view->addresses, name, place);
+    }
+    if (!place->address)
+        place->address = name;
+}
+
+void view_bind(View *view, Place *place)
+{
+    const Seen *seen = place->seen;
+    if (!profile_addresses_vary(view->context->profile) || !seen || !seen->entry ||
+        !is_at_home(view, place, seen->entry))
+        return;
+    g_autoptr(GPtrArray) borne = profile_entry_bears(view->context->profile, seen->entry);
+    for (guint i = 0; i < borne->len; i++)
+        bind_one(view, borne->pdata[i], place);
+    if (!place->dn)
+        place->dn = g_strdup(seen->entry->dn);
+}
+
+/* The addresses that lead to a place, where they may be several; of char *, owned by the array. */
+static GPtrArray *bound_to(const View *view, const Place *place)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    if (!profile_addresses_vary(view->context->profile) || !place->seen || !place->seen->entry)
+        return names;
+    g_autoptr(GPtrArray) borne = profile_entry_bears(view->context->profile, place->seen->entry);
+    for (guint i = 0; i < borne->len; i++) {
+        g_autoptr(Address) address = profile_address(borne->pdata[i]);
+        if (address && view_place_known(view, address->full) == place)
+            g_ptr_array_add(names, g_strdup(address->full));
+    }
+    return names;
+}
+
+static void view_put(View *view, Place *place, Seen *seen);
+
+/* The address leads nowhere any more: where a row of this plan took it off what is seen at place,
+ * that is known; else it is looked for again. */
+static void unbind_one(View *view, const char *text, const Place *place)
+{
+    g_autoptr(Address) address = profile_address(text);
+    gpointer name = NULL;
+    if (!address || !g_hash_table_steal_extended(view->addresses, text, &name, NULL))
+        return;
+    g_autofree char *dn = profile_entry_dn(view->context->profile, address);
+    g_autofree char *key = view_key(dn);
+    Place *free = view_place_at(view, key);
+    g_hash_table_insert(view->addresses, name, free);
+    if (!free->address)
+        free->address = name;
+    if (!free->dn)
+        free->dn = g_steal_pointer(&dn);
+    if (free == place || !place->seen || !place->seen->line || (free->seen && free->seen->entry))
+        return;
+    Seen *none = g_new0(Seen, 1);
+    none->line = place->seen->line;
+    none->kept = true;
+    view_put(view, free, none);
+}
+
+static void unbind_gone(View *view, const GPtrArray *names, const Place *place)
+{
+    const Profile *profile = view->context->profile;
+    for (guint i = 0; i < names->len; i++) {
+        ObjectType type;
+        if (place->seen->entry &&
+            !profile_type_at(profile, place->seen->entry, names->pdata[i], &type))
+            unbind_one(view, names->pdata[i], place);
+    }
+}
+
 const char *view_container(View *view, const char *domain)
 {
     const char *known = g_hash_table_lookup(view->containers, domain);
@@ -168,6 +276,7 @@ static bool is_referrer(const View *view, const Entry *entry)
 /* What is seen at a place from now on. Takes seen over. */
 static void view_put(View *view, Place *place, Seen *seen)
 {
+    g_autoptr(GPtrArray) names = bound_to(view, place);
     seen->weight = seen->kept ? 0 : entry_weight(seen->entry);
     view->values = view->values - (place->seen ? place->seen->weight : 0) + seen->weight;
     seen_free(place->seen);
@@ -176,6 +285,8 @@ static void view_put(View *view, Place *place, Seen *seen)
         g_hash_table_add(view->lists, place);
     else
         g_hash_table_remove(view->lists, place);
+    view_bind(view, place);
+    unbind_gone(view, names, place);
 }
 
 static Seen *seen_read(const View *view, Entry *entry, bool kept)
@@ -232,6 +343,10 @@ void view_forget(View *view)
     g_hash_table_remove_all(view->addresses);
     view->own = NULL;
     view->values = 0;
+    /* What rows have made is found by its addresses again. */
+    g_hash_table_iter_init(&iter, view->places);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        view_bind(view, value);
 }
 
 void view_go_on(View *view, unsigned done, unsigned first)
@@ -258,6 +373,26 @@ Answer view_recall(View *view, Place *place, GError **error)
     g_autoptr(GVariant) effect = NULL;
     Answer answer = overlay->find(overlay->data, place->key, &effect, error);
     return answer == ANSWER_YES ? view_put_effect(view, place, effect, error) : answer;
+}
+
+/* What an earlier slice made of what bears the address: by each DN that it could have, and, since
+ * it may be a further one of another's, by the index of members. */
+Answer view_recall_address(View *view, const Address *address, Place *place, GError **error)
+{
+    const Profile *profile = view->context->profile;
+    Answer answer = view_recall(view, place, error);
+    if (!view->context->overlay || !profile_addresses_vary(profile) || answer == ANSWER_UNKNOWN)
+        return answer;
+    for (ObjectType type = 0; type < TYPE_ENTRY_COUNT; type++) {
+        g_autofree char *dn = profile_type_dn(profile, type, address);
+        g_autofree char *key = view_key(dn);
+        Place *other = view_place_at(view, key);
+        if (!other->seen && view_recall(view, other, error) == ANSWER_UNKNOWN)
+            return ANSWER_UNKNOWN;
+    }
+    if (profile_aliases_inside(profile) && view_recall_lists(view, address, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    return place->seen ? ANSWER_YES : answer;
 }
 
 Answer view_recall_lists(View *view, const Address *address, GError **error)
@@ -393,6 +528,7 @@ void view_lay(View *view, const Change *change, unsigned line)
     Place *place = place_of(view, change->dn);
     Seen *before = place->seen;
     Seen *seen = g_new0(Seen, 1);
+    g_autoptr(GPtrArray) names = bound_to(view, place);
     /* What it was is not asked for any more: a large list is not copied for each member. */
     seen->entry = change_effect(change, before ? g_steal_pointer(&before->entry) : NULL);
     seen->line = line;
@@ -403,6 +539,7 @@ void view_lay(View *view, const Change *change, unsigned line)
             seen->uuid = g_strdup(before->uuid);
     }
     view_put(view, place, seen);
+    unbind_gone(view, names, place);
 }
 
 void view_effects(const View *view,

@@ -25,7 +25,7 @@ static Outcome *wrong_type(const Step *step, const Address *address, const Entry
 {
     const unsigned wanted = wanted_types(step->operation);
     ObjectType type;
-    if (!entry || !profile_entry_type(step->context->profile, entry, &type) ||
+    if (!entry || !profile_type_at(step->context->profile, entry, address->full, &type) ||
         (wanted & (1u << type)))
         return NULL;
     return plan_words_unfit(plan_named_field(step->operation), address, type,
@@ -209,7 +209,7 @@ static Answer walk_level(Walk *walk, GError **error)
             answer = walk_past(walk, address, place, error);
             continue;
         }
-        (void)profile_entry_type(profile, entry, &type);
+        (void)profile_type_at(profile, entry, address->full, &type);
         answer = walk_to_all(walk, profile_entry_targets(profile, entry), place, type);
         if (answer == ANSWER_YES)
             answer = walk_to_all(walk, profile_entry_members(profile, entry), place, type);

@@ -77,6 +77,30 @@ Outcome *plan_words_last_member(const Address *address, const Address *group)
                           address->full, group ? group->full : "a group");
 }
 
+Outcome *plan_words_lacks(const Profile *profile, const Operation *operation)
+{
+    const char *type = type_name(operation->type), *action = action_name(operation->action);
+    const char *title = profile_title(profile);
+    g_autofree char *noun = a_noun(operation->type);
+    if (!profile_has_type(profile, operation->type))
+        return outcome_failed("TYPE", type, "Ask your service provider if you need this.",
+                              "The directory of this service has no place for %s: the profile %s "
+                              "has no type %s.",
+                              noun, title, type);
+    if (!profile_has_action(profile, operation->type, operation->action))
+        return outcome_failed("ACTION", action, "Ask your service provider if you need this.",
+                              "The directory of this service has no way to do this with %s: the "
+                              "profile %s has no %s for the type %s.",
+                              noun, title, action, type);
+    Field lacks = profile_lacks(profile, operation);
+    if (lacks == FIELD_COUNT)
+        return NULL;
+    return outcome_failed(field_name(lacks), NULL, "Leave this field empty.",
+                          "The directory of this service has no place for %s: the profile %s has "
+                          "none for the type %s.",
+                          field_name(lacks), title, type);
+}
+
 /* The first of them. */
 static char *join(GPtrArray *addresses, const char *between)
 {

@@ -5,6 +5,7 @@
 #include "lib/address.h"
 #include "lib/operation.h"
 #include "lib/outcome.h"
+#include "lib/profile.h"
 
 /* Outcomes of lib/plan that take more than a sentence to make. */
 
@@ -27,6 +28,9 @@ Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType 
 Outcome *plan_words_many(const Address *address);
 /* Of an address that can't go, since a group would be without members; group may be NULL. */
 Outcome *plan_words_last_member(const Address *address, const Address *group);
+
+/* Of a row that the profile can't express, or NULL. */
+Outcome *plan_words_lacks(const Profile *profile, const Operation *operation);
 
 /* A row that names addresses (of Address *, at least one) which are not there. Caller owns the
  * result. */

@@ -8,6 +8,7 @@ Plan *plan_new(const PlanContext *context)
     plan->view = view_new(context);
     plan->joined = g_ptr_array_new_with_free_func(g_free);
     plan->hashes = plan_hashes_new(context);
+    plan->numbers = plan_numbers_new(context);
     plan->accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     plan->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     plan->readers =
@@ -24,6 +25,7 @@ void plan_free(Plan *plan)
     g_hash_table_unref(plan->readers);
     g_ptr_array_unref(plan->joined);
     plan_hashes_free(plan->hashes);
+    plan_numbers_free(plan->numbers);
     g_hash_table_unref(plan->accounts);
     g_hash_table_unref(plan->moved);
     g_free(plan);
@@ -154,6 +156,12 @@ static void note_joined(Plan *plan, const Operation *operation, const PlannedRow
             profile_added_type(plan->context->profile, change, &type) && type == TYPE_ALIAS)
             note_one(plan, operation->address->full, change);
     }
+    if (!profile_aliases_inside(plan->context->profile))
+        return;
+    for (guint i = 0; operation->aliases.named && i < operation->aliases.named->len; i++)
+        note_one(plan, ((Address *)operation->aliases.named->pdata[i])->full, write->change);
+    if (operation->type == TYPE_ALIAS)
+        note_one(plan, operation->address->full, write->change);
 }
 
 void plan_effects(const Plan *plan, const PlanEffects *effects)
@@ -216,7 +224,8 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
 
 Answer plan_finish(Plan *plan, GError **error)
 {
-    return plan_hashes_finish(plan->hashes, error);
+    Answer answer = plan_hashes_finish(plan->hashes, error);
+    return answer == ANSWER_YES ? plan_numbers_finish(plan->numbers, error) : answer;
 }
 
 /* --- reading ahead, and being told --- */

@@ -21,6 +21,8 @@ static const char *const name_options[NAME_COUNT] = {
     [NAME_BLOCKED] = "blocked",
     [NAME_OWNER] = "owner",
     [NAME_TARGET_DOMAIN] = "target_domain",
+    [NAME_ALIAS] = "aliases",
+    [NAME_COUNTER] = "counter",
 };
 
 static const char *const type_options[TYPE_ENTRY_COUNT] = {
@@ -62,9 +64,12 @@ static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
 static cfg_t *options_new(void)
 {
     cfg_opt_t field_options[FIELD_VALUE_COUNT + 1], digit_options[FIELD_WHITE_COUNT + 1];
-    cfg_opt_t type_section[] = {CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT),
-                                CFG_STR("known_by", NULL, CFGF_NODEFAULT), CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 6];
+    cfg_opt_t type_section[] = {
+        CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT), CFG_STR("known_by", NULL, CFGF_NODEFAULT),
+        CFG_STR("with", NULL, CFGF_NODEFAULT),         CFG_STR("dn", NULL, CFGF_NODEFAULT),
+        CFG_STR_LIST("values", NULL, CFGF_NODEFAULT),  CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
+        CFG_BOOL("person", cfg_true, CFGF_NONE),       CFG_END()};
+    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 14];
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
@@ -77,7 +82,15 @@ static cfg_t *options_new(void)
     field_options[FIELD_VALUE_COUNT] = (cfg_opt_t)CFG_END();
     digit_options[FIELD_WHITE_COUNT] = (cfg_opt_t)CFG_END();
     options[count++] = (cfg_opt_t)CFG_INT("version", 0, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("name", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("domain_dn", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("counter_dn", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("mark_class", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("enabled_on", "TRUE", CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("enabled_off", "FALSE", CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_BOOL("enabled_absent", cfg_true, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_BOOL("keep_copy", cfg_false, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_INT("quota_factor", 1, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
     for (guint i = 0; i < NAME_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_STR(name_options[i], NULL, CFGF_NODEFAULT);
@@ -127,6 +140,13 @@ static bool check_version(cfg_t *cfg, const char *path, GError **error)
     return true;
 }
 
+static bool is_name(const char *name)
+{
+    return g_ascii_isalpha(*name) &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")] ==
+               '\0';
+}
+
 /* An attribute or class name, which goes into filters as it is. */
 static bool take_name(cfg_t *cfg, const char *option, const char *path, char **out, GError **error)
 {
@@ -134,9 +154,7 @@ static bool take_name(cfg_t *cfg, const char *option, const char *path, char **o
     if (name == NULL || *name == '\0')
         return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, option,
                       "a profile without it is not available yet");
-    if (!g_ascii_isalpha(*name) ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
-            strlen(name))
+    if (!is_name(name))
         return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
                       "a name has letters, digits and hyphens only");
     *out = g_strdup(name);
@@ -151,46 +169,135 @@ static bool take_optional(cfg_t *cfg, const char *option, const char *path, char
     return name == NULL || *name == '\0' || take_name(cfg, option, path, out, error);
 }
 
+static bool check_template(const char *text, const char *option, const char *allowed,
+                           const char *path, GError **error)
+{
+    for (const char *at = strchr(text, '%'); at != NULL; at = strchr(at + 2, '%')) {
+        if (at[1] == '\0' || strchr(allowed, at[1]) == NULL)
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
+                          "a percent sign is followed by something unknown");
+    }
+    return true;
+}
+
 static bool take_template(cfg_t *cfg, const char *option, const char *allowed, const char *path,
                           char **out, GError **error)
 {
     const char *text = cfg_getstr(cfg, option);
     if (text == NULL || *text == '\0')
         return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "is missing");
-    for (const char *at = strchr(text, '%'); at != NULL; at = strchr(at + 2, '%')) {
-        if (at[1] == '\0' || strchr(allowed, at[1]) == NULL)
-            return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
-                          "a percent sign is followed by something unknown");
-    }
     *out = g_strdup(text);
-    return true;
+    return check_template(text, option, allowed, path, error);
 }
 
-/* One address, one name: an entry lies directly below its domain, named by its address. */
-static bool check_templates(const Profile *profile, const char *path, GError **error)
+/* An entry lies below its domain, named by its address. *depth: how far. */
+static bool check_dn(const Profile *profile, const char *dn, const char *option, unsigned *depth,
+                     const char *path, GError **error)
 {
     g_autofree char *below = g_strconcat(",", profile->domain_dn, NULL);
-    g_autofree char *rdn = NULL;
-    if (strstr(profile->domain_dn, "%d") == NULL)
-        return refuse(error, PROFILE_ERROR_SYNTAX, path, "domain_dn", "has no %d");
-    if (!g_str_has_suffix(profile->entry_dn, below))
-        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "entry_dn",
-                      "entries elsewhere than directly below domain_dn are not available yet");
-    rdn = g_strndup(profile->entry_dn, strlen(profile->entry_dn) - strlen(below));
-    if (strstr(rdn, "%a") == NULL && strstr(rdn, "%l") == NULL)
-        return refuse(error, PROFILE_ERROR_SYNTAX, path, "entry_dn", "has neither %a nor %l");
-    if (strpbrk(rdn, ",+") != NULL)
-        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "entry_dn",
-                      "entries elsewhere than directly below domain_dn are not available yet");
+    g_autofree char *rest = NULL;
+    if (!g_str_has_suffix(dn, below))
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, option,
+                      "entries elsewhere than below domain_dn are not available");
+    rest = g_strndup(dn, strlen(dn) - strlen(below));
+    g_auto(GStrv) parts = g_strsplit(rest, ",", -1);
+    if (strstr(parts[0], "%a") == NULL && strstr(parts[0], "%l") == NULL)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
+                      "has neither %a nor %l in its first part");
+    if (strchr(rest, '+') != NULL)
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, option,
+                      "names of several attributes are not available");
+    *depth = g_strv_length(parts);
     return true;
 }
 
-static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, bool optional,
+static bool check_templates(Profile *profile, const char *path, GError **error)
+{
+    if (strstr(profile->domain_dn, "%d") == NULL)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "domain_dn", "has no %d");
+    return check_dn(profile, profile->entry_dn, "entry_dn", &profile->depth, path, error);
+}
+
+/* "attribute=value" */
+static bool take_pair(const char *text, const char *option, char **attribute, char **value,
                       const char *path, GError **error)
 {
+    const char *equals = strchr(text, '=');
+    *attribute = equals != NULL ? g_strndup(text, (gsize)(equals - text)) : NULL;
+    *value = equals != NULL ? g_strdup(equals + 1) : NULL;
+    if (equals == NULL || **value == '\0' || !is_name(*attribute))
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, option,
+                      "is not written as attribute=value");
+    return true;
+}
+
+static bool take_fixed(cfg_t *cfg, ProfileType *type, const Profile *profile, const char *path,
+                       GError **error)
+{
+    const guint count = cfg_size(cfg, "values");
+    type->fixed = g_new0(char *, 2 * count + 1);
+    for (guint i = 0; i < count; i++) {
+        char **pair = &type->fixed[2 * i];
+        if (!take_pair(cfg_getnstr(cfg, "values", i), "values", &pair[0], &pair[1], path, error) ||
+            !check_template(pair[1], "values", "bdalmn%", path, error))
+            return false;
+        if (strstr(pair[1], "%n") == NULL)
+            continue;
+        type->numbered = true;
+        if (!g_str_equal(pair[1], "%n"))
+            return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, "values",
+                          "a number of the counter stands for itself only");
+        if (profile->counter_dn == NULL || profile->name[NAME_COUNTER] == NULL)
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, "values",
+                          "%n needs counter and counter_dn");
+    }
+    return true;
+}
+
+/* Columns and actions. */
+static bool take_lacks(cfg_t *cfg, ProfileType *type, const char *path, GError **error)
+{
+    for (guint i = 0; i < cfg_size(cfg, "lacks"); i++) {
+        const char *name = cfg_getnstr(cfg, "lacks", i);
+        Field field;
+        Action action;
+        if (action_find(name, &action))
+            type->lacks_action[action] = true;
+        else if (field_find(name, &field))
+            type->lacks[field] = true;
+        else
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, "lacks",
+                          "names neither a column nor an action");
+    }
+    type->lacks_action[ACTION_RESUME] |= type->lacks_action[ACTION_SUSPEND];
+    return true;
+}
+
+static bool take_ways(cfg_t *cfg, ProfileType *type, Profile *profile, const char *path,
+                      GError **error)
+{
+    const char *with = cfg_getstr(cfg, "with"), *dn = cfg_getstr(cfg, "dn");
+    unsigned depth = 1;
+    if (with != NULL && !take_pair(with, "with", &type->with, &type->with_value, path, error))
+        return false;
+    if (dn != NULL) {
+        if (!take_template(cfg, "dn", "bdal%", path, &type->dn, error) ||
+            !check_dn(profile, dn, "dn", &depth, path, error))
+            return false;
+        profile->depth = MAX(profile->depth, depth);
+        profile->many |= !g_str_equal(dn, profile->entry_dn);
+    }
+    type->nameless = !cfg_getbool(cfg, "person");
+    return take_fixed(cfg, type, profile, path, error) && take_lacks(cfg, type, path, error);
+}
+
+static bool take_type(cfg_t *cfg, Profile *profile, ObjectType which, const char *path,
+                      GError **error)
+{
+    ProfileType *type = &profile->type[which];
     const guint count = cfg_size(cfg, "classes");
     const char *known_by = cfg_getstr(cfg, "known_by");
-    if (count == 0 && (known_by == NULL || *known_by == '\0') && optional)
+    if (count == 0 && (known_by == NULL || *known_by == '\0') && which != TYPE_FULL)
         return true;
     if (!take_name(cfg, "known_by", path, &type->known_by, error))
         return false;
@@ -199,9 +306,10 @@ static bool take_type(cfg_t *cfg, ProfileType *type, const char *option, bool op
         type->classes[i] = g_strdup(cfg_getnstr(cfg, "classes", i));
     for (guint i = 0; i < count; i++) {
         if (g_ascii_strcasecmp(type->classes[i], type->known_by) == 0)
-            return true;
+            return take_ways(cfg, type, profile, path, error);
     }
-    return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "known_by is not one of classes");
+    return refuse(error, PROFILE_ERROR_SYNTAX, path, type_options[which],
+                  "known_by is not one of classes");
 }
 
 static bool take_digits(cfg_t *digits, Profile *profile, const char *path, GError **error)
@@ -216,30 +324,60 @@ static bool take_digits(cfg_t *digits, Profile *profile, const char *path, GErro
     return true;
 }
 
-static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError **error)
+/* What it does without. */
+static bool take_rules(Profile *profile, cfg_t *cfg, const char *path, GError **error)
+{
+    const long factor = cfg_getint(cfg, "quota_factor");
+    const char *title = cfg_getstr(cfg, "name");
+    g_autofree char *file = g_path_get_basename(path);
+    if (g_str_has_suffix(file, ".conf"))
+        file[strlen(file) - strlen(".conf")] = '\0';
+    profile->title = g_strdup(title != NULL && *title != '\0' ? title : file);
+    profile->enabled_on = g_strdup(cfg_getstr(cfg, "enabled_on"));
+    profile->enabled_off = g_strdup(cfg_getstr(cfg, "enabled_off"));
+    profile->enabled_absent = cfg_getbool(cfg, "enabled_absent");
+    profile->keep_copy = cfg_getbool(cfg, "keep_copy");
+    if (factor < 1 || factor > PROFILE_QUOTA_FACTOR_MAX)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "quota_factor", "is not a number from 1");
+    profile->quota_factor = (guint64)factor;
+    if (*profile->enabled_on == '\0' || *profile->enabled_off == '\0' ||
+        g_ascii_strcasecmp(profile->enabled_on, profile->enabled_off) == 0)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "enabled_on",
+                      "and enabled_off are not two different values");
+    return (cfg_getstr(cfg, "counter_dn") == NULL ||
+            take_template(cfg, "counter_dn", "b%", path, &profile->counter_dn, error)) &&
+           take_optional(cfg, "mark_class", path, &profile->mark_class, error);
+}
+
+static bool take_names(Profile *profile, cfg_t *cfg, const char *path, GError **error)
 {
     cfg_t *fields = cfg_getsec(cfg, "fields");
-    if (!check_version(cfg, path, error) ||
-        !take_template(cfg, "domain_dn", "bd%", path, &profile->domain_dn, error) ||
-        !take_template(cfg, "entry_dn", "bdal%", path, &profile->entry_dn, error) ||
-        !check_templates(profile, path, error))
-        return false;
     for (guint i = 0; i < NAME_COUNT; i++) {
         if (!(i < NAME_FIRST_OPTIONAL ? take_name : take_optional)(cfg, name_options[i], path,
                                                                    &profile->name[i], error))
             return false;
     }
-    for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
-        g_autofree char *option = option_of(FIELD_VALUE_FIRST + i);
-        if (!(i < FIELD_WHITE_COUNT ? take_name : take_optional)(fields, option, path,
-                                                                 &profile->field[i], error))
+    for (Field field = FIELD_VALUE_FIRST; field <= FIELD_VALUE_LAST; field++) {
+        const bool needed = field == FIELD_GIVENNAME || field == FIELD_SURNAME;
+        g_autofree char *option = option_of(field);
+        if (!(needed ? take_name : take_optional)(
+                fields, option, path, &profile->field[field - FIELD_VALUE_FIRST], error))
             return false;
     }
-    if (!take_digits(cfg_getsec(cfg, "digits"), profile, path, error))
+    profile->many = profile->name[NAME_ALIAS] != NULL;
+    return take_digits(cfg_getsec(cfg, "digits"), profile, path, error);
+}
+
+static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError **error)
+{
+    if (!check_version(cfg, path, error) ||
+        !take_template(cfg, "domain_dn", "bd%", path, &profile->domain_dn, error) ||
+        !take_template(cfg, "entry_dn", "bdal%", path, &profile->entry_dn, error) ||
+        !check_templates(profile, path, error) || !take_names(profile, cfg, path, error) ||
+        !take_rules(profile, cfg, path, error))
         return false;
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
-        if (!take_type(cfg_getsec(cfg, type_options[i]), &profile->type[i], type_options[i],
-                       i > TYPE_LIST, path, error))
+        if (!take_type(cfg_getsec(cfg, type_options[i]), profile, i, path, error))
             return false;
     }
     return true;
@@ -263,9 +401,11 @@ static void list_attributes(Profile *profile)
     profile->attributes = g_ptr_array_new();
     g_ptr_array_add(profile->attributes, (char *)"objectClass");
     for (guint i = 0; i < NAME_COUNT; i++) {
-        if (i != NAME_PASSWORD)
+        if (i != NAME_PASSWORD && i != NAME_COUNTER)
             add_attribute(profile->attributes, profile->name[i]);
     }
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
+        add_attribute(profile->attributes, profile->type[i].with);
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         add_attribute(profile->attributes, profile->field[i]);
     g_ptr_array_add(profile->attributes, NULL);
@@ -273,13 +413,15 @@ static void list_attributes(Profile *profile)
 
 static void list_routing(Profile *profile)
 {
-    static const ProfileName names[] = {NAME_ADDRESS,   NAME_ENABLED,      NAME_MARK,
-                                        NAME_UNIQUE_ID, NAME_VERSION,      NAME_TARGET,
-                                        NAME_MEMBER,    NAME_TARGET_DOMAIN};
+    static const ProfileName names[] = {NAME_ADDRESS,   NAME_ENABLED,       NAME_MARK,
+                                        NAME_UNIQUE_ID, NAME_VERSION,       NAME_TARGET,
+                                        NAME_MEMBER,    NAME_TARGET_DOMAIN, NAME_ALIAS};
     profile->routing = g_ptr_array_new();
     g_ptr_array_add(profile->routing, (char *)"objectClass");
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         add_attribute(profile->routing, profile->name[names[i]]);
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
+        add_attribute(profile->routing, profile->type[i].with);
     g_ptr_array_add(profile->routing, NULL);
 }
 
@@ -319,16 +461,25 @@ void profile_free(Profile *profile)
 {
     if (profile == NULL)
         return;
+    g_free(profile->title);
     g_free(profile->base);
     g_free(profile->domain_dn);
     g_free(profile->entry_dn);
+    g_free(profile->counter_dn);
+    g_free(profile->mark_class);
+    g_free(profile->enabled_on);
+    g_free(profile->enabled_off);
     for (guint i = 0; i < NAME_COUNT; i++)
         g_free(profile->name[i]);
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         g_free(profile->field[i]);
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
         g_strfreev(profile->type[i].classes);
+        g_strfreev(profile->type[i].fixed);
         g_free(profile->type[i].known_by);
+        g_free(profile->type[i].with);
+        g_free(profile->type[i].with_value);
+        g_free(profile->type[i].dn);
     }
     g_clear_pointer(&profile->attributes, g_ptr_array_unref);
     g_clear_pointer(&profile->routing, g_ptr_array_unref);

@@ -10,32 +10,52 @@
 typedef enum {
     NAME_ADDRESS,
     NAME_COMMON_NAME,
-    NAME_ENABLED,
     NAME_MARK,
     NAME_UNIQUE_ID,
     NAME_VERSION,
     NAME_PASSWORD,
-    NAME_MAILBOX_ID,
+    NAME_FIRST_OPTIONAL,
+    NAME_MAILBOX_ID = NAME_FIRST_OPTIONAL,
+    NAME_ENABLED,
+    NAME_ALIAS, /* further addresses of an account; without it they are entries of their own */
     NAME_TARGET,
     NAME_MEMBER,
-    NAME_FIRST_OPTIONAL,
-    NAME_MEMBER_NAME = NAME_FIRST_OPTIONAL,
+    NAME_MEMBER_NAME,
     NAME_BLOCKED,
     NAME_OWNER,
     NAME_TARGET_DOMAIN,
+    NAME_COUNTER, /* of counter_dn: the next number */
     NAME_COUNT,
 } ProfileName;
 
 typedef struct {
     GStrv classes;  /* of a new entry */
     char *known_by; /* the class that tells the type; NULL: the profile does not have it */
+    char *with;     /* what such an entry has besides: this attribute, NULL: nothing */
+    char *with_value;
+    char *dn;      /* template of its DN; NULL: that of the profile */
+    GStrv fixed;   /* attributes that a new one gets, and in turn their values' templates */
+    bool nameless; /* its classes have no names of persons, and no white pages */
+    bool lacks[FIELD_COUNT]; /* columns that it has no place for, though others have */
+    bool lacks_action[ACTION_COUNT];
+    bool numbered; /* one of fixed has a number of the counter */
 } ProfileType;
 
 struct Profile {
+    char *title; /* what it calls itself, for messages */
     char *base;
     char *domain_dn; /* templates */
     char *entry_dn;
-    char *name[NAME_COUNT];             /* from NAME_FIRST_OPTIONAL on maybe NULL */
+    char *counter_dn; /* template, or NULL */
+    char *mark_class; /* auxiliary class that has the mark's attribute; NULL: each class has it */
+    char *enabled_on; /* values of that attribute */
+    char *enabled_off;
+    bool enabled_absent;    /* what has none is enabled */
+    bool keep_copy;         /* an account that keeps a copy of what it forwards names itself, too */
+    guint64 quota_factor;   /* from MB to what is stored */
+    bool many;              /* an entry may bear several addresses, or lie elsewhere by its type */
+    unsigned depth;         /* how far below its domain an entry lies at most, 1: directly */
+    char *name[NAME_COUNT]; /* from NAME_FIRST_OPTIONAL on maybe NULL */
     char *field[FIELD_VALUE_COUNT];     /* maybe NULL behind the white pages */
     unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
     ProfileType type[TYPE_ENTRY_COUNT];
@@ -44,5 +64,45 @@ struct Profile {
     const char *other_domain[2]; /* those of profile_other_domain_attributes() */
     GHashTable *columns;         /* attribute as the profile writes it, borrowed → Field */
 };
+
+/* What a number of the counter stands for in a change until it is known, behind which the mark
+ * follows. */
+#define NUMBER_PLACE "number of "
+
+/* Small help, for all sources of this room. */
+static inline const char *given_value(const Operation *operation, Field field)
+{
+    return operation->value[field - FIELD_VALUE_FIRST];
+}
+
+static inline const char *attribute_of(const Profile *profile, Field field)
+{
+    return profile->field[field - FIELD_VALUE_FIRST];
+}
+
+/* NULL where there is none. */
+static inline const char *filled(const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+/* The values of what the profile names, which it may not, or NULL; owned by the entry. */
+static inline GPtrArray *values_of(const Profile *profile, const Entry *entry, ProfileName name)
+{
+    return profile->name[name] != NULL ? entry_values(entry, profile->name[name]) : NULL;
+}
+
+/* What stands in a template's places; what is not known may be NULL where the template has no place
+ * for it. */
+typedef struct {
+    const char *domain;
+    const Address *address;
+    const char *mailbox_id;
+    const char *number;
+    bool dn; /* values are escaped for a DN */
+} Filling;
+void profile_append_type(const Profile *profile, GString *filter, ObjectType type);
+/* Caller owns the result. */
+char *profile_fill(const Profile *profile, const char *text, const Filling *filling);
 
 #endif

@@ -25,6 +25,17 @@ static const char *switch_word(Field field, bool on)
     return number ? (on ? "1" : "0") : on ? "yes" : "no";
 }
 
+/* In MB, and at least one: what is stored may be less, or no whole number of them. */
+static void add_quota(const Profile *profile, GPtrArray *cell, const char *value)
+{
+    guint64 number = 0;
+    if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT64, &number, NULL))
+        add_valid(cell, value);
+    else if (number > 0)
+        g_ptr_array_add(
+            cell, g_strdup_printf("%" G_GUINT64_FORMAT, MAX(number / profile->quota_factor, 1)));
+}
+
 static void add_values(const Profile *profile, GPtrArray *cell, const Entry *entry, Field field)
 {
     const char *attribute = profile->field[field - FIELD_VALUE_FIRST];
@@ -34,6 +45,8 @@ static void add_values(const Profile *profile, GPtrArray *cell, const Entry *ent
         return;
     if (field == FIELD_SURNAME)
         add_valid(cell, profile_entry_surname(profile, entry));
+    else if (field == FIELD_QUOTA && profile->quota_factor != 1)
+        add_quota(profile, cell, g_ptr_array_index(values, 0));
     else if (field_kind(field) == VALUE_SWITCH)
         add_valid(cell, switch_word(field, profile_entry_switch(profile, entry, field)));
     else
@@ -43,6 +56,16 @@ static void add_values(const Profile *profile, GPtrArray *cell, const Entry *ent
 static const char *named(const Profile *profile, const Entry *entry, ProfileName name)
 {
     return profile->name[name] != NULL ? entry_value(entry, profile->name[name]) : NULL;
+}
+
+/* Where an account's mail goes on to, but for the copy that it keeps. */
+static void add_forward(const Profile *profile, GPtrArray *cell, const Entry *entry)
+{
+    const GPtrArray *targets = profile_entry_targets(profile, entry);
+    for (guint i = 0; targets != NULL && i < targets->len; i++)
+        if (!profile->keep_copy ||
+            !entry_has(entry, profile->name[NAME_ADDRESS], g_ptr_array_index(targets, i), true))
+            add_valid(cell, g_ptr_array_index(targets, i));
 }
 
 static void add_target(const Profile *profile, GPtrArray *cell, const Entry *entry)
@@ -60,7 +83,7 @@ GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field 
     if (field >= FIELD_VALUE_FIRST && field <= FIELD_VALUE_LAST)
         add_values(profile, cell, entry, field);
     else if (field == FIELD_MAILFORWARD)
-        add_all(cell, profile_entry_targets(profile, entry));
+        add_forward(profile, cell, entry);
     else if (field == FIELD_LIST_MEMBER || field == FIELD_MEMBER)
         add_all(cell, profile_entry_members(profile, entry));
     else if (field == FIELD_TARGET)
@@ -92,21 +115,28 @@ char *profile_domain_of(const char *dn)
 /* --- what is asked for --- */
 
 /* Which entries have rows of the type: those of another one where it is a part of them. */
-static bool bears(int entry, int type)
+static bool bears(const Profile *profile, int entry, int type)
 {
     if (type == TYPE_COUNT)
         return true;
-    return entry == (type == TYPE_AUTORESPONDER ? (int)TYPE_FULL : type);
+    if (type == TYPE_AUTORESPONDER || (type == TYPE_ALIAS && profile->name[NAME_ALIAS] != NULL))
+        return entry == TYPE_FULL;
+    return entry == type;
 }
 
 char *profile_filter_shown(const Profile *profile, int type, bool leading)
 {
+    static const ProfileName leads[] = {NAME_TARGET, NAME_MEMBER};
     GString *filter = g_string_new("(&(|");
     for (guint i = 0; i < G_N_ELEMENTS(profile->type); i++)
-        if (profile->type[i].known_by != NULL && bears((int)i, type))
-            g_string_append_printf(filter, "(objectClass=%s)", profile->type[i].known_by);
-    g_string_append_printf(filter, leading ? ")(|(%s=*)(%s=*)))" : ")(!(|(%s=*)(%s=*))))",
-                           profile->name[NAME_TARGET], profile->name[NAME_MEMBER]);
+        if (profile->type[i].known_by != NULL && bears(profile, (int)i, type))
+            profile_append_type(profile, filter, i);
+    /* The empty condition "or" is never true. */
+    g_string_append(filter, leading ? ")(|" : ")(!(|");
+    for (guint i = 0; i < G_N_ELEMENTS(leads); i++)
+        if (profile->name[leads[i]] != NULL)
+            g_string_append_printf(filter, "(%s=*)", profile->name[leads[i]]);
+    g_string_append(filter, leading ? "))" : ")))");
     return g_string_free(filter, FALSE);
 }
 

@@ -17,6 +17,8 @@ GQuark profile_error_quark(void);
 
 /* Version of the profile format this program reads. */
 #define PROFILE_VERSION 1
+/* Most that a quota in MB is multiplied by to be stored: bytes. */
+#define PROFILE_QUOTA_FACTOR_MAX (1024 * 1024)
 
 /* Loads a profile for a directory suffix. NULL with PROFILE_ERROR (file and line in the message).
  * Caller owns the result. */
@@ -29,7 +31,19 @@ const char *profile_base(const Profile *profile); /* owned by the profile */
 char *profile_domain_dn(const Profile *profile, const char *domain);
 /* What all domains lie below: the rest of domain_dn behind all that names one. */
 char *profile_domains_dn(const Profile *profile);
+/* What the profile calls itself, for messages; owned by the profile. */
+const char *profile_title(const Profile *profile);
+/* The DN of an account with the address; and of what is of another type (TYPE_ENTRY_COUNT and
+ * beyond: of an account). */
 char *profile_entry_dn(const Profile *profile, const Address *address);
+char *profile_type_dn(const Profile *profile, ObjectType type, const Address *address);
+/* Whether an entry may bear several addresses, or lies elsewhere by its type. Else there is one DN
+ * for each address. */
+bool profile_addresses_vary(const Profile *profile);
+/* How far below its domain an entry lies at most; 1: directly. */
+unsigned profile_depth(const Profile *profile);
+/* Whether aliases are further addresses of their account's entry. */
+bool profile_aliases_inside(const Profile *profile);
 /* The address an entry bears (from its attributes), or NULL. */
 Address *profile_entry_address(const Profile *profile, const Entry *entry);
 /* What a value of that attribute stands for, the catch-all's "@domain" among them, or NULL. */
@@ -59,6 +73,14 @@ char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses);
 
 /* false: something else, which bears the address but is none of our types. */
 bool profile_entry_type(const Profile *profile, const Entry *entry, ObjectType *type);
+/* What an entry is for who writes to one of its addresses: an alias by a further one. false also
+ * where it does not bear that. */
+bool profile_type_at(const Profile *profile, const Entry *entry, const char *address,
+                     ObjectType *type);
+/* All addresses as they stand (of char *, the entry's), its own first; the array is the caller's.
+ * And those of them that are aliases, owned by the entry; NULL: none. */
+GPtrArray *profile_entry_bears(const Profile *profile, const Entry *entry);
+GPtrArray *profile_entry_aliases(const Profile *profile, const Entry *entry);
 /* The same of what a CHANGE_ADD makes. */
 bool profile_added_type(const Profile *profile, const Change *add, ObjectType *type);
 const char *profile_added_address(const Profile *profile, const Change *add);
@@ -83,9 +105,12 @@ const char *profile_entry_version(const Profile *profile, const Entry *entry); /
 
 /* --- writing; mark is "JOB/LINE"; hash is the userPassword value or NULL --- */
 
-/* What a profile can express: whether it has a type, and the first column given that it has no
- * place for, or FIELD_COUNT. */
+/* What a profile can express: whether it has a type, and an action on it, and the first column
+ * given that it has no place for, or FIELD_COUNT. */
 bool profile_has_type(const Profile *profile, ObjectType type);
+bool profile_has_action(const Profile *profile, ObjectType type, Action action);
+/* Whether it has a place for what a column of the type says. */
+bool profile_takes(const Profile *profile, ObjectType type, Field field);
 Field profile_lacks(const Profile *profile, const Operation *operation);
 
 /* Creation of an entry. mailbox_id (of FULL and RESOURCE alone, else NULL) is a fresh UUID that is
@@ -109,7 +134,20 @@ Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *ad
                         GPtrArray *removed, const char *mark);
 /* Adds the name of the row's one member to a change, where the row gives it. */
 void profile_member_name(const Profile *profile, Change *change, const Operation *operation);
+/* Gives an account a further address, or takes it off; where aliases are inside. */
+Change *profile_alias(const Profile *profile, const Entry *account, const char *alias, bool add,
+                      const char *mark);
 Change *profile_delete(const Profile *profile, const Entry *entry);
+
+/* --- numbers that are given out once (uidNumber) --- */
+
+/* Whether a new entry of the type gets one. Until it is known, the word of
+ * profile_number_place() stands there. */
+bool profile_numbers(const Profile *profile, ObjectType type);
+char *profile_number_place(const char *mark);
+/* The entry, and its attribute (the profile's), that have the next number. */
+char *profile_counter_dn(const Profile *profile);
+const char *profile_counter(const Profile *profile);
 
 /* The entry as it was, made again; with_uuid keeps its unique id, which takes the Relax control. */
 Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uuid);

@@ -251,10 +251,60 @@ static void make_folder(SlapdFixture *fixture)
     fixture->uri = g_strconcat("ldapi://", escaped, NULL);
 }
 
-static SlapdFixture *make_fixture(const char *const *domains, bool policy)
+/* --- directories of other profiles --- */
+
+static char *of_schema(const char *profile, const char *suffix)
+{
+    g_autofree char *name = g_strconcat(profile, suffix, NULL);
+    return g_test_build_filename(G_TEST_DIST, "test-fixtures", "schema", name, NULL);
+}
+
+/* Schema and indexes of the profile beside ours. */
+static void add_schema(const SlapdFixture *fixture, const char *profile)
+{
+    g_autofree char *path = in_folder(fixture, "slapd.conf");
+    g_autofree char *text = NULL, *schema = of_schema(profile, ".schema");
+    g_autofree char *include = g_strdup_printf(
+        "include /etc/ldap/schema/inetorgperson.schema\ninclude /etc/ldap/schema/nis.schema\n"
+        "include %s\n",
+        schema);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_autoptr(GString) conf = g_string_new(text);
+    g_assert_cmpuint(
+        g_string_replace(conf, "include /etc/ldap/schema/inetorgperson.schema\n", include, 0), ==,
+        1);
+    write_file(path, conf->str);
+}
+
+/* The entries before the first "@DOMAIN@" once, and those with it for each domain. */
+static void add_site(const SlapdFixture *fixture, const char *path, const char *profile,
+                     const char *const *domains, const char *password)
+{
+    g_autofree char *source = of_schema(profile, ".ldif"), *text = NULL, *base = NULL;
+    g_assert_true(g_file_get_contents(source, &text, NULL, NULL));
+    g_assert_true(g_file_get_contents(path, &base, NULL, NULL));
+    g_auto(GStrv) entries = g_strsplit(text, "\n\n", -1);
+    g_autoptr(GString) ldif = g_string_new(base);
+    for (char **entry = entries; *entry != NULL; entry++) {
+        const bool each = strstr(*entry, "@DOMAIN@") != NULL;
+        for (guint i = 0; each ? domains[i] != NULL : i == 0; i++) {
+            g_autoptr(GString) one = g_string_new(*entry);
+            g_string_replace(one, "@DOMAIN@", domains[i], 0);
+            g_string_replace(one, "@ADMINPW@", password, 0);
+            g_string_append_printf(ldif, "\n%s\n", g_strchomp(one->str));
+        }
+    }
+    fill_in(fixture, ldif);
+    write_file(path, ldif->str);
+}
+
+static SlapdFixture *make_fixture(const char *const *domains, bool policy, const char *name,
+                                  const char *password)
 {
     SlapdFixture *fixture = g_new0(SlapdFixture, 1);
-    g_autofree char *profile = shipped("profiles", "default.conf");
+    g_autofree char *file = g_strconcat(name, ".conf", NULL);
+    g_autofree char *profile = shipped("profiles", file);
+    const bool other = !g_str_equal(name, "default");
     g_autofree char *conf = NULL;
     g_autofree char *ldif = NULL;
     g_autoptr(GError) error = NULL;
@@ -266,7 +316,11 @@ static SlapdFixture *make_fixture(const char *const *domains, bool policy)
     conf = in_folder(fixture, "slapd.conf");
     ldif = in_folder(fixture, "base.ldif");
     write_configuration(fixture, policy);
-    write_base(fixture, ldif, domains);
+    write_base(fixture, ldif, other ? NULL : domains);
+    if (other) {
+        add_schema(fixture, name);
+        add_site(fixture, ldif, name, domains, password);
+    }
     run((const char *const[]){"slapadd", "-q", "-f", conf, "-l", ldif, NULL});
     slapd_fixture_restart(fixture);
 
@@ -282,17 +336,24 @@ static SlapdFixture *make_fixture(const char *const *domains, bool policy)
     fixture->profile = profile_load(profile, fixture->base, &error);
     if (fixture->profile == NULL)
         g_error("%s", error->message);
+    fixture->profile_path = g_steal_pointer(&profile);
     return fixture;
+}
+
+SlapdFixture *slapd_fixture_of_profile(const char *profile, const char *const *domains,
+                                       const char *admin_password)
+{
+    return make_fixture(domains, false, profile, admin_password);
 }
 
 SlapdFixture *slapd_fixture_new(const char *const *domains)
 {
-    return make_fixture(domains, false);
+    return make_fixture(domains, false, "default", NULL);
 }
 
 SlapdFixture *slapd_fixture_with_policy(const char *const *domains, const char *policy)
 {
-    SlapdFixture *fixture = make_fixture(domains, true);
+    SlapdFixture *fixture = make_fixture(domains, true, "default", NULL);
     g_autofree char *ldif =
         g_strdup_printf("dn: cn=policy,%s\nobjectClass: device\nobjectClass: pwdPolicy\n"
                         "cn: policy\npwdAttribute: userPassword\n%s",
@@ -321,6 +382,7 @@ void slapd_fixture_free(SlapdFixture *fixture)
     slapd_fixture_kill(fixture);
     remove_folder(fixture->folder);
     profile_free(fixture->profile);
+    g_free(fixture->profile_path);
     g_free(fixture->folder);
     g_free(fixture->uri);
     g_free(fixture->tcp_uri);

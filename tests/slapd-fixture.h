@@ -18,7 +18,8 @@ typedef struct {
     char *root_password;
     char *service_dn;
     DirectorySettings settings; /* as rootdn, short timeouts */
-    Profile *profile;           /* the shipped default profile */
+    Profile *profile;           /* the shipped default profile, or that of _of_profile() */
+    char *profile_path;
     pid_t pid;
 } SlapdFixture;
 
@@ -28,6 +29,10 @@ SlapdFixture *slapd_fixture_new(const char *const *domains);
  * of LDIF, like "pwdMinLength: 8\n". settings are the service's own login, since the rules do not
  * hold for the rootdn. */
 SlapdFixture *slapd_fixture_with_policy(const char *const *domains, const char *policy);
+/* The directory of a site with another profile: its schema and what such a site has made before,
+ * from test-fixtures/schema, for each domain with an account admin@DOMAIN and this password. */
+SlapdFixture *slapd_fixture_of_profile(const char *profile, const char *const *domains,
+                                       const char *admin_password);
 /* Replaces a text in slapd.conf, and starts the server again with that. */
 void slapd_fixture_configure(SlapdFixture *fixture, const char *from, const char *to);
 void slapd_fixture_free(SlapdFixture *fixture);

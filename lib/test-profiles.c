@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/job-fixture.h"
+#include <curl/curl.h>
+#include <gmime/gmime.h>
+#include <string.h>
+
+/* The profiles for directories that sites have already, each against a real directory with such a
+ * schema: files, what is told of their rows, and what stands there after them. */
+
+#define PASSWORD JOB_FIXTURE_PASSWORD
+#define ADMIN "admin@one.example"
+
+static const char *const domains[] = {"one.example", "two.example", NULL};
+
+typedef struct {
+    const char *csv;
+    const char *mode; /* a further line of the mail, or NULL */
+    const char *says; /* words of the response, divided by "|"; NULL: none */
+    unsigned done;    /* rows that did what they say */
+    unsigned failed;  /* rows that did not */
+    const char *const
+        *entries; /* of "RDN… below the base" and then its attributes as
+               "name=value|…" in turn, "!name" is absent, "-" no entry; ends with NULL */
+} Part;
+
+/* --- looking --- */
+
+static Entry *read_entry(const JobFixture *fixture, const char *rdn)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&fixture->slapd->settings, &error);
+    g_autofree char *dn = g_strconcat(rdn, ",", fixture->slapd->base, NULL);
+    const char *const all[] = {"*", NULL};
+    Entry *entry = NULL;
+    directory_read(directory, dn, all, &entry, &error);
+    g_assert_no_error(error);
+    return entry;
+}
+
+static void check_attribute(const char *rdn, const Entry *entry, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (*text == '!') {
+        if (entry_values(entry, text + 1))
+            g_error("%s has %s: %s", rdn, text + 1, entry_value(entry, text + 1));
+        return;
+    }
+    g_assert_nonnull(equals);
+    *equals = '\0';
+    if (!entry_has(entry, text, equals + 1, false))
+        g_error("%s has %s: %s, not %s", rdn, text, entry_value(entry, text), equals + 1);
+}
+
+static void check_entry(const JobFixture *fixture, const char *rdn, const char *attributes)
+{
+    g_autoptr(Entry) entry = read_entry(fixture, rdn);
+    if (g_str_equal(attributes, "-")) {
+        if (entry)
+            g_error("%s is there", rdn);
+        return;
+    }
+    if (!entry)
+        g_error("%s is not there", rdn);
+    g_auto(GStrv) each = g_strsplit(attributes, "|", -1);
+    for (char **one = each; *one; one++)
+        check_attribute(rdn, entry, *one);
+}
+
+/* Without its line breaks. */
+static char *flatten(const char *text)
+{
+    g_autoptr(GRegex) blanks = g_regex_new("\\s+", 0, 0, NULL);
+    return g_regex_replace_literal(blanks, text, -1, 0, " ", 0, NULL);
+}
+
+static void run_part(JobFixture *fixture, const Part *part)
+{
+    g_autofree char *password =
+        g_strconcat(PASSWORD, part->mode ? "\r\n" : "", part->mode ? part->mode : "", NULL);
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow domains=one.example,two.example",
+                                           password, part->csv);
+    job_fixture_run(fixture);
+    g_autoptr(Job) job = job_fixture_job(fixture, id);
+    g_autofree char *response = job_fixture_response(fixture, id);
+    g_autofree char *mail = flatten(response);
+    g_auto(GStrv) says = g_strsplit(part->says ? part->says : "", "|", -1);
+    unsigned done = job->counts[RESULT_CREATED] + job->counts[RESULT_CHANGED] +
+                    job->counts[RESULT_DELETED] + job->counts[RESULT_UNCHANGED];
+    if (done != part->done || job->counts[RESULT_FAILED] != part->failed)
+        g_error("%u done, %u failed:\n%s\n%s", done, job->counts[RESULT_FAILED], part->csv,
+                response);
+    for (char **words = says; *words; words++)
+        if (**words)
+            job_fixture_assert_holds(mail, *words);
+    for (guint i = 0; part->entries && part->entries[i]; i += 2)
+        check_entry(fixture, part->entries[i], part->entries[i + 1]);
+}
+
+static void run_parts(const char *profile, const Part *parts, gsize count)
+{
+    SlapdFixture *slapd = slapd_fixture_of_profile(profile, domains, PASSWORD);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    for (gsize i = 0; i < count; i++)
+        run_part(fixture, &parts[i]);
+    g_clear_pointer(&fixture, job_fixture_free);
+    slapd_fixture_free(slapd);
+}
+
+#define ENTRIES(...)                                                                               \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+/* --- open-xchange --- */
+
+#define OX(user) "uid=" user ",ou=Users,ou=OxObjects,ou=one.example"
+#define OX_HEAD "DOMAIN;USER;TYPE;ACTION;PASSWORD;ALIAS;TARGET;SURNAME;LANGUAGE;TIMEZONE\n"
+#define SECRET JOB_FIXTURE_SECRET
+
+static const Part open_xchange[] = {
+    {OX_HEAD "one.example;anna;FULL;ADD;" SECRET ";an a.n;;Arber;de;Europe/Paris\n"
+             "one.example;ben;FULL;ADD;" SECRET ";;;;;\n"
+             "one.example;info;ALIAS;ADD;;;ben;;;\n"
+             "one.example;an;FULL;ADD;" SECRET ";;;;;\n" /* an alias already */
+             "one.example;x;FULL;ADD;" SECRET ";info;;;;\n",
+     NULL, "The address an@one.example is taken: there is an alias with it already|line 4", 3, 2,
+     ENTRIES(OX("anna"),
+             "mail=anna@one.example|alias=an@one.example|alias=a.n@one.example|uid=anna|sn=Arber|"
+             "cn=Arber|mailEnabled=OK|mailDomain=one.example|colocRouteAddr=anna@localhost|"
+             "imapServer=localhost|smtpServer=localhost|OXTimeZone=Europe/Paris|"
+             "OXAppointmentDays=5|OXTaskDays=5|userCountry=DE|preferredLanguage=de|"
+             "uidNumber=1000|gidNumber=500|homeDirectory=/home/anna|loginShell=/bin/false|"
+             "objectClass=OXUserObject|objectClass=posixAccount|objectClass=shadowAccount|"
+             "objectClass=inetOrgPerson|objectClass=batchloadMark",
+             OX("ben"), "uidNumber=1001|alias=info@one.example|preferredLanguage=EN", OX("x"), "-",
+             OX("an"), "-", "cn=uidNumber", "uidNumber=1002")},
+    /* Nothing else than these has a place. */
+    {"DOMAIN;USER;TYPE;ACTION;LIST MEMBER;QUOTA;MAILFORWARD;PASSWORD\n"
+     "one.example;staff;LIST;ADD;anna;;;\n"
+     "one.example;anna;FULL;MODIFY;;7;;" SECRET "\n"
+     "one.example;anna;FULL;MODIFY;;;ben@one.example;" SECRET "\n",
+     NULL,
+     "the profile open-xchange has no type LIST|no place for QUOTA: the profile open-xchange|"
+     "no place for MAILFORWARD",
+     0, 3, NULL},
+    /* Aliases come and go; an address that is free again can be another's in the same file. */
+    {OX_HEAD "one.example;anna;FULL;MODIFY;" SECRET ";~an;;;;\n"
+             "one.example;an;FULL;ADD;" SECRET ";;;;;\n"
+             "one.example;info;ALIAS;DELETE;;;;;;\n"
+             "one.example;anna;FULL;MODIFY;" SECRET ";+info;;;;\n"
+             "one.example;a.n;ALIAS;ADD;;;ben;;;\n" /* anna's still */
+             "one.example;info;FULL;DELETE;;;;;;\n"
+             "one.example;admin;ALIAS;DELETE;;;;;;\n",
+     NULL, "The address info@one.example is an alias, not a mailbox", 4, 3,
+     ENTRIES(OX("anna"), "alias=info@one.example|alias=a.n@one.example|mail=anna@one.example",
+             OX("an"), "mail=an@one.example|!alias", OX("ben"), "!alias")},
+    {"DOMAIN;USER;TYPE;ACTION\none.example;ben;FULL;SUSPEND\none.example;an;FULL;SUSPEND\n"
+     "one.example;an;FULL;RESUME\none.example;info;ALIAS;DELETE\none.example;anna;FULL;DELETE\n",
+     NULL, NULL, 5, 0,
+     ENTRIES(OX("ben"), "mailEnabled=NO", OX("an"), "mailEnabled=OK", OX("anna"), "-")},
+    /* Only checked, over several rows. */
+    {OX_HEAD "one.example;y;FULL;ADD;" SECRET ";yy;;;;\n"
+             "one.example;yy;FULL;ADD;" SECRET ";;;;;\n"
+             "one.example;yy;ALIAS;DELETE;;;;;;\n"
+             "one.example;yy;FULL;ADD;" SECRET ";;;;;\n",
+     "Mode: check", "nothing was changed", 3, 1,
+     ENTRIES(OX("y"), "-", "cn=uidNumber", "uidNumber=1003")},
+    /* All or nothing: what was done is taken back, the mark's class with it. */
+    {"DOMAIN;USER;TYPE;ACTION;TARGET;PHONE;PASSWORD\n"
+     "one.example;z;FULL;ADD;;;" SECRET "\n"
+     "one.example;admin2;ALIAS;ADD;ben;;\n"
+     "one.example;admin;FULL;RESUME;;;\n"
+     "one.example;v;FULL;ADD;;*;" SECRET "\n", /* the directory refuses this one */
+     "Mode: atomic", "nothing was changed", 3, 1,
+     ENTRIES(OX("z"), "-", OX("ben"), "mailEnabled=NO|!alias")},
+};
+
+/* R9.1, R9.2, R9.3, R9.4 */
+static void test_open_xchange(void)
+{
+    run_parts("open-xchange", open_xchange, G_N_ELEMENTS(open_xchange));
+}
+
+/* --- numbers --- */
+
+static guint meddles; /* how often somebody else takes numbers just before we do */
+static guint meddled;
+
+Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
+
+Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
+{
+    const Change *change = writes->len == 1 ? ((Write *)writes->pdata[0])->change : NULL;
+    if (change && meddles && g_str_has_prefix(change->dn, "cn=uidNumber,")) {
+        g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+        g_autoptr(Change) other = change_new(CHANGE_MODIFY, change->dn);
+        g_autofree char *number = g_strdup_printf("%u", 2000 + meddled++);
+        change_mod(other, MOD_REPLACE, "uidNumber", number);
+        g_ptr_array_add(others, write_new(other, NULL));
+        meddles--;
+        g_assert_cmpint(__real_directory_apply(directory, others, error), ==, ANSWER_YES);
+    }
+    return __real_directory_apply(directory, writes, error);
+}
+
+static const Part two_accounts = {OX_HEAD "one.example;anna;FULL;ADD;" SECRET ";;;;;\n"
+                                          "one.example;ben;FULL;ADD;" SECRET ";;;;;\n",
+                                  NULL,
+                                  NULL,
+                                  2,
+                                  0,
+                                  ENTRIES(OX("anna"), "uidNumber=2002", OX("ben"), "uidNumber=2003",
+                                          "cn=uidNumber", "uidNumber=2004")};
+
+/* R9.5: others that take numbers between our look and our change. */
+static void test_taken_numbers(void)
+{
+    meddles = 3;
+    run_parts("open-xchange", &two_accounts, 1);
+    g_assert_cmpuint(meddled, ==, 3);
+}
+
+#define JOBS 8
+#define ROWS 3
+
+typedef struct {
+    SlapdFixture *slapd;
+    const char *domain;
+} Side;
+
+static gpointer add_many(gpointer data)
+{
+    const Side *side = data;
+    g_autofree char *admin = g_strconcat("admin@", side->domain, NULL);
+    g_autoptr(JobFixture) fixture = job_fixture_new(side->slapd);
+    for (unsigned i = 0; i < JOBS; i++) {
+        g_autoptr(GString) csv = g_string_new(OX_HEAD);
+        for (unsigned j = 0; j < ROWS; j++)
+            g_string_append_printf(csv, "%s;u%u;FULL;ADD;" SECRET ";;;;;\n", side->domain,
+                                   i * ROWS + j);
+        g_autofree char *id = job_fixture_mail(fixture, admin, "allow", PASSWORD, csv->str);
+        job_fixture_run(fixture);
+        g_autoptr(Job) job = job_fixture_job(fixture, id);
+        g_assert_cmpuint(job->counts[RESULT_CREATED], ==, ROWS);
+    }
+    return NULL;
+}
+
+/* R9.5: two services at once, and no number is given out twice. */
+static void test_numbers(void)
+{
+    SlapdFixture *slapd = slapd_fixture_of_profile("open-xchange", domains, PASSWORD);
+    Side sides[] = {{slapd, "one.example"}, {slapd, "two.example"}};
+    GThread *other = g_thread_new("other", add_many, &sides[1]);
+    const char *const number[] = {"uidNumber", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) entries = NULL;
+    add_many(&sides[0]);
+    g_thread_join(other);
+    g_autoptr(Directory) directory = directory_new(&slapd->settings, &error);
+    g_assert_cmpint(directory_search(directory, slapd->base, DIRECTORY_SCOPE_SUB, "(uid=u*)",
+                                     number, 1000, &entries, &error),
+                    ==, ANSWER_YES);
+    g_assert_cmpuint(entries->len, ==, 2 * JOBS * ROWS);
+    g_autoptr(GHashTable) met = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < entries->len; i++)
+        g_assert_true(g_hash_table_add(met, (char *)entry_value(entries->pdata[i], "uidNumber")));
+    g_clear_pointer(&directory, directory_free);
+    slapd_fixture_free(slapd);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    secret_init();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    g_mime_init();
+    directory_init();
+    g_test_add_func("/profiles/R9.1-R9.4/open-xchange", test_open_xchange);
+    g_test_add_func("/profiles/R9.5/numbers", test_numbers);
+    g_test_add_func("/profiles/R9.5/taken-numbers", test_taken_numbers);
+    return g_test_run();
+}
