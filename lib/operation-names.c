@@ -97,7 +97,10 @@ bool operation_check_password(Check *check)
                                                               : "ACTION MODIFY");
     if (domain && (operation->action != ACTION_ADD || !check_is_given(check, FIELD_OWNER)))
         return check_refuse(check, FIELD_PASSWORD, NULL,
-                            "Leave PASSWORD empty, or name the OWNER of the new domain.",
+                            operation->action == ACTION_ADD
+                                ? "Leave PASSWORD empty, or name the OWNER of the new domain."
+                                : "Leave PASSWORD empty; a mailbox's is changed by a row of the "
+                                  "TYPE FULL.",
                             "A domain has no PASSWORD; it is that of the new owner's mailbox.");
     if (strcmp(cell, "-") == 0)
         return check_refuse(check, FIELD_PASSWORD, NULL, "Give a password.",
@@ -309,11 +312,14 @@ static bool check_member_name(Check *check)
     const char *cell = check_cell(check, FIELD_MEMBER_NAME);
     if (operation->action != ACTION_ADD || !check_is_given(check, FIELD_MEMBER_NAME))
         return true;
-    if (!operation->members || operation->members->len != 1)
+    if (!operation->members)
+        return check_refuse(check, FIELD_MEMBER_NAME, cell, "Fill in the LIST MEMBER of that name.",
+                            "MEMBER NAME is the name of one member, but LIST MEMBER is empty.");
+    if (operation->members->len != 1)
         return check_refuse(check, FIELD_MEMBER_NAME, cell,
                             "Give each member that has a name a row of its own.",
                             "MEMBER NAME is the name of one member, but LIST MEMBER holds %u.",
-                            operation->members ? operation->members->len : 0);
+                            operation->members->len);
     if (strlen(cell) > MEMBER_NAME_MAX)
         return check_refuse(check, FIELD_MEMBER_NAME, cell, "Shorten it.",
                             "MEMBER NAME is longer than the limit of %d bytes.", MEMBER_NAME_MAX);
@@ -374,6 +380,27 @@ static const char *filter_type(Check *check, const char *cell)
     return NULL;
 }
 
+static bool refuse_filter(Check *check, const char *type, const char *cell)
+{
+    if (strchr(cell, '*'))
+        return check_refuse(check, FIELD_FILTER, cell,
+                            "For a domain with all below it write the domain alone, like "
+                            "example.com.",
+                            "FILTER can't have the sign * in it.");
+    if (check_is_given(check, FIELD_FILTERTYPE))
+        return check_refuse(check, FIELD_FILTER, cell,
+                            "Correct it, or give the FILTERTYPE that it has; several are rows of "
+                            "their own.",
+                            "FILTER is no %s.",
+                            *type == 'E'   ? "mail address"
+                            : *type == 'I' ? "IP address"
+                                           : "domain");
+    return check_refuse(check, FIELD_FILTER, cell,
+                        "Write one address like user@example.com, one domain like example.com, or "
+                        "one IP address like 192.0.2.1; several are rows of their own.",
+                        "FILTER is no mail address, no domain and no IP address.");
+}
+
 static bool check_filter(Check *check)
 {
     Operation *operation = check->operation;
@@ -387,14 +414,9 @@ static bool check_filter(Check *check)
     if (!type)
         return false;
     g_autofree char *value = filter_value(type, cell);
-    if (!value)
-        return check_refuse(check, FIELD_FILTER, cell,
-                            "Write an address like user@example.com, a domain like example.com, or "
-                            "one IP address, and the FILTERTYPE of it.",
-                            "FILTER is no %s.",
-                            *type == 'E'   ? "mail address"
-                            : *type == 'I' ? "IP address"
-                                           : "domain");
+    /* An address may have a * in it, but hardly anybody means that. */
+    if (!value || (operation->action == ACTION_ADD && strchr(cell, '*')))
+        return refuse_filter(check, type, cell);
     operation->filter = g_strconcat(type, ":", value, NULL);
     return true;
 }

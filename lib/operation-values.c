@@ -89,8 +89,9 @@ static const char *const forms[][2] = {
     [VALUE_LIMIT] = {"must be a whole number.", "Write digits only, or -1 for no limit."},
     [VALUE_IP] = {"must be an IP address.", "Write an address like 192.0.2.1 or 2001:db8::1."},
     [VALUE_URL] = {"must be a web address.", "Write it whole, like https://mail.example.com/."},
-    [VALUE_WORD] = {"can't be used.", "Write it with letters, digits, and _ - + / . only, like "
-                                      "de_DE or Europe/Berlin."},
+    [VALUE_WORD] = {"has a blank or another sign in it that can't be there.",
+                    "Write it with letters, digits, and _ - + / . only, like "
+                    "de_DE or Europe/Berlin."},
 };
 
 static bool refuse_form(Check *check, Field field, const char *cell)

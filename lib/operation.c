@@ -269,9 +269,11 @@ static bool check_action(Check *check)
                            action_names(), action_later_names());
     if (type_does(operation->type, operation->action))
         return true;
+    bool modify = type_does(operation->type, ACTION_MODIFY);
     return check_refuse(check, FIELD_ACTION, cell,
                         operation->action == ACTION_MODIFY ? "Use DELETE, and ADD in the next row."
-                                                           : "Use ADD or DELETE.",
+                        : modify                           ? "It has ADD, DELETE and MODIFY."
+                                                           : "It has ADD and DELETE.",
                         "TYPE %s has no ACTION %s.", type_name(operation->type),
                         action_name(operation->action));
 }

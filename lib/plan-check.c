@@ -3,10 +3,10 @@
 
 /* What can be said against a row before its own entry is looked at. */
 
-static Outcome *foreign_domain(const Grant *grant, const char *domain)
+static Outcome *foreign_domain(const Grant *grant, const char *field, const char *domain)
 {
     const char *nearest = grant_nearest_domain(grant, domain);
-    return outcome_failed("DOMAIN", domain, "Correct the domain, or ask your service provider.",
+    return outcome_failed(field, domain, "Correct the domain, or ask your service provider.",
                           "The domain %s is not one that you manage%s%s%s", domain,
                           nearest ? "; did you mean " : ".", nearest ? nearest : "",
                           nearest ? "?" : "");
@@ -36,7 +36,7 @@ Answer plan_check_grant(Step *step, GError **error)
                         outcome_failed("ACTION", action, "Ask your service provider to do this.",
                                        "You may not create and delete domains."));
     if (!grant_covers(grant, operation->address->domain))
-        return step_end(step, foreign_domain(grant, operation->address->domain));
+        return step_end(step, foreign_domain(grant, "DOMAIN", operation->address->domain));
     Outcome *outcome = plan_words_lacks(step->context->profile, operation);
     return outcome ? step_end(step, outcome) : ANSWER_YES;
 }
@@ -203,7 +203,8 @@ Answer plan_check_named(Step *step, GError **error)
                                                  alias->full));
     }
     if (operation->target_domain && !grant_covers(step->context->grant, operation->target_domain))
-        return step_end(step, foreign_domain(step->context->grant, operation->target_domain));
+        return step_end(step,
+                        foreign_domain(step->context->grant, "TARGET", operation->target_domain));
     return ANSWER_YES;
 }
 

@@ -141,8 +141,10 @@ Answer plan_check_mailboxes(Step *step, GError **error)
                     outcome_failed("DOMAIN", domain,
                                    "Delete mailboxes that are not needed, or ask your "
                                    "service provider for more.",
-                                   "The domain %s may have %" G_GUINT64_FORMAT " %s, and has them.",
-                                   domain, most, most == 1 ? "mailbox" : "mailboxes"));
+                                   "The domain %s may have %" G_GUINT64_FORMAT " %s.", domain, most,
+                                   most == 0   ? "mailboxes"
+                                   : most == 1 ? "mailbox, and has it"
+                                               : "mailboxes, and has them"));
 }
 
 /* --- a domain --- */
@@ -156,7 +158,9 @@ static Answer check_domain_there(Step *step, ObjectType wanted)
         return step_end(step, outcome_failed("DOMAIN", domain,
                                              step->operation->action == ACTION_DELETE
                                                  ? "If it should be gone, nothing is left to do."
-                                                 : "Correct the domain, or use ADD to create it.",
+                                             : step->operation->action == ACTION_MODIFY
+                                                 ? "Correct the domain, or use ADD to create it."
+                                                 : "Correct the domain.",
                                              "The domain %s is not set up here.", domain));
     (void)profile_entry_type(step->context->profile, entry, &type);
     if (type == wanted)
@@ -254,8 +258,9 @@ static Answer check_new_limit(Step *step, GError **error)
         return answer;
     return step_end(step, outcome_failed("MAX MAILBOXES", text,
                                          "Give at least as many, or delete mailboxes first.",
-                                         "The domain %s has %" G_GSIZE_FORMAT " mailboxes already.",
-                                         step->operation->address->domain, count));
+                                         "The domain %s has %" G_GSIZE_FORMAT " %s already.",
+                                         step->operation->address->domain, count,
+                                         count == 1 ? "mailbox" : "mailboxes"));
 }
 
 static Answer check_owner(Step *step, GError **error)
@@ -360,8 +365,13 @@ static Answer check_target_domain(Step *step, GError **error)
     if (view_domain(step->view, target, &place, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     step_looked(step, place);
-    if (!place->seen->entry || !profile_entry_type(profile, place->seen->entry, &type) ||
-        type != TYPE_DOMAIN)
+    bool there = place->seen->entry && profile_entry_type(profile, place->seen->entry, &type);
+    if (there && type == TYPE_DOMAINALIAS)
+        return step_end(step,
+                        outcome_failed("TARGET", target, "Name that domain.",
+                                       "The domain %s is only a further name of %s.", target,
+                                       profile_entry_target_domain(profile, place->seen->entry)));
+    if (!there || type != TYPE_DOMAIN)
         return step_end(step, outcome_failed("TARGET", target, "Correct the domain.",
                                              "There is no domain %s.", target));
     if (!profile_entry_switch(profile, place->seen->entry, FIELD_ENABLE_DOMAINALIASES))

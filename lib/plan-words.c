@@ -28,9 +28,14 @@ Outcome *plan_words_taken(const Operation *operation, const Address *address, co
 Outcome *plan_words_absent(const Operation *operation, ObjectType wanted)
 {
     const Address *address = operation->address;
-    const char *advice = operation->action == ACTION_DELETE
+    bool own = wanted == operation->type;
+    const char *advice = operation->action == ACTION_DELETE && own
                              ? "Correct the address. If it should be gone, nothing is left to do."
-                             : "Correct the address, or use ADD to create it.";
+                         : operation->action == ACTION_MODIFY && own
+                             ? "Correct the address, or use ADD to create it."
+                         : operation->action == ACTION_ADD
+                             ? "Correct the address, or add it in an earlier row."
+                             : "Correct the address.";
     if (!type_has_user(wanted))
         return outcome_failed("DOMAIN", address->domain,
                               operation->action == ACTION_DELETE
@@ -48,9 +53,10 @@ Outcome *plan_words_other_type(const Operation *operation, ObjectType type, Obje
         wanted == operation->type
             ? g_strdup_printf("Correct the address, or write %s as its TYPE.", type_name(type))
             : g_strdup("Correct the address.");
-    return outcome_failed(wanted == operation->type ? "TYPE" : "USER", type_name(operation->type),
-                          advice, "The address %s is %s, not %s.", operation->address->full, noun,
-                          other);
+    bool own = wanted == operation->type;
+    return outcome_failed(own ? "TYPE" : "USER",
+                          own ? type_name(operation->type) : operation->address->full, advice,
+                          "The address %s is %s, not %s.", operation->address->full, noun, other);
 }
 
 Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType type,
