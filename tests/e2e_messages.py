@@ -41,6 +41,7 @@ GRANTS = {
     "creator": "allow types=FULL,FORWARD actions=ADD,MODIFY",
     "small": "allow rows=3",
     "chief": "allow administrators=yes",
+    "maker": "allow domains=%s,%s types=DOMAIN,DOMAINALIAS create_domains=yes" % (DOMAIN, "new.example"),
     "wide": "allow domains=%s,%s,%s" % (DOMAIN, CLOSED, MISSING),
 }
 
@@ -277,6 +278,39 @@ table("same-row-twice", HEAD + GOOD.replace("max", "mia") * 2 +
       (DOMAIN + ";mia.muster;FULL;DELETE;\n") * 2)
 case("depends-on-a-failed-row", person("pia", password=""),
      row("ADD LIST choir", LIST_MEMBER="anna pia"))
+# All types, by one who may make domains; nothing of this succeeds.
+case("aliases-and-catch-alls", row("ADD ALIAS x"), row("ADD ALIAS x", TARGET="team"),
+     row("ADD ALIAS x", TARGET="anna ben"), row("ADD ALIAS anna", TARGET="ben"),
+     row("ADD ALIAS x", TARGET="x@elsewhere.example"), row("MODIFY ALIAS x", TARGET="ben"),
+     row("ADD CATCHALL all", TARGET="anna"), row("ADD CATCHALL @" + DOMAIN, TARGET="zoe"),
+     row("DELETE CATCHALL @" + DOMAIN))
+case("groups-and-resources", row("ADD GROUP x"), row("ADD GROUP x", MEMBER="team"),
+     row("ADD GROUP x", MEMBER="x@elsewhere.example"), row("ADD GROUP x", LIST_MEMBER="anna"),
+     row("SUSPEND GROUP x"), row("ADD RESOURCE x", PASSWORD=SECRET),
+     row("ADD RESOURCEGROUP x", MEMBER="anna"), row("ADD LIST x", MEMBER_NAME="Xaver"),
+     row("ADD DLIST x", LIST_MEMBER="anna", MEMBER_NAME="Anna"))
+case("automatic-answers", row("ADD AUTORESPONDER anna"), row("ADD AUTORESPONDER zoe", MESSAGE="x"),
+     row("ADD AUTORESPONDER team", MESSAGE="x"), row("DELETE AUTORESPONDER anna"),
+     row("MODIFY AUTORESPONDER anna", MESSAGE="-"), row("ADD AUTORESPONDER anna", MESSAGE="x" * 5000))
+case("spam-filters", *[row("ADD SPAMFILTER @" + DOMAIN, FILTER=each) for each in (
+    "", "192.0.2.0/24", "*@x.example", "x.example y.example")],
+     row("ADD SPAMFILTER @" + DOMAIN, FILTER="x.example", FILTERTYPE="EMAIL"),
+     row("ADD SPAMFILTER @" + DOMAIN, FILTER="x.example", FILTERTYPE="HOST"),
+     row("DELETE SPAMFILTER @" + DOMAIN, FILTER="x.example"))
+NEW = "new.example"
+case("domains", row("ADD DOMAIN @" + DOMAIN), row("ADD DOMAIN max@" + NEW), row("MODIFY DOMAIN @" + NEW),
+     row("SUSPEND DOMAIN @" + NEW), row("DELETE DOMAIN @" + NEW), row("ADD DOMAIN @" + NEW, OWNER="max"),
+     row("ADD DOMAIN @" + NEW, OWNER="max@x.example", PASSWORD=SECRET),
+     row("MODIFY DOMAIN @" + DOMAIN, MAX_MAILBOXES="some"), row("MODIFY DOMAIN @" + DOMAIN, OWNER="zoe"),
+     row("MODIFY DOMAIN @" + DOMAIN, IP="mail.example"), row("MODIFY DOMAIN @" + DOMAIN, WEB_URL="mail.example"),
+     row("MODIFY DOMAIN @" + DOMAIN, ENABLE_FORWARDS="-"), row("DELETE DOMAIN @" + DOMAIN),
+     row("ADD DOMAINALIAS @" + NEW), row("ADD DOMAINALIAS @" + NEW, TARGET=OTHER),
+     row("DELETE DOMAINALIAS @" + DOMAIN), sender=at("maker"))
+case("domains-without-the-right", row("ADD DOMAIN @" + NEW), row("DELETE DOMAIN @" + DOMAIN))
+case("suspension", row("SUSPEND FULL zoe"), row("SUSPEND LIST anna"), row("RESUME FULL admin"))
+case("values-of-mailboxes", *[row("MODIFY FULL anna", PASSWORD=SECRET, **each) for each in (
+    {"QUOTA": "1 GB"}, {"ACTIVATED": "perhaps"}, {"LANGUAGE": "de DE"}, {"ALIAS": "+x y"},
+    {"ALIAS": "ben"}, {"MAILFORWARD": "x"}, {"ENABLE_SPAMFILTERS": "1"}, {"MAX_MAILBOXES": "5"})])
 case("values-hostile", person("max", domain="=cmd|' /C calc'!A0"),
      person("x\nCreated: 999"), person("max", kind="<b>FULL</b>"))
 case("more-than-200-failed", person("good.one"),
