@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -380,15 +382,60 @@ bool callbacks_listen(const char *socket, GError **error)
     return true;
 }
 
+/* libmilter looks every 5 seconds whether it is to stop, and at once where a signal interrupts the
+ * poll() of the thread that is in smfi_main(); till then smfi_stop() waits. */
+static GMutex serving_lock;
+static bool serving;         /* under serving_lock */
+static pthread_t serving_in; /* while serving */
+
+static void interrupted(G_GNUC_UNUSED int number)
+{
+}
+
+static void set_serving(bool now)
+{
+    g_mutex_lock(&serving_lock);
+    serving = now;
+    serving_in = pthread_self();
+    g_mutex_unlock(&serving_lock);
+}
+
+static void interrupt_serving(void)
+{
+    g_mutex_lock(&serving_lock);
+    if (serving)
+        pthread_kill(serving_in, SIGURG);
+    g_mutex_unlock(&serving_lock);
+}
+
 bool callbacks_run(void)
 {
+    /* Nothing else sends one, and whom it does not reach ignores it. */
+    const struct sigaction action = {.sa_handler = interrupted};
+    sigaction(SIGURG, &action, NULL);
+    set_serving(true);
     bool served = smfi_main() == MI_SUCCESS;
+    set_serving(false);
     gate_close();
     callbacks_set_world(NULL);
     return served;
 }
 
-void callbacks_stop(void)
+static gpointer stop_library(gpointer stopped)
 {
     (void)smfi_stop();
+    g_atomic_int_set((int *)stopped, 1);
+    return NULL;
+}
+
+void callbacks_stop(void)
+{
+    const gulong pause = 2000; /* microseconds; a signal that comes before poll() is lost */
+    int stopped = 0;
+    GThread *thread = g_thread_new("stop", stop_library, &stopped);
+    while (g_atomic_int_get(&stopped) == 0) {
+        interrupt_serving();
+        g_usleep(pause);
+    }
+    g_thread_join(thread);
 }

@@ -22,14 +22,14 @@ GQuark callbacks_error_quark(void);
  * once, before callbacks_run(). false with CALLBACKS_ERROR. */
 bool callbacks_listen(const char *socket, GError **error);
 
-/* Serves until TERM, INT or callbacks_stop() (then up to 5 s more); false when libmilter gave up.
- * SIGTERM and SIGINT must be blocked in every thread: libmilter waits for them in one of its own,
- * and for SIGHUP; so that a HUP does not end the daemon, call this outside the main thread and let
- * the main thread ignore HUP without blocking it. When it has returned no callback touches the
+/* Serves until callbacks_stop(), or TERM or INT (then up to 5 s more); false when libmilter gave
+ * up. SIGTERM and SIGINT must be blocked in every thread: libmilter waits for them in one of its
+ * own, and for SIGHUP; so that a HUP does not end the daemon, call this outside the main thread and
+ * let the main thread ignore HUP without blocking it. When it has returned no callback touches the
  * spool or a snapshot any more, although connections may still be open. */
 bool callbacks_run(void);
 
-/* Makes callbacks_run() return; any thread. */
+/* Makes callbacks_run() return, within milliseconds; any thread but that one. */
 void callbacks_stop(void);
 
 #endif

@@ -178,7 +178,7 @@ class Milter(Server):
         return [self.pid, *descendants(above=self.pid)]
 
     def stop(self):
-        # smfi_main returns up to 5 s after TERM, and running slices finish.
+        # Running slices finish.
         if self.process:
             status = self.nursery.stop(self.process, seconds=7)
             self.process = None
