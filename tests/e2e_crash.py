@@ -230,7 +230,9 @@ def within_slice(part):
 
 
 def reporting(run_):
-    """The last slice is done, the response is being built."""
+    """The last slice is done, the response is being built. Where it is found late it goes no further
+    than to the end of its hand-over."""
+    run_.world.gate.set(Trap(HOLD, kinds=("end",)))
     wait_for(lambda: spool_holds(run_.world, "response"), "a response", SECONDS, 0.001)
 
 

@@ -185,8 +185,9 @@ class Copies:
 
 
 def copy(source, target):
-    """The database; its file is long, and mostly a hole."""
-    shutil.rmtree(target)
+    """The database, or a folder that has it; its file is long, and mostly a hole, which only cp
+    leaves out."""
+    shutil.rmtree(target, ignore_errors=True)
     run(["cp", "-a", "--sparse=always", source, target])
 
 
