@@ -2,7 +2,7 @@
 # End-to-end tests against real servers.
 
 EXTRA_DIST += test-fixtures/message test-fixtures/hostile
-EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md
+EXTRA_DIST += tests/lsan.supp tests/tsan.supp tests/README.md tests/timed.sh
 
 # Rules of the sources.
 dist_check_SCRIPTS += tests/house.py tests/rules.py

@@ -75,8 +75,8 @@ class Build:
             with open(stamp, "w", encoding="utf-8") as file:
                 file.write(words)
 
-    def make(self, *arguments, **options):
-        return self.step("make", "-j%d" % (os.cpu_count() or 2), *arguments, **options)
+    def make(self, *arguments, jobs=os.cpu_count() or 2, **options):
+        return self.step("make", "-j%d" % jobs, *arguments, **options)
 
     def tests(self):
         return run(["make", "-s", "-C", self.folder, "print-tests"]).stdout.decode().split()

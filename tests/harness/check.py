@@ -18,6 +18,7 @@ SOME = ["tests", "clang"]
 WHOLE = ["tests", "tidy", "threads", "dist", "fuzz", "coverage", "clang"]
 STOP_SECONDS = 20  # what a stage that took too long has to tidy up
 SHOWN = 400        # lines of a stage that failed
+SLOWEST = 10       # test programs whose times are told
 USAGE = "usage: scripts/check [--all | --coverage | STAGE...]\nstages: %s\n" % " ".join(STAGES)
 
 
@@ -39,7 +40,7 @@ class Running:
         self.handle = os.pidfd_open(self.process.pid)
 
     def finish(self):
-        """Ends it where it still runs; returns (passed, failed, skipped)."""
+        """Ends it where it still runs; returns (passed, failed, skipped, times of its tests)."""
         late = self.process.poll() is None
         self.nursery.stop(self.process, signal.SIGTERM, STOP_SECONDS)
         os.close(self.handle)
@@ -48,7 +49,7 @@ class Running:
             told["failed"] = max(1, told["failed"])
             told["note"] = "took longer than its %d seconds" % STAGES[self.name].seconds
         self._show(told)
-        return told["passed"], told["failed"], told["skipped"]
+        return told["passed"], told["failed"], told["skipped"], told.get("times", [])
 
     def _told(self):
         try:
@@ -72,8 +73,8 @@ class Running:
 
 
 def run(nursery, top, names):
-    """The sums (passed, failed, skipped) of all stages."""
-    waiting, running, results = list(names), [], [(0, 0, 0)]
+    """The sums (passed, failed, skipped, times of tests) of all stages."""
+    waiting, running, results = list(names), [], [(0, 0, 0, [])]
     number = 0
     while waiting or running:
         while waiting and len(running) < min(2, os.cpu_count() or 1):
@@ -87,7 +88,14 @@ def run(nursery, top, names):
                      if each.handle in ended or each.end <= time.monotonic()]:
             running.remove(each)
             results.append(each.finish())
-    return tuple(map(sum, zip(*results)))
+    passed, failed, skipped, times = zip(*results)
+    return sum(passed), sum(failed), sum(skipped), sum(times, [])
+
+
+def show_slowest(times):
+    """By the clock; what is far more than the processors' share of it was spent waiting."""
+    for wall, processor, test in sorted(times, reverse=True)[:SLOWEST]:
+        say("%6.1f s (CPU %5.1f s)  %s" % (wall, processor, test))
 
 
 def choose(words):
@@ -115,7 +123,8 @@ def main(top, *words):
         with take_lock(top):
             # Once, before several look at what it makes.
             Build(nursery, top, "check-bootstrap", []).bootstrap()
-            passed, failed, skipped = run(nursery, top, names)
+            passed, failed, skipped, times = run(nursery, top, names)
+        show_slowest(times)
     except HarnessError as error:
         say("FAIL", error)
         passed, failed, skipped = 0, 1, 0

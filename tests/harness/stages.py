@@ -11,6 +11,7 @@ import re
 import resource
 import subprocess
 import sys
+import time
 
 from .build import Build
 from .process import HarnessError, Nursery, descendants, handle_signals, run
@@ -31,6 +32,7 @@ class Stage:
         self.top, self.name = top, name
         self.passed = self.failed = self.skipped = 0
         self.note = ""
+        self.times = []  # (seconds by the clock, of processors, test)
         self.nursery = Nursery("s.")
         # Where the tests' own users come by.
         self.temporary = os.path.join(folder, "t")
@@ -68,7 +70,8 @@ class Stage:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(os.path.join(folder, "result"), "w", encoding="utf-8") as file:
             json.dump({"passed": self.passed, "failed": self.failed, "skipped": self.skipped,
-                       "note": self.note, "seconds": used.ru_utime + used.ru_stime}, file)
+                       "note": self.note, "seconds": used.ru_utime + used.ru_stime,
+                       "times": self.times}, file)
 
 
 # --- tests and what they said ---
@@ -106,6 +109,15 @@ def count(folder, tests):
     return passed, failed, skipped, told
 
 
+def times(folder, tests):
+    """What tests/timed.sh measured."""
+    for test in tests:
+        found = re.search(r"^:seconds: (\S+) (\S+)$", read(os.path.join(folder, stem(test) + ".trs")),
+                          re.M)
+        if found:
+            yield float(found[1]), float(found[2]), test
+
+
 def show_failed(folder, told):
     for test in sorted({line.split()[1] for line in told if not line.startswith("SKIP ")}):
         lines = read(os.path.join(folder, stem(test) + ".log")).splitlines()
@@ -114,9 +126,15 @@ def show_failed(folder, told):
     say("\n".join(told))
 
 
-# Those that take longest, which begin first; each has next to no work for a processor at times.
-LONG = ["tests/e2e_sweep.py", "tests/e2e_crash.py", "tests/e2e_lost.py", "tests/e2e_turns.py",
-        "tests/e2e_threads.py", "tests/e2e_handover.py", "tests/e2e_again.py"]
+# Test programs at a time: most wait for servers and syncs more than they work.
+JOBS = max(2, 5 * (os.cpu_count() or 2) // 2)
+
+# Those that take longest begin first, so that none of them is left alone at the end; what scripts/check
+# tells in its last lines says which they are.
+LONG = ["tests/e2e_lost.py", "test-atomic", "tests/e2e_crash.py", "tests/e2e_completion.py",
+        "tests/e2e_reload.py", "tests/e2e_sweep.py", "test-spool-safety", "tests/e2e_cli.py",
+        "tests/e2e_bench.py", "tests/e2e_core.py", "tests/e2e_again.py", "tests/e2e_doctor.py",
+        "tests/e2e_flood.py", "tests/e2e_secrets.py", "tests/e2e_messages.py", "test-request"]
 
 
 def run_tests(stage, build, tests, seconds=1800, **variables):
@@ -127,13 +145,14 @@ def run_tests(stage, build, tests, seconds=1800, **variables):
             except FileNotFoundError:
                 pass
     tests = [test for test in LONG if test in tests] + [test for test in tests if test not in LONG]
-    build.make("-k", "check", "TESTS=" + " ".join(tests), check=False,
+    build.make("-k", "check", "TESTS=" + " ".join(tests), check=False, jobs=JOBS,
                environment=stage.environment(**variables), seconds=seconds,
                log=os.path.join(build.folder, "check.log"))
     passed, failed, skipped, told = count(build.folder, tests)
     stage.passed += passed
     stage.failed += failed
     stage.skipped += skipped
+    stage.times += times(build.folder, tests)
     show_failed(build.folder, told)
     stage.check_left()
 
@@ -141,11 +160,14 @@ def run_tests(stage, build, tests, seconds=1800, **variables):
 # --- the stages ---
 
 def test_stage(stage):
+    begin = time.monotonic()
     build = stage.build("CC=gcc", "--prefix=/usr", "--enable-werror",
                         "--enable-sanitizers=address,undefined")
     build.make("-k")
+    build.make("-k", "check", "TESTS=")
     tests = build.tests()
-    stage.note = "%d test programs" % len(tests)
+    took = time.monotonic() - begin
+    stage.note = "%d test programs, built in %d:%02d min" % (len(tests), took // 60, took % 60)
     run_tests(stage, build, tests)
 
 
@@ -278,16 +300,20 @@ def tell_coverage(text):
     return "unit tests reach %.1f%% of %d lines" % (reached, lines)
 
 
+BREAKING = ["tests/e2e_sweep.py", "tests/e2e_crash.py", "tests/e2e_lost.py", "tests/e2e_turns.py",
+            "tests/e2e_threads.py", "tests/e2e_handover.py", "tests/e2e_again.py"]
+
+
 def dist_stage(stage):
     """The archive has all that building, testing, installing and uninstalling need. What breaks
     servers again and again needs nothing of its own."""
     build = stage.build("CC=gcc", "--prefix=/usr")
-    tests = [test for test in build.tests() if test not in LONG]
+    tests = [test for test in build.tests() if test not in BREAKING]
     log = os.path.join(build.folder, "distcheck.log")
     open(log, "wb").close()
     environment = stage.environment()
     environment.pop("BATCHLOAD_ALL", None)
-    status = build.make("distcheck", "TESTS=" + " ".join(tests), check=False, log=log,
+    status = build.make("distcheck", "TESTS=" + " ".join(tests), check=False, jobs=JOBS, log=log,
                         environment=environment)
     text = read(log)
     for word, number in re.findall(r"^# (PASS|SKIP): +(\d+)$", text, re.M):
