@@ -2,6 +2,7 @@
 """Completion in bash and zsh: every command and option that the program's own help tells, and job
 numbers."""
 
+import functools
 import os
 import pty
 import re
@@ -111,7 +112,9 @@ def complete(world, *words):
     return sorted(done.stdout.decode().split())
 
 
+@functools.cache
 def told(world, *words):
+    """Its help, which is the same each time."""
     done = subprocess.run([world.tree.command, *words, "--help"], capture_output=True, timeout=60,
                           check=True)
     return done.stdout.decode()

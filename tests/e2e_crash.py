@@ -202,12 +202,17 @@ def slicing(run_):
 
 
 def after_slices(part):
-    """That part of the slices is done."""
+    """That part of the slices is done. While that is looked for, which may take long, the daemon
+    stands still; it dies where it was seen."""
     def wait(run_):
         def reached():
+            run_.world.milter.process.send_signal(signal.SIGSTOP)
             job = the_job(run_.world)
-            return job and job["slices"] and job["slices_done"] >= part * job["slices"]
-        wait_for(reached, "%d %% of the slices" % (100 * part), SECONDS, 0.005)
+            if job and job["slices"] and job["slices_done"] >= part * job["slices"]:
+                return True
+            run_.world.milter.process.send_signal(signal.SIGCONT)
+            return False
+        wait_for(reached, "%d %% of the slices" % (100 * part), SECONDS, 0.05)
     return wait
 
 

@@ -533,7 +533,7 @@ class MessageWorld(World):
         return subprocess.run([self.tree.command, "-c", self.milter.conf, *words], check=True,
                               capture_output=True, text=True, timeout=60).stdout
 
-    def ask(self, rows=(), seconds=60, **options):
+    def ask(self, rows=(), seconds=120, **options):
         if callable(options.get("parts")):
             options["parts"] = options["parts"](self)
         return super().ask(rows, seconds, **options)

@@ -68,7 +68,7 @@ class ReloadWorld(World):
     def grant_lines(self):
         return "".join("%s %s\n" % pair for pair in self.grants.items())
 
-    def told(self, act, seconds=30):
+    def told(self, act, seconds=60):
         """What the one line says that the daemon logs about a reload after act()."""
         before = len(self.told_lines())
         act()
@@ -507,6 +507,8 @@ def session_stays(world):
 def job_goes_on(world):
     rows = 4000
     head, table = wide_rows(world.domain, rows, "many")
+    # Many slices, so that some are seen however long a look takes.
+    tap.contains(world.reload({"slice_rows": 40}), TAKEN)
     raw = world.request(csv=mail.table(table, head), reference="many")
     tap.equal(world.send(raw).code, 250, "reply")
 

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 
 from harness import HarnessError, MissingError, handle_signals, wait_for  # noqa: E402
 
-SECONDS = 120  # a test may take, unless it says otherwise
+SECONDS = 300  # a test may take, unless it says otherwise
 _tests = []
 
 

@@ -165,7 +165,7 @@ class Mailbox:
         return [self._fetch(number)
                 for number in self._search("HEADER", header, '"%s"' % value)]
 
-    def wait(self, header, value, seconds=60):
+    def wait(self, header, value, seconds=120):
         """The first mail whose header contains value; asked for until it is there, bounded."""
         end = time.monotonic() + seconds
         pause = 0.01

@@ -180,7 +180,7 @@ class Milter(Server):
     def stop(self):
         # Running slices finish.
         if self.process:
-            status = self.nursery.stop(self.process, seconds=7)
+            status = self.nursery.stop(self.process, seconds=30)
             self.process = None
             return status
         return None

@@ -15,7 +15,7 @@ import time
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STOP_SECONDS = 2.0  # what a server has to end by itself
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"

@@ -196,13 +196,13 @@ class World:
                 return False
             raise
 
-    def response(self, raw, seconds=60, address=None):
+    def response(self, raw, seconds=120, address=None):
         """Waits for the response to the request raw."""
         identifier = message_id_of(raw)
         box = self.mailbox(address or address_of(raw))
         return mail.Response(box.wait("In-Reply-To", identifier, seconds))
 
-    def ask(self, rows=(), seconds=60, **options):
+    def ask(self, rows=(), seconds=120, **options):
         """Sends a request, waits for its response."""
         raw = self.request(rows, **options)
         sent = self.send(raw, options.get("sender"))
@@ -285,10 +285,10 @@ class World:
                 except FileNotFoundError:
                     pass  # the daemon is at work
 
-    def wait_log(self, *words, seconds=30):
+    def wait_log(self, *words, seconds=60):
         return wait_for(lambda: self.log_lines(*words), "a log line with %r" % (words,), seconds)
 
-    def wait_queue(self, question, what, seconds=30):
+    def wait_queue(self, question, what, seconds=60):
         return wait_for(lambda: question(self.postfix.queue()), what, seconds, 0.05)
 
     def diagnostics(self):
