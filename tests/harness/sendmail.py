@@ -25,6 +25,9 @@ DAEMON_OPTIONS(`Family=inet, Name=MTA-v4, Port=%(port)d, Addr=127.0.0.1')dnl
 DAEMON_OPTIONS(`Family=inet, Name=MSP-v4, Port=%(submission)d, M=Ea, Addr=127.0.0.1')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
 define(`confTO_IDENT', `0')dnl
+dnl a machine that has much to do takes and delivers mail all the same
+define(`confQUEUE_LA', `10000')dnl
+define(`confREFUSE_LA', `10000')dnl
 """
 MAILERS = """MAILER(`local')dnl
 MAILER(`smtp')dnl
