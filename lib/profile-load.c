@@ -69,7 +69,7 @@ static cfg_t *options_new(void)
         CFG_STR("with", NULL, CFGF_NODEFAULT),         CFG_STR("dn", NULL, CFGF_NODEFAULT),
         CFG_STR_LIST("values", NULL, CFGF_NODEFAULT),  CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
         CFG_BOOL("person", cfg_true, CFGF_NONE),       CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 14];
+    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 15];
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
@@ -90,6 +90,7 @@ static cfg_t *options_new(void)
     options[count++] = (cfg_opt_t)CFG_STR("enabled_off", "FALSE", CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_BOOL("enabled_absent", cfg_true, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_BOOL("keep_copy", cfg_false, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_BOOL("own_among_aliases", cfg_false, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_INT("quota_factor", 1, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
     for (guint i = 0; i < NAME_COUNT; i++)
@@ -337,6 +338,7 @@ static bool take_rules(Profile *profile, cfg_t *cfg, const char *path, GError **
     profile->enabled_off = g_strdup(cfg_getstr(cfg, "enabled_off"));
     profile->enabled_absent = cfg_getbool(cfg, "enabled_absent");
     profile->keep_copy = cfg_getbool(cfg, "keep_copy");
+    profile->own_among_aliases = cfg_getbool(cfg, "own_among_aliases");
     if (factor < 1 || factor > PROFILE_QUOTA_FACTOR_MAX)
         return refuse(error, PROFILE_ERROR_SYNTAX, path, "quota_factor", "is not a number from 1");
     profile->quota_factor = (guint64)factor;

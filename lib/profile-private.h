@@ -29,13 +29,13 @@ typedef enum {
 } ProfileName;
 
 typedef struct {
-    GStrv classes;  /* of a new entry */
-    char *known_by; /* the class that tells the type; NULL: the profile does not have it */
-    char *with;     /* what such an entry has besides: this attribute, NULL: nothing */
-    char *with_value;
-    char *dn;      /* template of its DN; NULL: that of the profile */
-    GStrv fixed;   /* attributes that a new one gets, and in turn their values' templates */
-    bool nameless; /* its classes have no names of persons, and no white pages */
+    GStrv classes;    /* of a new entry */
+    char *known_by;   /* the class that tells the type; NULL: the profile does not have it */
+    char *with;       /* what such an entry has besides: this attribute, NULL: nothing */
+    char *with_value; /* "*": any */
+    char *dn;         /* template of its DN; NULL: that of the profile */
+    GStrv fixed;      /* attributes that a new one gets, and in turn their values' templates */
+    bool nameless;    /* its classes have no names of persons, and no white pages */
     bool lacks[FIELD_COUNT]; /* columns that it has no place for, though others have */
     bool lacks_action[ACTION_COUNT];
     bool numbered; /* one of fixed has a number of the counter */
@@ -52,6 +52,7 @@ struct Profile {
     char *enabled_off;
     bool enabled_absent;    /* what has none is enabled */
     bool keep_copy;         /* an account that keeps a copy of what it forwards names itself, too */
+    bool own_among_aliases; /* an entry's own address is one of its further ones, too */
     guint64 quota_factor;   /* from MB to what is stored */
     bool many;              /* an entry may bear several addresses, or lie elsewhere by its type */
     unsigned depth;         /* how far below its domain an entry lies at most, 1: directly */

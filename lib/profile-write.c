@@ -125,6 +125,8 @@ static void add_object(const Profile *profile, Change *change, const Operation *
     if (mailbox_id != NULL && profile->name[NAME_MAILBOX_ID] != NULL &&
         (operation->type == TYPE_FULL || operation->type == TYPE_RESOURCE))
         change_mod(change, MOD_ADD, profile->name[NAME_MAILBOX_ID], mailbox_id);
+    if (profile->own_among_aliases && profile->name[NAME_ALIAS] != NULL)
+        change_mod(change, MOD_ADD, profile->name[NAME_ALIAS], operation->address->full);
     add_addresses(profile, change, NAME_ALIAS, operation->aliases.named);
     add_addresses(profile, change, NAME_TARGET, targets);
     if (targets != NULL && keeps_copy(profile, operation, targets->len))
@@ -296,12 +298,19 @@ static void replace_targets(const Profile *profile, Change *change, const Operat
     replace_all(change, profile->name[NAME_TARGET], after, entry);
 }
 
-static void replace_aliases(const Profile *profile, Change *change, const AddressCell *aliases,
+static void replace_aliases(const Profile *profile, Change *change, const Operation *operation,
                             const Entry *entry)
 {
+    const AddressCell *aliases = &operation->aliases;
+    char *own = operation->address->full;
     if (aliases->named == NULL || profile->name[NAME_ALIAS] == NULL)
         return;
     g_autoptr(GPtrArray) after = edited(aliases, values_of(profile, entry, NAME_ALIAS));
+    for (guint i = after->len; profile->own_among_aliases && i-- > 0;)
+        if (g_ascii_strcasecmp(g_ptr_array_index(after, i), own) == 0)
+            g_ptr_array_remove_index(after, i);
+    if (profile->own_among_aliases)
+        g_ptr_array_add(after, own);
     replace_all(change, profile->name[NAME_ALIAS], after, entry);
 }
 
@@ -312,7 +321,7 @@ Change *profile_modify(const Profile *profile, const Operation *operation, const
     if (operation->type == TYPE_FULL && hash != NULL)
         replace(change, entry, profile->name[NAME_PASSWORD], hash);
     replace_targets(profile, change, operation, entry);
-    replace_aliases(profile, change, &operation->aliases, entry);
+    replace_aliases(profile, change, operation, entry);
     if (operation->owner != NULL && profile->name[NAME_OWNER] != NULL)
         replace(change, entry, profile->name[NAME_OWNER], operation->owner->full);
     replace_names(profile, change, operation, entry);

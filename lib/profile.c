@@ -155,6 +155,14 @@ char *profile_filter_addresses(const Profile *profile, GPtrArray *addresses)
     return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
+static void append_with(GString *filter, const ProfileType *type)
+{
+    if (g_str_equal(type->with_value, "*"))
+        g_string_append_printf(filter, "(%s=*)", type->with);
+    else
+        append_test(filter, type->with, type->with_value);
+}
+
 /* Of those with the same class each one that has something besides is not the one without. */
 void profile_append_type(const Profile *profile, GString *filter, ObjectType type)
 {
@@ -163,7 +171,7 @@ void profile_append_type(const Profile *profile, GString *filter, ObjectType typ
     bool alone = true;
     append_test(filter, "objectClass", own->known_by);
     if (own->with != NULL)
-        append_test(filter, own->with, own->with_value);
+        append_with(filter, own);
     alone = own->with == NULL;
     for (guint i = 0; i < TYPE_ENTRY_COUNT && own->with == NULL; i++) {
         const ProfileType *other = &profile->type[i];
@@ -171,7 +179,7 @@ void profile_append_type(const Profile *profile, GString *filter, ObjectType typ
             g_ascii_strcasecmp(other->known_by, own->known_by) != 0)
             continue;
         g_string_append(filter, "(!");
-        append_test(filter, other->with, other->with_value);
+        append_with(filter, other);
         g_string_append_c(filter, ')');
         alone = false;
     }
@@ -257,7 +265,8 @@ static bool type_of(const Profile *profile, gconstpointer what,
         if (one->known_by == NULL || !entry_values_have(classes, one->known_by, true))
             continue;
         const GPtrArray *more = one->with != NULL ? values(what, one->with) : NULL;
-        const bool has = more != NULL && entry_values_have(more, one->with_value, true);
+        const bool has = more != NULL && (g_str_equal(one->with_value, "*") ||
+                                          entry_values_have(more, one->with_value, true));
         if ((one->with != NULL && !has) || (one->with == NULL && besides > 0))
             continue;
         found = has && besides == 0 ? 1 : found + 1;

@@ -77,7 +77,8 @@ static void run_part(JobFixture *fixture, const Part *part)
 {
     g_autofree char *password =
         g_strconcat(PASSWORD, part->mode ? "\r\n" : "", part->mode ? part->mode : "", NULL);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow domains=one.example,two.example",
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow domains=one.example,two.example "
+        "types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
                                            password, part->csv);
     job_fixture_run(fixture);
     g_autoptr(Job) job = job_fixture_job(fixture, id);
@@ -182,6 +183,172 @@ static void test_open_xchange(void)
     run_parts("open-xchange", open_xchange, G_N_ELEMENTS(open_xchange));
 }
 
+/* --- iredmail --- */
+
+#define HEAD "DOMAIN;USER;TYPE;ACTION;ALIAS;TARGET;MAILFORWARD;LIST MEMBER;QUOTA;PASSWORD\n"
+#define IRED(user, below) "mail=" user "@one.example,ou=" below ",domainName=one.example,o=domains"
+
+/* Rows whose words are the same in each profile. */
+#define ANNA_AND_BEN                                                                               \
+    "one.example;anna;FULL;ADD;an@one.example;;;;;" SECRET "\n"                                    \
+    "one.example;ben;FULL;ADD;;;;;;" SECRET "\n"                                                   \
+    "one.example;info;ALIAS;ADD;;ben@one.example;;;;\n"                                            \
+    "one.example;an;FULL;ADD;;;;;;" SECRET "\n"
+
+static const Part iredmail[] = {
+    {HEAD ANNA_AND_BEN "one.example;x;FULL;ADD;x1@one.example;;y@else.example;;2;" SECRET "\n"
+                       "one.example;sales;FORWARD;ADD;;;anna@one.example y@else.example;;;\n"
+                       "one.example;;CATCHALL;ADD;;ben@one.example;;;;\n"
+                       "one.example;x1;FORWARD;ADD;;;anna@one.example;;;\n",
+     NULL, "The address an@one.example is taken: there is an alias with it already|line 6 of", 6, 2,
+     ENTRIES(IRED("anna", "Users"),
+             "shadowAddress=an@one.example|accountStatus=active|enabledService=imap|"
+             "enabledService=shadowaddress|uid=anna|!mailForwardingAddress|shadowLastChange=0",
+             IRED("ben", "Users"), "shadowAddress=info@one.example", IRED("x", "Users"),
+             "mailQuota=2097152|mailForwardingAddress=y@else.example|"
+             "mailForwardingAddress=x@one.example",
+             IRED("sales", "Aliases"),
+             "objectClass=mailAlias|mailForwardingAddress=anna@one.example|!sn|cn=sales|"
+             "enabledService=deliver|accountStatus=active",
+             IRED("", "Users"), "uid=catch-all|mailForwardingAddress=ben@one.example")},
+    {HEAD "one.example;sales;FULL;ADD;;;;;;" SECRET "\n"
+          "one.example;l;LIST;ADD;;;;anna@one.example;;\n"
+          "one.example;;DOMAIN;SUSPEND;;;;;;\n"
+          "one.example;sales;FORWARD;SUSPEND;;;;;;\n"
+          "one.example;x;FULL;MODIFY;~x1@one.example;;~y@else.example;;;" SECRET "\n"
+          "one.example;sales;FORWARD;DELETE;;;;;;\n"
+          "one.example;sales;FULL;ADD;;;x@one.example;;;" SECRET "\n"
+          "one.example;x;FULL;MODIFY;;;sales@one.example;;;" SECRET "\n"
+          "one.example;ben;FULL;DELETE;;;;;;\n",
+     NULL,
+     "there is a forward with it already|the profile iredmail has no type LIST|the profile "
+     "iredmail has no SUSPEND for the type DOMAIN|in a circle",
+     5, 4,
+     ENTRIES(IRED("x", "Users"), "!shadowAddress|!mailForwardingAddress", IRED("sales", "Aliases"),
+             "-", IRED("sales", "Users"),
+             "mailForwardingAddress=x@one.example|mailForwardingAddress=sales@one.example",
+             IRED("ben", "Users"), "-", IRED("", "Users"), "-")},
+    /* All or nothing, over two containers. */
+    {"DOMAIN;USER;TYPE;ACTION;MAILFORWARD;PHONE;PASSWORD\n"
+     "one.example;sales;FULL;DELETE;;;\n"
+     "one.example;sales;FORWARD;ADD;anna@one.example;;\n"
+     "one.example;anna;FULL;SUSPEND;;;\n"
+     "one.example;v;FULL;ADD;;*;" SECRET "\n",
+     "Mode: atomic", "nothing was changed", 3, 1,
+     ENTRIES(IRED("sales", "Aliases"), "-", IRED("sales", "Users"),
+             "mailForwardingAddress=x@one.example", IRED("anna", "Users"), "accountStatus=active")},
+};
+
+/* R9.1, R9.2, R9.3, R9.4 */
+static void test_iredmail(void)
+{
+    run_parts("iredmail", iredmail, G_N_ELEMENTS(iredmail));
+}
+
+/* --- qmail-ldap --- */
+
+#define QMAIL(user) "uid=" user "@one.example,ou=one.example"
+
+static const Part qmail_ldap[] = {
+    {HEAD ANNA_AND_BEN "one.example;x;FULL;ADD;;;y@else.example;;2;" SECRET "\n"
+                       "one.example;sales;FORWARD;ADD;;;anna@one.example y@else.example;;;\n"
+                       "one.example;l;LIST;ADD;;;;anna@one.example sales@one.example;;\n"
+                       "one.example;l;LIST;ADD;;;;ben@one.example;;\n"
+                       "one.example;;CATCHALL;ADD;;ben@one.example;;;;\n",
+     NULL,
+     "The address an@one.example is taken: there is an alias with it already|the profile "
+     "qmail-ldap has no type CATCHALL",
+     7, 2,
+     ENTRIES(QMAIL("anna"), "mailAlternateAddress=an@one.example|accountStatus=active",
+             QMAIL("ben"), "mailAlternateAddress=info@one.example|!deliveryMode", QMAIL("x"),
+             "mailQuotaSize=2097152|mailForwardingAddress=y@else.example|!deliveryMode",
+             QMAIL("sales"),
+             "deliveryMode=forwardonly|mailForwardingAddress=anna@one.example|"
+             "mailForwardingAddress=y@else.example",
+             QMAIL("l"),
+             "objectClass=qmailGroup|rfc822member=anna@one.example|rfc822member=ben@one.example|"
+             "rfc822member=sales@one.example")},
+    {HEAD "one.example;sales;FULL;MODIFY;;;;;;" SECRET "\n"
+          "one.example;l;FORWARD;DELETE;;;;;;\n"
+          "one.example;anna;FULL;DELETE;;;;;;\n"
+          "one.example;l;LIST;SUSPEND;;;;;;\n"
+          "one.example;sales;FORWARD;DELETE;;;;;;\n"
+          "one.example;sales;FULL;ADD;;;;;;" SECRET "\n",
+     NULL, "is a forward, not a mailbox|is a list, not a forward", 4, 2,
+     ENTRIES(QMAIL("anna"), "-", QMAIL("l"), "accountStatus=disabled|rfc822member=ben@one.example",
+             QMAIL("sales"), "!deliveryMode|!mailForwardingAddress")},
+};
+
+/* R9.1, R9.2, R9.3 */
+static void test_qmail_ldap(void)
+{
+    run_parts("qmail-ldap", qmail_ldap, G_N_ELEMENTS(qmail_ldap));
+}
+
+/* --- postfix-book --- */
+
+#define BOOK(user) "mail=" user "@one.example,ou=one.example"
+
+static const Part postfix_book[] = {
+    {HEAD ANNA_AND_BEN "one.example;x;FULL;ADD;;;;;2;" SECRET "\n"
+                       "one.example;sales;FORWARD;ADD;;;anna@one.example;;;\n"
+                       "one.example;ben;FULL;SUSPEND;;;;;;\n",
+     NULL,
+     "The address an@one.example is taken: there is an alias with it already|the profile "
+     "postfix-book has no type FORWARD",
+     5, 2,
+     ENTRIES(BOOK("anna"),
+             "mailAlias=an@one.example|mailEnabled=TRUE|mailUidNumber=5000|mailGidNumber=5000",
+             BOOK("ben"), "mailAlias=info@one.example|mailEnabled=FALSE", BOOK("x"),
+             "mailQuota=2048")},
+    {HEAD "one.example;info;ALIAS;DELETE;;;;;;\n"
+          "one.example;info;FULL;ADD;;;;;;" SECRET "\n"
+          "one.example;ben;FULL;RESUME;;;;;;\n"
+          "one.example;anna;FULL;MODIFY;~an@one.example;;;;;" SECRET "\n",
+     NULL, NULL, 4, 0,
+     ENTRIES(BOOK("anna"), "!mailAlias", BOOK("ben"), "!mailAlias|mailEnabled=TRUE", BOOK("info"),
+             "mailEnabled=TRUE|uid=info@one.example")},
+};
+
+/* R9.1, R9.2, R9.3 */
+static void test_postfix_book(void)
+{
+    run_parts("postfix-book", postfix_book, G_N_ELEMENTS(postfix_book));
+}
+
+/* --- inetlocal --- */
+
+static const Part inetlocal[] = {
+    {HEAD ANNA_AND_BEN "one.example;sales;FORWARD;ADD;;;anna@one.example;;;\n"
+                       "one.example;two;FORWARD;ADD;;;anna@one.example ben@one.example;;;\n"
+                       "one.example;ben;FULL;SUSPEND;;;;;;\n"
+                       "one.example;ben;FULL;MODIFY;;;anna@one.example;;;" SECRET "\n",
+     NULL,
+     "The address an@one.example is taken: there is an alias with it already|the profile "
+     "inetlocal has no SUSPEND|no place for MAILFORWARD: the profile inetlocal",
+     4, 4,
+     ENTRIES(BOOK("anna"),
+             "mailLocalAddress=an@one.example|mailLocalAddress=anna@one.example|"
+             "mailHost=mail.one.example|!mailRoutingAddress",
+             BOOK("sales"),
+             "mailRoutingAddress=anna@one.example|mailLocalAddress=sales@one.example|!mailHost",
+             BOOK("two"), "-")},
+    {HEAD "one.example;anna;FULL;MODIFY;~an@one.example +a2@one.example;;;;;" SECRET "\n"
+          "one.example;sales;FULL;DELETE;;;;;;\n"
+          "one.example;sales;FORWARD;MODIFY;;;ben@one.example;;;\n"
+          "one.example;info;ALIAS;DELETE;;;;;;\n",
+     NULL, "is a forward, not a mailbox", 3, 1,
+     ENTRIES(BOOK("anna"), "mailLocalAddress=a2@one.example|mailLocalAddress=anna@one.example",
+             BOOK("ben"), "mailLocalAddress=ben@one.example", BOOK("sales"),
+             "mailRoutingAddress=ben@one.example")},
+};
+
+/* R9.1, R9.2, R9.3 */
+static void test_inetlocal(void)
+{
+    run_parts("inetlocal", inetlocal, G_N_ELEMENTS(inetlocal));
+}
+
 /* --- numbers --- */
 
 static guint meddles; /* how often somebody else takes numbers just before we do */
@@ -279,6 +446,10 @@ int main(int argc, char **argv)
     g_mime_init();
     directory_init();
     g_test_add_func("/profiles/R9.1-R9.4/open-xchange", test_open_xchange);
+    g_test_add_func("/profiles/R9.1-R9.4/iredmail", test_iredmail);
+    g_test_add_func("/profiles/R9.1-R9.3/qmail-ldap", test_qmail_ldap);
+    g_test_add_func("/profiles/R9.1-R9.3/postfix-book", test_postfix_book);
+    g_test_add_func("/profiles/R9.1-R9.3/inetlocal", test_inetlocal);
     g_test_add_func("/profiles/R9.5/numbers", test_numbers);
     g_test_add_func("/profiles/R9.5/taken-numbers", test_taken_numbers);
     return g_test_run();

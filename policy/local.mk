@@ -117,7 +117,9 @@ EXTRA_DIST += test-fixtures/lmdb
 # What a postmaster gives to slapd(8), and the profile that knows it.
 nobase_dist_pkgdata_DATA += policy/schema/batchload.schema policy/schema/batchload.ldif \
 	policy/openldap/slapd.conf policy/openldap/cn-config.ldif policy/openldap/base.ldif \
-	policy/profiles/default.conf policy/profiles/open-xchange.conf
+	policy/profiles/default.conf policy/profiles/open-xchange.conf \
+	policy/profiles/iredmail.conf policy/profiles/qmail-ldap.conf \
+	policy/profiles/postfix-book.conf policy/profiles/inetlocal.conf
 
 # The sample sender table.
 nobase_dist_pkgdata_DATA += policy/senders
