@@ -97,6 +97,7 @@ int cli_verb(const CliPlace *place, int argc, char **argv);
 int cli_queue(const CliPlace *place, int argc, char **argv);
 int cli_log(const CliPlace *place, int argc, char **argv);
 int cli_show(const CliPlace *place, int argc, char **argv);
+int cli_profile(const CliPlace *place, int argc, char **argv);
 int cli_policy(const CliPlace *place, int argc, char **argv);
 int cli_retry(const CliPlace *place, int argc, char **argv);
 int cli_cancel(const CliPlace *place, int argc, char **argv);

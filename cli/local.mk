@@ -3,7 +3,7 @@
 
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli/log.c \
-	cli/policy.c cli/sample.c \
+	cli/policy.c cli/profile.c cli/sample.c \
 	cli/control.c cli/apply.c cli/lockout.c \
 	cli/verb.c cli/verb.h cli/verb-parse.c cli/verb-words.c cli/verb-password.c cli/verb-show.c \
 	cli/doctor.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h

@@ -20,6 +20,7 @@ static const struct {
     {"apply", cli_apply, "hands a file in as if an administrator had sent it"},
     {"lockout", cli_lockout, "who guessed passwords, and for whom; releases the locked"},
     {"policy", cli_policy, "what the sender table, or another table, says of a key"},
+    {"profile", cli_profile, "which profile of the directory can express what"},
     {"doctor", cli_doctor, "what is wrong with this installation"},
     {"sample", cli_sample, "a sample of the file that is attached to a request"},
     {"export", cli_export, "a whole domain as a file that can be sent back"},

@@ -97,6 +97,9 @@ static void test_command_line(void)
         {"sample Example.ORG", 0, "\nexample.org;info;FORWARD;ADD;;;;;erika.muster@example.org;\n"},
         {"sample nowhere", EX_USAGE, "domain"},
         {"sample a.example b", EX_USAGE, "one domain"},
+        {"profile", EX_USAGE, "takes --table"},
+        {"profile --table x", EX_USAGE, "takes --table"},
+        {"profile --help", 0, "not all of them have"},
         {"doctor x", EX_USAGE, "whole installation"},
         {"--spool / doctor", EX_USAGE, "whole installation"},
         {"doctor --help", 0, "--postfix=FOLDER"},
@@ -375,6 +378,23 @@ static void test_policy_as_postfix(MapFixture *f, gconstpointer data G_GNUC_UNUS
     }
 }
 
+/* R9.7: the table of the README is the one that the profiles make themselves. */
+static void test_profiles(void)
+{
+    g_autofree char *folder = g_test_build_filename(G_TEST_DIST, "policy", "profiles", NULL);
+    g_autofree char *readme = g_test_build_filename(G_TEST_DIST, "README.md", NULL);
+    g_autofree char *text = NULL;
+    g_auto(Ended) ended = batchload("profile --table --folder @", folder);
+    g_assert_cmpint(ended.code, ==, 0);
+    g_assert_cmpstr(ended.err, ==, "");
+    g_assert_true(g_file_get_contents(readme, &text, NULL, NULL));
+    if (!strstr(text, ended.out))
+        g_error("README.md does not have this table:\n%s", ended.out);
+    g_assert_nonnull(strstr(ended.out, "| LIST "));
+    g_auto(Ended) nowhere = batchload("profile --table --folder /nonexistent", NULL);
+    g_assert_cmpint(nowhere.code, ==, EX_CONFIG);
+}
+
 /* Output that can't be written is a failure. */
 static void test_output(void)
 {
@@ -396,6 +416,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/policy", test_policy);
     g_test_add("/cli/policy-as-postfix", MapFixture, NULL, map_fixture_set_up,
                test_policy_as_postfix, map_fixture_tear_down);
+    g_test_add_func("/cli/R9.7/profiles", test_profiles);
     g_test_add_func("/cli/output", test_output);
     return g_test_run();
 }

@@ -237,6 +237,28 @@ static bool give_answer(const Rows *rows)
     return row.cell[FIELD_MESSAGE] == NULL || rows->found(rows->data, &row);
 }
 
+/* Further addresses of an account, which a file has as rows of their own. */
+static bool give_aliases(const Rows *rows)
+{
+    const GPtrArray *aliases = profile_entry_aliases(rows->profile, rows->entry);
+    g_autofree char *own = g_strconcat(rows->user, "@", rows->domain, NULL);
+    bool more = true;
+    if (rows->type != TYPE_FULL || !is_wanted(rows, TYPE_ALIAS))
+        return true;
+    for (guint i = 0; more && aliases != NULL && i < aliases->len; i++) {
+        g_autoptr(Address) alias = profile_address(g_ptr_array_index(aliases, i));
+        g_auto(ShowRow) row = {0};
+        if (alias == NULL || g_str_equal(alias->full, own))
+            continue;
+        row = (ShowRow){.type = TYPE_ALIAS, .action = ACTION_ADD};
+        row.domain = g_strdup(alias->domain);
+        row.user = g_strdup(alias->local);
+        set_cell(&row, FIELD_TARGET, own, strlen(own));
+        more = rows->found(rows->data, &row);
+    }
+    return more;
+}
+
 static bool give_blocked(const Rows *rows)
 {
     const GPtrArray *blocked = profile_entry_blocked(rows->profile, rows->entry);
@@ -286,8 +308,8 @@ bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound 
     g_auto(Rows) rows = {.wanted = type, .found = found, .data = data};
     if (!rows_init(&rows, profile, entry))
         return true;
-    return give_own(&rows, true) && give_answer(&rows) && give_blocked(&rows) &&
-           give_suspended(&rows);
+    return give_own(&rows, true) && give_answer(&rows) && give_aliases(&rows) &&
+           give_blocked(&rows) && give_suspended(&rows);
 }
 
 /* --- many --- */
@@ -409,7 +431,8 @@ static Answer search(Directory *directory, const char *base, const char *filter,
                      GError **error)
 {
     DirectoryQuery query = {.base = base,
-                            .scope = DIRECTORY_SCOPE_ONE,
+                            .scope = profile_depth(stream->profile) > 1 ? DIRECTORY_SCOPE_SUB
+                                                                        : DIRECTORY_SCOPE_ONE,
                             .filter = filter,
                             .attributes = attributes,
                             .limit = G_MAXINT - 1};
@@ -499,6 +522,18 @@ static Answer show_domain(Directory *directory, const ShowScope *scope, Stream *
     }
 }
 
+/* What bears an address, wherever it lies in its domain. */
+static Answer show_bearer(Directory *directory, const Address *address, Stream *stream,
+                          GError **error)
+{
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    g_ptr_array_add(one, (gpointer)address);
+    g_autofree char *base = profile_domain_dn(stream->profile, address->domain);
+    g_autofree char *filter = profile_filter_addresses(stream->profile, one);
+    return search(directory, base, filter, profile_attributes(stream->profile), found_plain, stream,
+                  error);
+}
+
 static Answer show_address(Directory *directory, const ShowScope *scope, Stream *stream,
                            GError **error)
 {
@@ -507,6 +542,8 @@ static Answer show_address(Directory *directory, const ShowScope *scope, Stream 
     g_autoptr(Entry) entry = NULL;
     if (address == NULL)
         return ANSWER_NO;
+    if (profile_addresses_vary(profile))
+        return show_bearer(directory, address, stream, error);
     g_autofree char *dn = profile_entry_dn(profile, address);
     const Answer answer = directory_read(directory, dn, profile_attributes(profile), &entry, error);
     if (answer == ANSWER_YES)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/job-fixture.h"
+#include "lib/show.h"
 #include <curl/curl.h>
 #include <gmime/gmime.h>
 #include <string.h>
@@ -77,8 +78,9 @@ static void run_part(JobFixture *fixture, const Part *part)
 {
     g_autofree char *password =
         g_strconcat(PASSWORD, part->mode ? "\r\n" : "", part->mode ? part->mode : "", NULL);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN, "allow domains=one.example,two.example "
-        "types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
+    g_autofree char *id = job_fixture_mail(fixture, ADMIN,
+                                           "allow domains=one.example,two.example "
+                                           "types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
                                            password, part->csv);
     job_fixture_run(fixture);
     g_autoptr(Job) job = job_fixture_job(fixture, id);
@@ -95,6 +97,32 @@ static void run_part(JobFixture *fixture, const Part *part)
             job_fixture_assert_holds(mail, *words);
     for (guint i = 0; part->entries && part->entries[i]; i += 2)
         check_entry(fixture, part->entries[i], part->entries[i + 1]);
+}
+
+static bool on_shown(gpointer data, const ShowRow *row)
+{
+    static const Field fields[] = {FIELD_TARGET, FIELD_MAILFORWARD, FIELD_QUOTA, FIELD_ALIAS};
+    GString *text = data;
+    g_string_append_printf(text, "%s %s", type_name(row->type), row->user);
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
+        g_autofree char *cell = show_row_cell(row, fields[i]);
+        if (*cell)
+            g_string_append_printf(text, " %s=%s", field_name(fields[i]), cell);
+    }
+    g_string_append_c(text, '\n');
+    return true;
+}
+
+/* What is shown of an address, or (NULL) of the domain. */
+static char *shown(const JobFixture *fixture, const char *user)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Directory) directory = directory_new(&fixture->slapd->settings, &error);
+    const ShowScope scope = {.domain = "one.example", .user = user, .type = TYPE_COUNT};
+    GString *text = g_string_new(NULL);
+    show_stream(directory, fixture->slapd->profile, &scope, on_shown, text, &error);
+    g_assert_no_error(error);
+    return g_string_free(text, FALSE);
 }
 
 static void run_parts(const char *profile, const Part *parts, gsize count)
@@ -238,6 +266,35 @@ static const Part iredmail[] = {
      ENTRIES(IRED("sales", "Aliases"), "-", IRED("sales", "Users"),
              "mailForwardingAddress=x@one.example", IRED("anna", "Users"), "accountStatus=active")},
 };
+
+static const Part to_show = {HEAD ANNA_AND_BEN
+                             "one.example;x;FULL;ADD;;;y@else.example;;2;" SECRET "\n"
+                             "one.example;sales;FORWARD;ADD;;;anna@one.example;;;\n",
+                             NULL,
+                             NULL,
+                             5,
+                             1,
+                             NULL};
+
+/* R9.6 */
+static void test_shown(void)
+{
+    SlapdFixture *slapd = slapd_fixture_of_profile("iredmail", domains, PASSWORD);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    run_part(fixture, &to_show);
+    g_autofree char *all = shown(fixture, NULL), *one = shown(fixture, "x");
+    g_autofree char *other = shown(fixture, "sales");
+    static const char *const lines[] = {"FULL anna\n", "ALIAS an TARGET=anna@one.example\n",
+                                        "ALIAS info TARGET=ben@one.example\n",
+                                        "FULL x MAILFORWARD=y@else.example QUOTA=2\n",
+                                        "FORWARD sales MAILFORWARD=anna@one.example\n"};
+    for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
+        job_fixture_assert_holds(all, lines[i]);
+    g_assert_cmpstr(one, ==, lines[3]);
+    g_assert_cmpstr(other, ==, lines[4]);
+    g_clear_pointer(&fixture, job_fixture_free);
+    slapd_fixture_free(slapd);
+}
 
 /* R9.1, R9.2, R9.3, R9.4 */
 static void test_iredmail(void)
@@ -447,6 +504,7 @@ int main(int argc, char **argv)
     directory_init();
     g_test_add_func("/profiles/R9.1-R9.4/open-xchange", test_open_xchange);
     g_test_add_func("/profiles/R9.1-R9.4/iredmail", test_iredmail);
+    g_test_add_func("/profiles/R9.6/shown", test_shown);
     g_test_add_func("/profiles/R9.1-R9.3/qmail-ldap", test_qmail_ldap);
     g_test_add_func("/profiles/R9.1-R9.3/postfix-book", test_postfix_book);
     g_test_add_func("/profiles/R9.1-R9.3/inetlocal", test_inetlocal);

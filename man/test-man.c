@@ -245,12 +245,26 @@ static void test_json(void)
     g_assert_cmpuint(count, >, 10);
 }
 
-/* Every option and section of the shipped profile, and nothing else; the range of digits is the
+/* All shipped profiles, owned by the caller. */
+static char *profiles(void)
+{
+    g_autofree char *folder = g_test_build_filename(G_TEST_DIST, "policy", "profiles", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    GString *all = g_string_new(NULL);
+    const char *name;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *text = read_file(G_TEST_DIST, "policy/profiles", name);
+        g_string_append(all, text);
+    }
+    return g_string_free(all, FALSE);
+}
+
+/* Every option and section of the shipped profiles, and nothing else; the range of digits is the
  * program's. */
 static void test_profile(void)
 {
     g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload.conf.5");
-    g_autofree char *profile = read_file(G_TEST_DIST, "policy/profiles", "default.conf");
+    g_autofree char *profile = profiles();
     g_autofree char *range = g_strdup_printf("at least, 0 to %d, ", PROFILE_DIGITS_MAX);
     g_autoptr(GRegex) option = g_regex_new("(?m)^([a-z_]+) (?:=|\\{)", 0, 0, NULL);
     g_autoptr(GMatchInfo) match = NULL;
