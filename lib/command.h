@@ -18,11 +18,21 @@
  *   response JOB                  that response: the line "ok response", a mail, COMMAND_END
  *   release SENDER CLIENT         wrong passwords of the pair are forgotten; CLIENT may be empty:
  *                                 of all pairs of the sender
+ *   prove ADDRESS LENGTH SIZE REFERENCE
+ *                                 and LENGTH bytes, the password of ADDRESS in UTF-8, and SIZE
+ *                                 bytes, a batchload.csv: a job as if ADDRESS had sent it by mail
+ *                                 with this password; its response is to be fetched, too. In rows
+ *                                 DOMAIN may be empty where USER is the name of what is there
  *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
- * daemon's user and members of its group may ask. */
+ * daemon's user and members of its group may ask; anybody on this machine may ask prove, and, of a
+ * job that he handed in by it, cancel, state and response. */
 #define COMMAND_LINE_MAX 1000
+/* Largest file of prove, in bytes. */
+#define COMMAND_DOOR_MAX (1024 * 1024)
+/* With "fail": as many are served as may be at a time; nothing was looked at. */
+#define COMMAND_BUSY "too many commands are being served at the moment"
 
 /* state, 1 for a request that was refused as a whole, rows, then the rows of each Result; behind it
  * stands the refusal, or why it waits. */

@@ -230,8 +230,8 @@ char *job_fixture_response(const JobFixture *fixture, const char *id)
 
 /* --- jobs --- */
 
-char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
-                       const char *password, const char *csv)
+static char *take(JobFixture *fixture, const char *requester, const char *grant,
+                  const char *password, const char *csv, bool door)
 {
     g_autofree char *message_id = g_uuid_string_random();
     g_autofree char *id_header = g_strdup_printf("<%s@x>", message_id);
@@ -240,7 +240,8 @@ char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *g
         .batch_address = (char *)"batch@service.example",
         .grant = (char *)grant,
         .own_key = true,
-        .client = (char *)"192.0.2.1",
+        .client = (char *)(door ? SPOOL_CLIENT_DOOR : "192.0.2.1"),
+        .login = (char *)(door ? "uid 4711" : NULL),
         .queue_id = (char *)"4Xyz",
         .message_id = id_header,
         .subject = (char *)"PROCESS",
@@ -263,6 +264,18 @@ char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *g
     g_assert_cmpint(spool_intake_commit(intake, &facts, &id, &error), ==, ANSWER_YES);
     g_assert_no_error(error);
     return id;
+}
+
+char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
+                       const char *password, const char *csv)
+{
+    return take(fixture, requester, grant, password, csv, false);
+}
+
+char *job_fixture_door(JobFixture *fixture, const char *requester, const char *grant,
+                       const char *password, const char *csv)
+{
+    return take(fixture, requester, grant, password, csv, true);
 }
 
 static bool step(JobFixture *fixture, JobState *state)

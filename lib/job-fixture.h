@@ -50,6 +50,10 @@ void job_fixture_open(JobFixture *fixture);
 char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
                        const char *password, const char *csv);
 
+/* The same by a door of this machine, from user 4711. */
+char *job_fixture_door(JobFixture *fixture, const char *requester, const char *grant,
+                       const char *password, const char *csv);
+
 /* The next step; asserts that there is one. The state after it. */
 JobState job_fixture_step(JobFixture *fixture);
 /* Until nothing is ready. */

@@ -33,7 +33,9 @@ static GInputStream *open_mail(gpointer claim, GError **error)
 
 static bool refuse(JobWorker *worker, SpoolClaim *claim, SpoolRefusal refusal, GError **error)
 {
-    refusal.answers_max = worker->config->refusals_per_hour;
+    /* What a door answers is a mail to nobody. */
+    refusal.answers_max =
+        spool_is_by_door(&spool_claim_job(claim)->facts) ? 0 : worker->config->refusals_per_hour;
     refusal.rules = &worker->config->lockout;
     if (!spool_job_refused(claim, &refusal, error))
         return false;
@@ -54,10 +56,11 @@ static bool refuse_proof(JobWorker *worker, SpoolClaim *claim, const char *refer
     const Config *config = worker->config;
     const gint64 now = g_get_real_time();
     bool before = lockout_is_locked(lockout, now);
+    bool door = spool_is_by_door(&spool_claim_job(claim)->facts);
     lockout_count(lockout, &config->lockout, now);
     if (!refuse(worker, claim,
                 (SpoolRefusal){.reference = reference,
-                               .sentence = PROOF_REFUSED,
+                               .sentence = door ? JOB_DOOR_REFUSED : PROOF_REFUSED,
                                .pause = config->refusal_pause,
                                .lockout = lockout},
                 error))
@@ -127,6 +130,7 @@ typedef struct {
     GPtrArray *pending; /* of TableRow */
     gsize bytes;
     unsigned atomic_rows; /* most rows where all are to be done or none; else 0 */
+    bool door;            /* names may lack their domain */
 } Slicer;
 
 static bool slicer_flush(Slicer *slicer, GError **error)
@@ -159,6 +163,17 @@ static gsize row_bytes(const TableRow *row)
     return bytes;
 }
 
+static Answer next_row(JobWorker *worker, TableReader *reader, const Slicer *slicer, TableRow **row,
+                       GError **error)
+{
+    Answer answer = table_reader_next(reader, row, error);
+    if (answer != ANSWER_YES || !slicer->door ||
+        job_name_row(worker, slicer->grant, slicer->head, row, error))
+        return answer;
+    g_clear_pointer(row, table_row_free);
+    return ANSWER_UNKNOWN;
+}
+
 /* Reads the file to its end into slices. false with an error of the table or the mail (the file
  * is refused), or of anything else (could not tell). */
 static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, unsigned rows_max,
@@ -169,7 +184,7 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
         TableRow *row = NULL;
         if (!job_goes_on(worker, error))
             return false;
-        Answer answer = table_reader_next(reader, &row, error);
+        Answer answer = next_row(worker, reader, slicer, &row, error);
         if (answer == ANSWER_UNKNOWN)
             return false;
         if (answer == ANSWER_NO)
@@ -209,8 +224,18 @@ static bool is_refusal(const GError *error)
 {
     if (error->domain == TABLE_ERROR)
         return error->code != TABLE_ERROR_READ;
+    if (error->domain == JOB_ERROR)
+        return error->code == JOB_ERROR_NAME;
     return error->domain == REQUEST_ERROR && error->code != REQUEST_ERROR_CHILD &&
            error->code != REQUEST_ERROR_DAMAGED && error->code != REQUEST_ERROR_CUT;
+}
+
+OperationRules job_rules(const JobWorker *worker, const Job *job)
+{
+    OperationRules rules = worker->config->rules;
+    rules.modify_requires_password =
+        rules.modify_requires_password && !spool_is_by_door(&job->facts);
+    return rules;
 }
 
 static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *request,
@@ -229,7 +254,9 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
     if (!rows)
         return false;
     g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
-    Slicer slicer = {rows, head, grant, &config->rules, pending, 0, 0};
+    const OperationRules rules = job_rules(worker, spool_claim_job(claim));
+    const bool door = spool_is_by_door(&spool_claim_job(claim)->facts);
+    Slicer slicer = {rows, head, grant, &rules, pending, 0, 0, door};
     unsigned rows_max =
         grant->rows ? MIN(grant->rows, config->table.rows_max) : config->table.rows_max;
     bool atomic = request->mode == MODE_ATOMIC;

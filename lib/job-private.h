@@ -61,6 +61,16 @@ typedef struct {
 void job_slice_clear(Slice *slice);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Slice, job_slice_clear)
 
+/* By which a job's rows become operations. Who comes by a door has a command of its own for the
+ * password. */
+OperationRules job_rules(const JobWorker *worker, const Job *job);
+
+/* A row of a door's request whose DOMAIN is empty gets the one domain of the grant in which there
+ * is something of its TYPE and of the name in USER; *row is replaced then. false: JOB_ERROR_NAME,
+ * or it could not be told. */
+bool job_name_row(JobWorker *worker, const Grant *grant, const TableHead *head, TableRow **row,
+                  GError **error);
+
 /* Reads the slice of a number into an empty one. */
 bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice *slice,
                     GError **error);

@@ -178,10 +178,10 @@ static bool make_response(JobWorker *worker, SpoolClaim *claim, ResponseForm for
     }
 }
 
-/* Only the text is read of what batchload check fetches. */
+/* Only the text is read of what a command fetches. */
 static bool is_for_command(SpoolClaim *claim)
 {
-    return g_strcmp0(spool_claim_job(claim)->facts.client, SPOOL_CLIENT_CHECK) == 0;
+    return spool_is_fetched(&spool_claim_job(claim)->facts);
 }
 
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
@@ -240,13 +240,18 @@ static Answer hand_over(JobWorker *worker, SpoolClaim *claim, guint64 *bytes_max
     return answer;
 }
 
-/* It is mailed to nobody: batchload check fetches it while the job waits, or has gone away. */
-static bool keep_for_command(SpoolClaim *claim, GError **error)
+/* Whether a response that nobody has fetched goes to the requester all the same: what a door has
+ * changed is told. Anybody can have others' requests refused there, which is told to nobody else.
+ */
+static bool is_mailed_unfetched(const Job *job)
 {
-    if (spool_claim_job(claim)->attempts == 0)
-        return spool_job_wait(claim, FETCH_SECONDS, "batchload check is to fetch the response",
-                              error);
-    return spool_job_done(claim, error);
+    return spool_is_by_door(&job->facts) && job->proven;
+}
+
+/* A command fetches it while the job waits, or has gone away. */
+static bool await_command(SpoolClaim *claim, GError **error)
+{
+    return spool_job_wait(claim, FETCH_SECONDS, "a command is to fetch the response", error);
 }
 
 /* Makes the response anew from what is refused. ANSWER_NO: its rows are gone, since it is sent
@@ -296,8 +301,10 @@ bool job_send(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
     const Job *job = spool_claim_job(claim);
     g_autoptr(GError) problem = NULL;
-    if (is_for_command(claim))
-        return keep_for_command(claim, error);
+    if (is_for_command(claim) && job->attempts == 0)
+        return await_command(claim, error);
+    if (is_for_command(claim) && !is_mailed_unfetched(job))
+        return spool_job_done(claim, error);
     switch (hand_over_smaller(worker, claim, &problem)) {
     case ANSWER_NO:
         return send_failed(claim, problem, error);

@@ -52,13 +52,13 @@ bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice
         g_set_error_literal(error, JOB_ERROR, JOB_ERROR_BROKEN, "a stored slice has a wrong shape");
         return false;
     }
+    const OperationRules rules = job_rules(worker, spool_claim_job(claim));
     slice->operations = g_ptr_array_new_with_free_func(operation_free_nullable);
     slice->outcomes = g_ptr_array_new_with_free_func(outcome_free_nullable);
     for (unsigned i = 0; i < slice->rows->len; i++) {
         Outcome *outcome = NULL;
-        g_ptr_array_add(slice->operations,
-                        operation_from_row(g_ptr_array_index(slice->rows, i), head,
-                                           &worker->config->rules, &outcome));
+        g_ptr_array_add(slice->operations, operation_from_row(g_ptr_array_index(slice->rows, i),
+                                                              head, &rules, &outcome));
         g_ptr_array_add(slice->outcomes, outcome);
     }
     return true;

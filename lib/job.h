@@ -50,9 +50,16 @@ typedef enum {
     JOB_ERROR_BROKEN,  /* what the spool gave back has a shape that was never stored */
     JOB_ERROR_STOPPED, /* the worker is to stop: nothing is wrong with the job */
     JOB_ERROR_LATE,    /* the job is past that, or not so far; the message is for people */
+    JOB_ERROR_NAME,    /* a name without its domain is not that of one object; the message is the
+                          sentence that the administrator reads */
 } JobError;
 #define JOB_ERROR (job_error_quark())
 GQuark job_error_quark(void);
+
+/* What a door says of a wrong password, and of an administrator that there is not. */
+#define JOB_DOOR_REFUSED                                                                           \
+    "The password is not the right one for this administrator, or this administrator can't be "    \
+    "used here. If it is right, ask your service provider."
 
 /* Pause before attempt n + 1, in seconds: 1, 2, 4, … 300. */
 unsigned job_pause(unsigned attempts);

@@ -34,7 +34,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
-	lib/job-open.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-ahead.c \
+	lib/job-open.c lib/job-name.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-ahead.c \
 	lib/job-report.c \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
@@ -239,6 +239,10 @@ check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
 test_job_response_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_response_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_done
+check_PROGRAMS += test-job-door
+test_job_door_SOURCES = lib/test-job-door.c lib/job-fixture.c lib/job-fixture.h
+test_job_door_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_job_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_wait
 check_PROGRAMS += test-job-servers
 test_job_servers_SOURCES = lib/test-job-servers.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_job_servers_LDADD = tests/libfixture.a $(ENGINE_LIBS)

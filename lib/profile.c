@@ -212,6 +212,12 @@ char *profile_filter_address_anywhere(const Profile *profile, const Address *add
     return g_string_free(filter, FALSE);
 }
 
+char *profile_filter_local_part(const Profile *profile, const char *local)
+{
+    g_autofree char *escaped = directory_escape_filter(local);
+    return g_strdup_printf("(%s=%s@*)", profile->name[NAME_ADDRESS], escaped);
+}
+
 /* Entries of any of the types that have one of the values. */
 static void append_types_with(const Profile *profile, GString *filter, unsigned types,
                               const char *attribute, GPtrArray *values)

@@ -62,6 +62,8 @@ char *profile_filter_type(const Profile *profile, ObjectType type);
 /* What stands for a domain; NULL where the profile has no such thing. */
 char *profile_filter_further_names(const Profile *profile, const char *domain);
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address);
+/* Every address with this local part (in normal form). */
+char *profile_filter_local_part(const Profile *profile, const char *local);
 /* Whatever would be left with an address (of char *) that is gone: lists and groups that have it as
  * member, aliases and catch-alls that lead to it. */
 char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses);

@@ -230,16 +230,16 @@ static char *text_of_refusal(const Report *report)
     return g_string_free(out, FALSE);
 }
 
-/* batchload check shows the text alone, to who wrote no mail. */
+/* Commands show the text alone, to who wrote no mail. */
 static bool is_for_command(const Job *job)
 {
-    return g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) == 0;
+    return spool_is_fetched(&job->facts);
 }
 
 /* What must be known before the rows are read: that nothing was changed. */
 static void add_mode(GString *out, const Job *job)
 {
-    if (is_for_command(job))
+    if (is_for_command(job) && job->mode == MODE_CHECK)
         add_paragraph(out, "Checked only: nothing was changed. Below stands what would happen.");
     else if (job->mode == MODE_CHECK)
         add_paragraph(out, "Checked only (Mode: check): nothing was changed. Below stands what "

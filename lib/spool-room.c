@@ -22,13 +22,23 @@ char *spool_client_key(const JobFacts *facts)
     if (!facts->login || !*facts->login)
         return network_of(facts->client ? facts->client : "");
     g_autofree char *login = text_printable(facts->login, -1, LOGIN_MAX);
-    return g_strconcat("login:", login, NULL);
+    return g_strconcat(spool_is_by_door(facts) ? "door:" : "login:", login, NULL);
 }
 
 bool spool_is_by_command(const JobFacts *facts)
 {
     return g_strcmp0(facts->client, SPOOL_CLIENT_COMMAND) == 0 ||
            g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0;
+}
+
+bool spool_is_by_door(const JobFacts *facts)
+{
+    return g_strcmp0(facts->client, SPOOL_CLIENT_DOOR) == 0;
+}
+
+bool spool_is_fetched(const JobFacts *facts)
+{
+    return spool_is_by_door(facts) || g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0;
 }
 
 /* Against whom a job counts; NULL-terminated, the client (or the proven requester) first. */

@@ -548,7 +548,7 @@ static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone
     return (SpoolChanges){
         .time = g_get_real_time(),
         .proof = command ? "command" : proof_of(&job->facts),
-        .origin = command ? job->facts.login : job->facts.client,
+        .origin = command || spool_is_by_door(&job->facts) ? job->facts.login : job->facts.client,
         .trail = trail,
         .undone = undone,
     };

@@ -72,6 +72,9 @@ typedef struct {
 #define SPOOL_CLIENT_COMMAND "command"
 /* The same, of one that is checked only: its response is fetched by the command, not mailed. */
 #define SPOOL_CLIENT_CHECK "check"
+/* The client of a request that a program of this machine handed in with its requester's password,
+ * which is checked as that of a mail; login is "uid N". Its response is fetched, too. */
+#define SPOOL_CLIENT_DOOR "door"
 
 /* How far a job in Mode: atomic is. slices_done counts up while it is planned, again while it is
  * applied, and down while it is undone. _LEFT: something could not be taken back. PHASE_PART is for
@@ -94,7 +97,7 @@ typedef struct {
     char *grant;         /* right-hand side of the sender table at acceptance */
     bool own_key;        /* found by the full address, not by the domain */
     char *client;        /* client address, "local" for sendmail(1), or SPOOL_CLIENT_… */
-    char *login;         /* who logged in to send it, or NULL */
+    char *login;         /* who logged in to send it, "uid N" of who handed it in, or NULL */
     bool proven;         /* nothing that the grant asks for is left to be checked */
     char *queue_id;
     char *message_id; /* with <>, at most 998 bytes */
@@ -104,11 +107,16 @@ typedef struct {
 } JobFacts;
 void job_facts_clear(JobFacts *facts);
 
-/* Who counts as one client: "login:NAME" where somebody logged in, else the network of the client's
- * address (lib/network.h), "local", or SPOOL_CLIENT_…. Owned by the caller. */
+/* Who counts as one client: "login:NAME" where somebody logged in ("door:uid N" of
+ * SPOOL_CLIENT_DOOR), else the network of the client's address (lib/network.h), "local", or
+ * SPOOL_CLIENT_…. Owned by the caller. */
 char *spool_client_key(const JobFacts *facts);
 /* Whether a request was handed in by the command line. */
 bool spool_is_by_command(const JobFacts *facts);
+/* Whether it came by a door, with a password to be checked. */
+bool spool_is_by_door(const JobFacts *facts);
+/* Whether its response is fetched by whoever handed it in. */
+bool spool_is_fetched(const JobFacts *facts);
 
 typedef struct {
     char *id; /* "20261120-K7M2QP": date and 6 random characters of base 32 */

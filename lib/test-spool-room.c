@@ -94,6 +94,10 @@ static void test_client(void)
     taken(fixture, "a@x.example", "192.0.2.2", NULL);
     taken(fixture, "a@x.example", "2001:db8:0:1::1", NULL);
     taken(fixture, "a@x.example", "192.0.2.1", "somebody else");
+    /* R9.29: a user of this machine is a client of his own, whom no login has the name of. */
+    taken(fixture, "a@x.example", SPOOL_CLIENT_DOOR, "somebody");
+    taken(fixture, "a@x.example", SPOOL_CLIENT_DOOR, "somebody");
+    full(fixture, "b@x.example", SPOOL_CLIENT_DOOR, "somebody", "client_jobs_max");
     /* Who may use the command may fill it. */
     for (unsigned i = 0; i < 3; i++)
         taken(fixture, "a@x.example", SPOOL_CLIENT_COMMAND, NULL);
