@@ -19,6 +19,12 @@
 #define PAUSE 10000
 /* Most groups of a client that are looked at; one in more is none of ours. */
 #define GROUPS_MAX 1024
+/* Anybody else on this machine may come by a door: so many at a time, so many of one user, and so
+ * long may it take in all to hear and answer one. They are served apart, so that they hold up none
+ * of the others. */
+#define STRANGERS_MAX 16
+#define STRANGERS_OF_ONE_MAX 8
+#define STRANGER_SECONDS 20
 
 struct Control {
     Spool *spool;
@@ -26,8 +32,9 @@ struct Control {
     int listener;
     int stop[2];
     GThread *thread;
+    GThreadPool *strangers;
     GMutex lock;
-    int client; /* under lock: who is being served, or -1 */
+    GPtrArray *clients; /* under lock: of Client, who are being served */
 };
 
 /* One connection. */
@@ -35,17 +42,38 @@ typedef struct {
     Control *control;
     int fd;
     uid_t user;
-    GString *input; /* what came behind the line */
+    bool trusted;
+    gint64 deadline; /* of a stranger (monotonic) */
+    GString *input;  /* what came behind the line */
 } Client;
 
 /* --- bytes --- */
 
-static gssize receive(int fd, char *buffer, gsize size)
+static void set_silence(int fd, gint64 microseconds)
+{
+    const struct timeval silence = {.tv_sec = microseconds / G_USEC_PER_SEC,
+                                    .tv_usec = microseconds % G_USEC_PER_SEC};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence);
+}
+
+/* Whether there is time for another piece; a stranger may take what is left of it. */
+static bool in_time(const Client *client)
+{
+    const gint64 left = client->deadline - g_get_monotonic_time();
+    if (client->trusted)
+        return true;
+    if (left > 0)
+        set_silence(client->fd, left);
+    return left > 0;
+}
+
+static gssize receive(const Client *client, char *buffer, gsize size)
 {
     ssize_t got;
     do
-        got = recv(fd, buffer, size, 0);
-    while (got < 0 && errno == EINTR);
+        got = in_time(client) ? recv(client->fd, buffer, size, 0) : -1;
+    while (got < 0 && errno == EINTR && in_time(client));
     return got;
 }
 
@@ -63,7 +91,7 @@ static char *read_line(Client *client)
         }
         if (client->input->len > COMMAND_LINE_MAX)
             return NULL;
-        gssize got = receive(client->fd, buffer, sizeof buffer);
+        gssize got = receive(client, buffer, sizeof buffer);
         if (got <= 0)
             return NULL;
         g_string_append_len(client->input, buffer, got);
@@ -71,10 +99,10 @@ static char *read_line(Client *client)
     }
 }
 
-static bool send_all(int fd, const char *data, gsize size)
+static bool send_all(const Client *client, const char *data, gsize size)
 {
     while (size > 0) {
-        ssize_t wrote = send(fd, data, size, MSG_NOSIGNAL);
+        ssize_t wrote = in_time(client) ? send(client->fd, data, size, MSG_NOSIGNAL) : 0;
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)
@@ -93,7 +121,7 @@ static void answer(Client *client, const char *word, const char *format, ...)
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     g_autofree char *line = g_strdup_printf("%s %s\n", word, g_strdelimit(text, "\r\n", ' '));
-    send_all(client->fd, line, strlen(line));
+    send_all(client, line, strlen(line));
 }
 
 /* --- retry, cancel, state --- */
@@ -197,33 +225,26 @@ static gssize read_file(gpointer data, char *buffer, gsize size)
     Client *client = data;
     gsize have = MIN(size, client->input->len);
     if (have == 0)
-        return receive(client->fd, buffer, size);
+        return receive(client, buffer, size);
     memcpy(buffer, client->input->str, have);
     g_string_erase(client->input, 0, (gssize)have);
     return (gssize)have;
 }
 
-static void take_file(Client *client, const char *argument, bool check)
+/* Answers with the job's number, or why there is none. word is for the log. */
+static void store(Client *client, const char *word, const HandIn *what)
 {
-    g_auto(GStrv) words = g_strsplit(argument, " ", 3);
     g_autoptr(World) world = client->control->world();
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
-    guint64 size = 0;
-    if (g_strv_length(words) < 3 ||
-        !g_ascii_string_to_unsigned(words[1], 10, 0, G_MAXINT64, &size, NULL)) {
-        answer(client, "no", "the request can't be understood");
-        return;
-    }
     if (world == NULL) {
         answer(client, "fail", "the daemon is about to stop");
         return;
     }
-    switch (hand_in(world, client->user, words[0], check, words[2], size, read_file, client, &text,
-                    &error)) {
+    switch (hand_in(world, what, read_file, client, &text, &error)) {
     case ANSWER_YES:
-        log_line(LOG_LEVEL_INFO, NULL, "control: %s job=%s uid=%u from=%s",
-                 check ? "check" : "apply", text, (unsigned)client->user, words[0]);
+        log_line(LOG_LEVEL_INFO, NULL, "control: %s job=%s uid=%u from=%s", word, text,
+                 (unsigned)client->user, what->address);
         answer(client, "ok", "%s", text);
         break;
     case ANSWER_NO:
@@ -233,6 +254,24 @@ static void take_file(Client *client, const char *argument, bool check)
         answer_error(client, error);
         break;
     }
+}
+
+static bool parse_size(const char *text, guint64 least, guint64 most, guint64 *size)
+{
+    return g_ascii_string_to_unsigned(text, 10, least, most, size, NULL);
+}
+
+static void take_file(Client *client, const char *argument, bool check)
+{
+    g_auto(GStrv) words = g_strsplit(argument, " ", 3);
+    HandIn what = {.user = client->user, .check = check};
+    if (g_strv_length(words) < 3 || !parse_size(words[1], 0, G_MAXINT64, &what.size)) {
+        answer(client, "no", "the request can't be understood");
+        return;
+    }
+    what.address = words[0];
+    what.reference = words[2];
+    store(client, check ? "check" : "apply", &what);
 }
 
 static void apply(Client *client, const char *argument)
@@ -245,7 +284,61 @@ static void check(Client *client, const char *argument)
     take_file(client, argument, true);
 }
 
-/* Sends the response of a request that was only checked, and ends the job. */
+/* --- prove --- */
+
+/* So many bytes, or NULL. */
+static Secret *read_password(Client *client, gsize size)
+{
+    char buffer[REQUEST_PASSWORD_MAX];
+    Secret *password = NULL;
+    gsize have = 0;
+    g_assert(size <= sizeof buffer);
+    while (have < size) {
+        gssize got = read_file(client, buffer + have, size - have);
+        if (got <= 0)
+            break;
+        have += (gsize)got;
+    }
+    if (have == size)
+        password = secret_ndup(buffer, size);
+    sodium_memzero(buffer, sizeof buffer);
+    return password;
+}
+
+/* Whether it can stand in a line of a mail. One that can't is nobody's password here. */
+static bool is_line(const char *text, gsize size)
+{
+    return strlen(text) == size && strpbrk(text, "\r\n") == NULL &&
+           g_utf8_validate(text, (gssize)size, NULL);
+}
+
+static void prove(Client *client, const char *argument)
+{
+    g_auto(GStrv) words = g_strsplit(argument, " ", 4);
+    HandIn what = {.user = client->user};
+    guint64 size = 0;
+    if (g_strv_length(words) < 4 || !parse_size(words[1], 1, REQUEST_PASSWORD_MAX, &size) ||
+        !parse_size(words[2], 0, COMMAND_DOOR_MAX, &what.size) ||
+        strpbrk(words[3], "\r\n") != NULL) {
+        answer(client, "no", "the request can't be understood");
+        return;
+    }
+    g_autoptr(Secret) password = read_password(client, (gsize)size);
+    if (password == NULL) {
+        answer(client, "fail", "the password did not come to its end");
+    } else if (!is_line(password, (gsize)size)) {
+        answer(client, "no", JOB_DOOR_REFUSED);
+    } else {
+        what.address = words[0];
+        what.reference = words[3];
+        what.password = password;
+        store(client, "door", &what);
+    }
+}
+
+/* --- responses --- */
+
+/* Sends the response of a request that nobody is mailed, and ends the job. */
 static bool send_response(Client *client, SpoolClaim *claim, GError **error)
 {
     char buffer[COMMAND_LINE_MAX];
@@ -258,8 +351,8 @@ static bool send_response(Client *client, SpoolClaim *claim, GError **error)
         if (got < 0)
             return false;
         if (got == 0)
-            return !send_all(client->fd, COMMAND_END, 1) || spool_job_done(claim, error);
-        if (!send_all(client->fd, buffer, (gsize)got))
+            return !send_all(client, COMMAND_END, 1) || spool_job_done(claim, error);
+        if (!send_all(client, buffer, (gsize)got))
             return true; /* whoever asked has gone: the job ends by itself */
     }
 }
@@ -272,8 +365,7 @@ static void response(Client *client, const char *id)
     const Job *job = found == ANSWER_YES ? spool_claim_job(claim) : NULL;
     if (found == ANSWER_UNKNOWN) {
         answer_error(client, error);
-    } else if (job == NULL || job->state != JOB_SENDING ||
-               g_strcmp0(job->facts.client, SPOOL_CLIENT_CHECK) != 0) {
+    } else if (job == NULL || job->state != JOB_SENDING || !spool_is_fetched(&job->facts)) {
         answer(client, "no", "there is no response of job %s to be fetched", id);
     } else if (!send_response(client, claim, &error)) {
         g_autofree char *reason = log_value(error->message);
@@ -304,15 +396,38 @@ static void release(Client *client, const char *argument)
 
 /* --- requests --- */
 
+/* Whose requests are heard: of those whom the daemon trusts; of him who handed the job in, too; of
+ * anybody, since a password comes with it. */
+typedef enum { WHO_TRUSTED, WHO_OWNER, WHO_ANYBODY } Who;
+
 static const struct {
     const char *word;
     void (*act)(Client *client, const char *argument);
+    Who who;
     bool changes;
 } requests[] = {
-    {"retry ", retry, true},     {"cancel ", cancel, true}, {"state ", state, false},
-    {"apply ", apply, false},    {"check ", check, false},  {"response ", response, false},
-    {"release ", release, true},
+    {"retry ", retry, WHO_TRUSTED, true},     {"cancel ", cancel, WHO_OWNER, true},
+    {"state ", state, WHO_OWNER, false},      {"apply ", apply, WHO_TRUSTED, false},
+    {"check ", check, WHO_TRUSTED, false},    {"response ", response, WHO_OWNER, false},
+    {"release ", release, WHO_TRUSTED, true}, {"prove ", prove, WHO_ANYBODY, false},
 };
+
+/* Whether the job came by a door from this user. */
+static bool is_own(Client *client, const char *id)
+{
+    g_autofree char *login = g_strdup_printf("uid %u", (unsigned)client->user);
+    g_autoptr(Job) job = NULL;
+    return spool_find(client->control->spool, id, &job, NULL) == ANSWER_YES &&
+           spool_is_by_door(&job->facts) && g_strcmp0(job->facts.login, login) == 0;
+}
+
+static bool may_ask(Client *client, Who who, const char *argument)
+{
+    if (client->trusted || who == WHO_ANYBODY || (who == WHO_OWNER && is_own(client, argument)))
+        return true;
+    answer(client, "deny", "only root and members of the daemon's group may do this");
+    return false;
+}
 
 static void serve_line(Client *client, const char *line)
 {
@@ -320,6 +435,8 @@ static void serve_line(Client *client, const char *line)
         if (!g_str_has_prefix(line, requests[i].word))
             continue;
         const char *argument = line + strlen(requests[i].word);
+        if (!may_ask(client, requests[i].who, argument))
+            return;
         if (requests[i].changes) {
             g_autofree char *shown = log_value(argument);
             log_line(LOG_LEVEL_INFO, NULL, "control: %suid=%u job=%s", requests[i].word,
@@ -332,12 +449,12 @@ static void serve_line(Client *client, const char *line)
 }
 
 /* Root, our user, and members of our group. */
-static bool may_ask(int fd, const struct ucred *peer)
+static bool is_trusted(int fd, const struct ucred *peer)
 {
     gid_t groups[GROUPS_MAX];
     socklen_t size = sizeof groups;
     if (peer->uid == 0 || peer->uid == geteuid() || peer->gid == getegid())
-        return peer->uid != (uid_t)-1;
+        return true;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
         return false;
     for (gsize i = 0; i < size / sizeof groups[0]; i++)
@@ -346,35 +463,85 @@ static bool may_ask(int fd, const struct ucred *peer)
     return false;
 }
 
-static void serve(Control *control, int fd)
+/* Takes fd over. NULL: nobody knows who it is. */
+static Client *client_new(Control *control, int fd)
 {
-    const struct timeval silence = {.tv_sec = SILENCE_SECONDS};
     struct ucred peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
     socklen_t size = sizeof peer;
-    Client client = {.control = control,
-                     .fd =
-                         fd, /* as large as it gets: it may hold passwords and must not be copied */
-                     .input = g_string_sized_new(2 * COMMAND_LINE_MAX)};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence);
-    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-    client.user = peer.uid;
-    if (may_ask(fd, &peer)) {
-        g_autofree char *line = read_line(&client);
-        if (line != NULL)
-            serve_line(&client, line);
-    } else {
-        answer(&client, "deny", "only root and members of the daemon's group may do this");
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid == (uid_t)-1) {
+        close(fd);
+        return NULL;
     }
-    sodium_memzero(client.input->str, client.input->allocated_len);
-    g_string_free(client.input, TRUE);
+    Client *client = g_new0(Client, 1);
+    client->control = control;
+    client->fd = fd;
+    client->user = peer.uid;
+    client->trusted = is_trusted(fd, &peer);
+    client->deadline = g_get_monotonic_time() + (gint64)STRANGER_SECONDS * G_USEC_PER_SEC;
+    /* as large as it gets: it may hold passwords and must not be copied */
+    client->input = g_string_sized_new(2 * COMMAND_LINE_MAX);
+    set_silence(fd, (gint64)SILENCE_SECONDS * G_USEC_PER_SEC);
+    return client;
 }
 
-static void set_client(Control *control, int fd)
+static void client_free(Client *client)
 {
+    close(client->fd);
+    sodium_memzero(client->input->str, client->input->allocated_len);
+    g_string_free(client->input, TRUE);
+    g_free(client);
+}
+
+/* Whether another one of his may be served now; false: not by us, or too many are. */
+static bool enter(Client *client)
+{
+    Control *control = client->control;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&control->lock);
+    unsigned strangers = 0, own = 0;
+    for (guint i = 0; !client->trusted && i < control->clients->len; i++) {
+        const Client *other = control->clients->pdata[i];
+        strangers += !other->trusted;
+        own += !other->trusted && other->user == client->user;
+    }
+    if (strangers >= STRANGERS_MAX || own >= STRANGERS_OF_ONE_MAX)
+        return false;
+    g_ptr_array_add(control->clients, client);
+    return true;
+}
+
+static void leave(Client *client)
+{
+    Control *control = client->control;
     g_mutex_lock(&control->lock);
-    control->client = fd;
+    g_ptr_array_remove_fast(control->clients, client);
     g_mutex_unlock(&control->lock);
+    client_free(client);
+}
+
+/* A GFunc of the strangers' threads, too. */
+static void serve(gpointer data, gpointer unused)
+{
+    (void)unused;
+    Client *client = data;
+    g_autofree char *line = read_line(client);
+    if (line != NULL)
+        serve_line(client, line);
+    leave(client);
+}
+
+static void serve_next(Control *control, int fd)
+{
+    Client *client = client_new(control, fd);
+    if (client == NULL)
+        return;
+    if (!enter(client)) {
+        answer(client, "fail", COMMAND_BUSY);
+        client_free(client);
+    } else if (client->trusted) {
+        serve(client, NULL);
+    } else {
+        g_thread_pool_push(control->strangers, client, NULL); /* waits for a thread at worst */
+    }
 }
 
 static gpointer listen_and_serve(gpointer data)
@@ -390,14 +557,10 @@ static gpointer listen_and_serve(gpointer data)
         if ((watched[1].revents & POLLIN) == 0)
             continue;
         int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
+        if (fd < 0)
             g_usleep(PAUSE); /* no descriptors, perhaps */
-            continue;
-        }
-        set_client(control, fd);
-        serve(control, fd);
-        set_client(control, -1);
-        close(fd);
+        else
+            serve_next(control, fd);
     }
 }
 
@@ -409,6 +572,7 @@ static void control_free(Control *control)
     for (gsize i = 0; i < G_N_ELEMENTS(open_ones); i++)
         if (open_ones[i] >= 0)
             close(open_ones[i]);
+    g_ptr_array_unref(control->clients);
     g_mutex_clear(&control->lock);
     g_free(control);
 }
@@ -421,7 +585,8 @@ Control *control_start(const char *spool_folder, Spool *spool, World *(*world)(v
     Control *control = g_new0(Control, 1);
     control->spool = spool;
     control->world = world;
-    control->client = control->stop[0] = control->stop[1] = -1;
+    control->stop[0] = control->stop[1] = -1;
+    control->clients = g_ptr_array_new();
     g_mutex_init(&control->lock);
     control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (control->listener < 0 ||
@@ -432,8 +597,19 @@ Control *control_start(const char *spool_folder, Spool *spool, World *(*world)(v
         control_free(control);
         return NULL;
     }
+    control->strangers = g_thread_pool_new(serve, NULL, STRANGERS_MAX, FALSE, NULL);
     control->thread = g_thread_new("control", listen_and_serve, control);
     return control;
+}
+
+static void stop_hearing(Control *control)
+{
+    g_mutex_lock(&control->lock);
+    for (guint i = 0; i < control->clients->len; i++) {
+        const Client *client = control->clients->pdata[i];
+        shutdown(client->fd, client->trusted ? SHUT_RD : SHUT_RDWR);
+    }
+    g_mutex_unlock(&control->lock);
 }
 
 void control_stop(Control *control)
@@ -443,10 +619,9 @@ void control_stop(Control *control)
     /* Closing its end wakes the thread. */
     close(control->stop[1]);
     control->stop[1] = -1;
-    g_mutex_lock(&control->lock);
-    if (control->client >= 0)
-        shutdown(control->client, SHUT_RD);
-    g_mutex_unlock(&control->lock);
+    stop_hearing(control);
     g_thread_join(control->thread);
+    stop_hearing(control);
+    g_thread_pool_free(control->strangers, FALSE, TRUE);
     control_free(control);
 }

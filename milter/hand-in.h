@@ -5,17 +5,26 @@
 #include "milter/callbacks.h"
 
 /* A batchload.csv that did not come by mail: one is made around it, so that there is one way for
- * all requests. Its proof is who handed it in. */
+ * all requests. Its proof is who handed it in, or, where it came by a door, the password that is in
+ * it. */
+
+typedef struct {
+    uid_t user;             /* of this machine, who hands it in */
+    const char *address;    /* the requester's */
+    const Secret *password; /* the requester's own, by a door; else NULL */
+    bool check;             /* with "Mode: check" */
+    const char *reference;
+    guint64 size; /* of the file */
+} HandIn;
 
 /* Where the file's bytes come from: how many were read into buffer, 0: too few came. */
 typedef gssize (*HandInReadFunc)(gpointer data, char *buffer, gsize size);
 
-/* Stores size bytes, handed in by that user of this machine, as the request of the sender address,
- * under the grant that the sender table gives it; check: with "Mode: check", and a response for
- * whoever handed it in. ANSWER_YES: *text is the job's number; ANSWER_NO: *text says why not; owned
- * by the caller. ANSWER_UNKNOWN: not stored, again later. Any thread. */
-Answer hand_in(const World *world, uid_t user, const char *address, bool check,
-               const char *reference, guint64 size, HandInReadFunc read, gpointer data, char **text,
-               GError **error);
+/* Stores the file as the request of the sender address, under the grant that the sender table gives
+ * it. The response is for whoever handed it in where it is checked only, or came by a door.
+ * ANSWER_YES: *text is the job's number; ANSWER_NO: *text says why not; owned by the caller.
+ * ANSWER_UNKNOWN: not stored, again later. Any thread. */
+Answer hand_in(const World *world, const HandIn *what, HandInReadFunc read, gpointer data,
+               char **text, GError **error);
 
 #endif
