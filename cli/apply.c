@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 #include "lib/address.h"
 #include "lib/command.h"
@@ -25,60 +26,7 @@
 #define BAR_MIN 8
 #define PIECE 65536
 
-/* What the daemon says of a job. */
-typedef struct {
-    unsigned state, refused, rows;
-    unsigned counts[RESULT_COUNT];
-    char *words; /* refusal, or why it waits */
-} Progress;
-
-static void progress_clear(Progress *progress)
-{
-    g_clear_pointer(&progress->words, g_free);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Progress, progress_clear)
-
-static bool parse_progress(const char *text, Progress *progress)
-{
-    unsigned *const numbers[] = {&progress->state,     &progress->refused,   &progress->rows,
-                                 &progress->counts[0], &progress->counts[1], &progress->counts[2],
-                                 &progress->counts[3], &progress->counts[4]};
-    G_STATIC_ASSERT(RESULT_COUNT == 5);
-    g_auto(GStrv) words = g_strsplit(text, " ", G_N_ELEMENTS(numbers) + 1);
-
-    if (g_strv_length(words) <= G_N_ELEMENTS(numbers))
-        return false;
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        guint64 number;
-        if (!g_ascii_string_to_unsigned(words[i], 10, 0, G_MAXUINT, &number, NULL))
-            return false;
-        *numbers[i] = (unsigned)number;
-    }
-    g_free(progress->words);
-    progress->words = g_strdup(words[G_N_ELEMENTS(numbers)]);
-    return true;
-}
-
-static int look(const CliPlace *place, const char *id, Progress *progress)
-{
-    g_autofree char *request = g_strdup_printf("state %s", id);
-    g_autofree char *text = NULL;
-    int code = cli_control_ask(place, request, &text);
-
-    if (code == 0 && !parse_progress(text, progress))
-        return cli_fault(EX_TEMPFAIL, "the daemon's answer can't be understood");
-    return code;
-}
-
 /* --- on a terminal --- */
-
-static unsigned rows_done(const Progress *progress)
-{
-    unsigned done = 0;
-    for (int i = 0; i < RESULT_COUNT; i++)
-        done += progress->counts[i];
-    return done;
-}
 
 /* Columns of the terminal; those of a common one where it does not say. */
 static gsize columns(void)
@@ -91,7 +39,7 @@ static gsize columns(void)
 static void draw(const Progress *progress)
 {
     const gsize room = columns() - 1;
-    const unsigned done = rows_done(progress);
+    const unsigned done = progress_rows_done(progress);
     g_autofree char *words = g_strdup_printf("%u of %u rows, %u failed ", done, progress->rows,
                                              progress->counts[RESULT_FAILED]);
     const gsize width = MIN(BAR, room > strlen(words) + 3 ? room - strlen(words) - 3 : 0);
@@ -184,7 +132,7 @@ static int follow(const CliPlace *place, const char *id, JobState until, Progres
     int code;
 
     for (;;) {
-        code = look(place, id, progress);
+        code = progress_look(place, id, progress);
         if (code != 0 || progress->state >= (unsigned)until)
             break;
         tell_wait(id, progress, terminal, &told);

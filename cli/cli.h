@@ -41,7 +41,7 @@ Config *cli_config(const CliPlace *place, int *code);
 /* The spool, opened read-only, or NULL: the reason was printed and *code is set. */
 Spool *cli_spool(const CliPlace *place, int *code);
 
-/* Prints a fault to standard error. Returns code. */
+/* Prints a fault to standard error, behind the program's name (g_set_prgname()). Returns code. */
 int cli_fault(int code, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* A job as one line of JSON. Caller owns the result. */
@@ -61,7 +61,15 @@ unsigned cli_rows_done(const Job *job);
 int cli_control_open(const CliPlace *place, int *code);
 bool cli_control_send(int fd, const void *data, gsize size);
 int cli_control_answer(int fd, char **text);
-/* _response: the mail that a check has made, or NULL with *code. */
+/* _ask_with: the same for a request of a line and what follows it. All but _answer wait a moment
+ * where too many ask. */
+typedef struct {
+    const void *data;
+    gsize size;
+} CliPiece;
+int cli_control_ask_with(const CliPlace *place, const CliPiece *pieces, unsigned count,
+                         char **text);
+/* _response: the mail that is to be fetched of a job, or NULL with *code. */
 GBytes *cli_control_response(const CliPlace *place, const char *id, int *code);
 int cli_control_ask(const CliPlace *place, const char *request, char **text);
 
@@ -84,6 +92,19 @@ int cli_follow_check(const CliPlace *place, const char *id, bool only_bad);
 /* Whether a text can be a reference, and what is said where not. */
 bool cli_is_reference(const char *text);
 #define CLI_REFERENCE_FAULT "the reference is not one line of at most 200 bytes of UTF-8"
+
+/* Longest password that is read, in bytes; what is longer is no password of lib/password.h's. */
+#define CLI_PASSWORD_MAX 1024
+/* What is read of one: one byte more than it may have, a line end, and the NUL. */
+typedef struct {
+    char text[CLI_PASSWORD_MAX + 4];
+} CliPassword;
+/* Of size bytes that were read, without the line end; wipes the buffer. NULL: there is something
+ * wrong with it, *why tells what. */
+Secret *cli_password_take(CliPassword *buffer, gsize size, const char **why);
+/* Reads one to the end of the descriptor; where is for the fault. Returns the exit code. The caller
+ * owns it. */
+int cli_password_read(int fd, const char *where, Secret **password);
 
 /* A line of the commands' list in --help. */
 void cli_print_summary(const char *command, const char *summary);

@@ -15,7 +15,7 @@ int cli_fault(int code, const char *format, ...)
     va_start(arguments, format);
     words = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    fprintf(stderr, "batchload: %s\n", words);
+    fprintf(stderr, "%s: %s\n", g_get_prgname(), words);
     return code;
 }
 

@@ -15,6 +15,9 @@
 #define ANSWER_MAX (4 * COMMAND_LINE_MAX)
 /* Largest response that is fetched, in bytes. */
 #define RESPONSE_MAX (512u * 1024 * 1024)
+/* How often, and how soon, one asks again who came while too many others did. */
+#define BUSY_TIMES 100
+#define BUSY_USEC 100000
 
 static int try_connect(const char *spool)
 {
@@ -118,11 +121,8 @@ static char *read_answer(int fd)
     return g_strndup((const char *)all->data, all->len - 1);
 }
 
-int cli_control_answer(int fd, char **text)
+static int judge(const char *line, char **text)
 {
-    g_autofree char *line = read_answer(fd);
-
-    *text = NULL;
     if (line == NULL)
         return cli_fault(EX_TEMPFAIL, "the daemon gave no answer; look with batchload queue "
                                       "whether it was done");
@@ -137,26 +137,57 @@ int cli_control_answer(int fd, char **text)
     return cli_fault(EX_TEMPFAIL, "%s", strchr(line, ' ') != NULL ? strchr(line, ' ') + 1 : line);
 }
 
+int cli_control_answer(int fd, char **text)
+{
+    g_autofree char *line = read_answer(fd);
+
+    *text = NULL;
+    return judge(line, text);
+}
+
+/* Sends the pieces and reads the line that is answered. *code where there is no daemon. */
+static char *converse(const CliPlace *place, const CliPiece *pieces, unsigned count, int *code)
+{
+    char *line;
+    int fd = cli_control_open(place, code);
+    bool well = true;
+
+    if (fd < 0)
+        return NULL;
+    /* what could not be sent is not answered either */
+    for (unsigned i = 0; i < count && well; i++)
+        well = cli_control_send(fd, pieces[i].data, pieces[i].size);
+    line = read_answer(fd);
+    close(fd);
+    return line;
+}
+
+int cli_control_ask_with(const CliPlace *place, const CliPiece *pieces, unsigned count, char **text)
+{
+    *text = NULL;
+    for (unsigned again = 0;; again++) {
+        int code = 0;
+        g_autofree char *line = converse(place, pieces, count, &code);
+        if (code != 0)
+            return code;
+        if (g_strcmp0(line, "fail " COMMAND_BUSY) != 0 || again >= BUSY_TIMES)
+            return judge(line, text);
+        g_usleep(BUSY_USEC);
+    }
+}
+
 int cli_control_ask(const CliPlace *place, const char *request, char **text)
 {
     g_autofree char *line = g_strconcat(request, "\n", NULL);
-    int code = 0, fd = cli_control_open(place, &code);
+    const CliPiece piece = {line, strlen(line)};
 
-    *text = NULL;
-    if (fd < 0)
-        return code;
-    /* what could not be sent is not answered either */
-    cli_control_send(fd, line, strlen(line));
-    code = cli_control_answer(fd, text);
-    close(fd);
-    return code;
+    return cli_control_ask_with(place, &piece, 1, text);
 }
 
-GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
+static GByteArray *fetch(const CliPlace *place, const char *id, int *code)
 {
-    static const char begin[] = "ok response\n";
     g_autofree char *line = g_strdup_printf("response %s\n", id);
-    g_autoptr(GByteArray) all = NULL;
+    GByteArray *all = NULL;
     int fd = cli_control_open(place, code);
 
     if (fd < 0)
@@ -164,6 +195,28 @@ GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
     if (cli_control_send(fd, line, strlen(line)))
         all = read_all(fd, RESPONSE_MAX);
     close(fd);
+    return all;
+}
+
+static bool is_busy(const GByteArray *all)
+{
+    static const char busy[] = "fail " COMMAND_BUSY "\n";
+
+    return all != NULL && all->len == strlen(busy) && memcmp(all->data, busy, all->len) == 0;
+}
+
+GBytes *cli_control_response(const CliPlace *place, const char *id, int *code)
+{
+    static const char begin[] = "ok response\n";
+    g_autoptr(GByteArray) all = fetch(place, id, code);
+
+    for (unsigned again = 0; is_busy(all) && again < BUSY_TIMES; again++) {
+        g_usleep(BUSY_USEC);
+        g_byte_array_unref(all);
+        all = fetch(place, id, code);
+    }
+    if (*code != 0)
+        return NULL;
     if (all == NULL || all->len < strlen(begin) || memcmp(all->data, begin, strlen(begin)) != 0 ||
         all->data[all->len - 1] != *COMMAND_END) {
         *code = cli_fault(EX_TEMPFAIL, "the response of job %s could not be fetched", id);

@@ -71,6 +71,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     int code = 0;
 
+    g_set_prgname("batchload");
     secret_init(); /* files with passwords are read */
     setlocale(LC_ALL, "");
     g_option_context_add_main_entries(context, entries, NULL);

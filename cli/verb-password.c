@@ -15,75 +15,13 @@
 /* Where a password comes from: a descriptor, a file, or a person at a terminal. It never stands in
  * memory that is not wiped. */
 
-/* What is read of it: one byte more than it may have, a line end, and the NUL. */
-typedef struct {
-    char text[VERB_PASSWORD_MAX + 4];
-} Buffer;
-
-/* Takes the line end off. NULL: there is something wrong with it, *why tells what. */
-static Secret *take_password(Buffer *buffer, gsize size, const char **why)
-{
-    char *text = buffer->text;
-    Secret *password = NULL;
-
-    if (size > 0 && text[size - 1] == '\n')
-        size--;
-    if (size > 0 && text[size - 1] == '\r')
-        size--;
-    if (memchr(text, '\0', size) != NULL || memchr(text, '\n', size) != NULL)
-        *why = "it is more than one line of text";
-    else if (size > VERB_PASSWORD_MAX)
-        *why = "it is longer than a password may be";
-    else if (size == 0)
-        *why = "it is empty";
-    else if (!g_utf8_validate(text, (gssize)size, NULL))
-        *why = "it is not UTF-8";
-    else
-        password = secret_ndup(text, size);
-    secret_wipe(buffer, sizeof *buffer);
-    return password;
-}
-
-/* To the end, or as much as there is room for. -1 with errno. */
-static gssize read_all(int fd, Buffer *buffer)
-{
-    gsize have = 0;
-
-    while (have < sizeof buffer->text) {
-        ssize_t got = read(fd, buffer->text + have, sizeof buffer->text - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        have += (gsize)got;
-    }
-    return (gssize)have;
-}
-
-static int read_from(int fd, const char *where, Secret **password)
-{
-    Buffer buffer;
-    const char *why = NULL;
-    const gssize got = read_all(fd, &buffer);
-
-    if (got < 0)
-        return cli_fault(EX_NOINPUT, "the password can't be read from %s: %s", where,
-                         g_strerror(errno));
-    *password = take_password(&buffer, (gsize)got, &why);
-    return *password != NULL
-               ? 0
-               : cli_fault(EX_DATAERR, "the password in %s can't be used: %s", where, why);
-}
-
 static int read_file(const char *path, Secret **password)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), code;
 
     if (fd < 0)
         return cli_fault(EX_NOINPUT, "%s can't be read: %s", path, g_strerror(errno));
-    code = read_from(fd, path, password);
+    code = cli_password_read(fd, path, password);
     close(fd);
     return code;
 }
@@ -101,7 +39,7 @@ static void set_of_ends(sigset_t *set)
 }
 
 /* A line of the terminal, or -1: *number is the signal that came, 0 where the terminal failed. */
-static gssize await_line(int terminal, int signals, Buffer *buffer, int *number)
+static gssize await_line(int terminal, int signals, CliPassword *buffer, int *number)
 {
     struct pollfd watched[] = {{.fd = signals, .events = POLLIN},
                                {.fd = terminal, .events = POLLIN}};
@@ -123,7 +61,7 @@ static Secret *ask(int terminal, const char *words, int *code)
 {
     struct termios before, silent;
     sigset_t ends, blocked, old;
-    Buffer buffer;
+    CliPassword buffer;
     const char *why = NULL;
     Secret *password = NULL;
     int number = 0, signals;
@@ -142,7 +80,7 @@ static Secret *ask(int terminal, const char *words, int *code)
         got = await_line(terminal, signals, &buffer, &number);
         tcsetattr(terminal, TCSAFLUSH, &before);
         dprintf(terminal, "\n");
-        password = got >= 0 ? take_password(&buffer, (gsize)got, &why) : NULL;
+        password = got >= 0 ? cli_password_take(&buffer, (gsize)got, &why) : NULL;
     }
     close(signals);
     if (number != 0)
@@ -192,7 +130,7 @@ int verb_password(const Verb *verb, const VerbOptions *options, Secret **passwor
                                    "or --password-file");
     if (options->password_fd >= 0) {
         g_autofree char *where = g_strdup_printf("descriptor %d", options->password_fd);
-        return read_from(options->password_fd, where, password);
+        return cli_password_read(options->password_fd, where, password);
     }
     if (options->password_file != NULL)
         return read_file(options->password_file, password);

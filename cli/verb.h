@@ -53,9 +53,6 @@ bool verb_parse(const Verb *verb, int *argc, char ***argv, VerbOptions *options,
  * code. */
 int verb_password(const Verb *verb, const VerbOptions *options, Secret **password);
 
-/* Longest password that is read, in bytes; what is longer is no password of lib/password.h's. */
-#define VERB_PASSWORD_MAX 1024
-
 /* What is there, for each of the names (addresses or domains), or for a whole domain where all.
  * Returns the exit code. */
 int verb_show(const CliPlace *place, int type, char **names, bool csv, bool json);
