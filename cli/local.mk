@@ -4,10 +4,31 @@
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli/log.c \
 	cli/policy.c cli/profile.c cli/sample.c \
-	cli/control.c cli/apply.c cli/lockout.c \
+	cli/control.c cli/progress.c cli/progress.h cli/password.c cli/apply.c cli/lockout.c \
 	cli/verb.c cli/verb.h cli/verb-parse.c cli/verb-words.c cli/verb-password.c cli/verb-show.c \
 	cli/doctor.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
 batchload_LDADD = $(POLICY_LIBS)
+
+# The doors of older systems: one program, and a link to it by the name of each command.
+pkglibexec_PROGRAMS += batchload-door
+batchload_door_SOURCES = cli/door.c cli/door.h cli/door-options.c cli/door-submit.c cli/groupware.c \
+	cli/common.c cli/control.c cli/progress.c cli/password.c
+batchload_door_LDADD = $(POLICY_LIBS)
+GROUPWARE_COMMANDS = adduser deluser changepasswd setquota addgroup delgroup addmembers2group \
+	delmembersfromgroup addresource delresource addresourcegroup delresourcegroup \
+	addmembers2resgroup delmembersfromresgroup
+
+install-exec-hook: install-doors
+install-doors:
+	$(MKDIR_P) '$(DESTDIR)$(groupwaredir)'
+	for name in $(GROUPWARE_COMMANDS); do \
+	    $(LN_S) -f '$(pkglibexecdir)/batchload-door' '$(DESTDIR)$(groupwaredir)'/$$name || exit 1; \
+	done
+uninstall-hook: uninstall-doors
+uninstall-doors:
+	for name in $(GROUPWARE_COMMANDS); do rm -f '$(DESTDIR)$(groupwaredir)'/$$name; done
+	rmdir '$(DESTDIR)$(groupwaredir)' 2>/dev/null || :
+.PHONY: install-doors uninstall-doors
 
 check_PROGRAMS += test-cli
 test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h \

@@ -26,7 +26,7 @@ ADMIN_PASSWORD = "Nebel-Licht-99"
 BATCH = "batch_load@ibpmail.example"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
          "man5/batchload-csv.5", "man5/batchload-policy.5",
-         "man8/batchload-milter.8", "man8/batchload-policy.8")
+         "man8/batchload-milter.8", "man8/batchload-policy.8", "man8/batchload-groupware.8")
 
 
 def folders():
@@ -40,7 +40,7 @@ def folders():
         return text
     return {name: expand("${%s}" % name)
             for name in ("sysconfdir", "localstatedir", "pkgdatadir", "sbindir", "bindir", "docdir",
-                         "pkglibexecdir", "systemdsystemunitdir", "mandir")}
+                         "pkglibexecdir", "groupwaredir", "systemdsystemunitdir", "mandir")}
 
 
 def blocks(heading="Installation", following="Removing it"):
@@ -154,6 +154,7 @@ def look(facts):
     box = Mailbox(143, ERIKA, "Sommer-Regen-42")
     facts["read"] = "hello" in box.wait("Message-ID", identifier).decode()
     box.close()
+    facts["door"] = quota_by_door()
     queue = run(["batchload", "queue", "-a", "-j"], check=False)
     facts["queue"] = [json.loads(line)["state"] for line in queue.stdout.splitlines()]
     facts["check"] = run(["batchload-milter", "-t"], check=False).returncode
@@ -164,6 +165,16 @@ def look(facts):
                             "batchload-milter"]).stdout.decode().strip()
     facts["away"] = send(25, plain_mail(ERIKA, "<2@x>"), "someone@elsewhere.example",
                          [ERIKA]).code
+
+
+def quota_by_door():
+    """A command of the groupware server's, by a user without rights."""
+    done = subprocess.run(
+        [folders()["groupwaredir"] + "/setquota", "--adminuser=" + ADMIN,
+         "--username=erika.muster", "--quotasize=500"], capture_output=True, text=True, check=False,
+        env={"BATCHLOAD_ADMINPASSWD": ADMIN_PASSWORD, "ASAN_OPTIONS": "detect_leaks=0"},
+        user="nobody", group="nogroup", extra_groups=[], timeout=60)
+    return done.returncode, done.stdout, done.stderr
 
 
 def look_at_the_unit(facts):
@@ -370,8 +381,13 @@ def delivered(world):
 @tap.test("the daemon runs as its user, its job is done, its configuration is good")
 def runs(world):
     tap.equal(world.facts.get("user"), "batchload batchload", "user of the daemon")
-    tap.equal(world.facts.get("queue"), ["done"], "states")
+    tap.equal(world.facts.get("queue"), ["done", "done"], "states")
     tap.equal(world.facts.get("check"), 0, "-t")
+
+
+@tap.test("R9.29 the installed commands of the groupware server serve a user without rights")
+def door(world):
+    tap.equal(world.facts.get("door"), [0, "erika.muster: changed\n", ""], "setquota")
 
 
 @tap.test("the unit: no capability, no new privileges, no core, no further group, system calls filtered")

@@ -44,10 +44,11 @@ class Programs:
                   "without " + what)
 
 
-@tap.test("four programs are installed: the daemon, the policy service, the command and the helper")
+@tap.test("five programs are installed: the daemon, the policy service, the command, that of older "
+          "systems' commands, and the helper")
 def names(programs):
-    tap.equal(sorted(programs.told), ["batchload", "batchload-milter", "batchload-parse",
-                                      "batchload-policy"], "programs")
+    tap.equal(sorted(programs.told), ["batchload", "batchload-door", "batchload-milter",
+                                      "batchload-parse", "batchload-policy"], "programs")
 
 
 @tap.test("they lie at another address each time (PIE)")

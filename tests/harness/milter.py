@@ -22,6 +22,7 @@ class Tree:
         self.command = os.path.join(bin, "batchload")
         self.parser = os.path.join(libexec, "batchload-parse")
         self.policy_program = os.path.join(sbin, "batchload-policy")
+        self.door = os.path.join(libexec, "batchload-door")
         self.policy = os.path.join(data, "policy")
         self.profile = self.policy + "/profiles/default.conf"
 
@@ -48,13 +49,14 @@ class Tree:
         """The daemon's user may not enter the checkout (below /root, say): what it opens after it
         has given up root's rights is copied to folder, where it can't be reached."""
         if all(reachable(path) for path in (self.parser, self.profile, self.command,
-                                            self.policy_program)):
+                                            self.policy_program, self.door)):
             return
         os.mkdir(folder, 0o755)
         self.parser = shutil.copy(self.parser, folder)
         self.profile = shutil.copy(self.profile, folder)
         self.command = shutil.copy(self.command, folder)
         self.policy_program = shutil.copy(self.policy_program, folder)
+        self.door = shutil.copy(self.door, folder)
         os.chmod(self.profile, 0o644)
 
     def complete(self):
