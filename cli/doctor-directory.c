@@ -3,41 +3,65 @@
 
 #include <string.h>
 
-#define SUBSCHEMA "cn=Subschema"
 #define DATABASES_MAX 100
 
-/* Whether one of the definitions has this name: NAME 'a' or NAME ( 'a' 'b' ). */
-static bool is_defined(GPtrArray *definitions, const char *attribute)
+/* What is wrong with one that a type lists, or NULL. Caller owns it. */
+static char *listed_fault(const DirectorySchema *schema, const Profile *profile, ObjectType type,
+                          const char *name)
 {
-    g_autofree char *quoted = g_strdup_printf("'%s'", attribute);
-    g_autofree char *folded = g_ascii_strdown(quoted, -1);
-
-    for (guint i = 0; definitions != NULL && i < definitions->len; i++) {
-        g_autofree char *definition = g_ascii_strdown(g_ptr_array_index(definitions, i), -1);
-        const char *end = strstr(definition, " desc ");
-        const char *found = strstr(definition, folded);
-        if (found != NULL && (end == NULL || found < end))
-            return true;
+    switch (directory_schema_attribute(schema, name)) {
+    case SCHEMA_UNKNOWN:
+        return g_strdup_printf("The directory does not know the attribute %s", name);
+    case SCHEMA_KEPT:
+        return g_strdup_printf("The directory itself keeps the attribute %s", name);
+    case SCHEMA_NOT_TEXT:
+        return g_strdup_printf("The attribute %s holds no text, or a password", name);
+    case SCHEMA_TEXT:
+        break;
     }
-    return false;
+    if (directory_schema_allows(schema, profile_classes(profile, type), name))
+        return NULL;
+    return g_strdup_printf("The classes of the type %s do not allow the attribute %s",
+                           type_name(type), name);
+}
+
+/* The first that columns may name and that rows would fail with. */
+static void look_at_listed(Doctor *doctor, const Profile *profile, const DirectorySchema *schema)
+{
+    const char *const *const *listed = profile_allowed(profile);
+
+    for (int type = 0; type < TYPE_COUNT; type++)
+        for (gsize i = 0; listed[type] != NULL && listed[type][i] != NULL; i++) {
+            g_autofree char *fault =
+                listed_fault(schema, profile, (ObjectType)type, listed[type][i]);
+            if (fault == NULL)
+                continue;
+            doctor_say(doctor, FINDING_WRONG, "attributes",
+                       "%s: rows with the column @%s fail. Take it off \"attributes\" of the "
+                       "profile, or load a schema that has it.",
+                       fault, listed[type][i]);
+            return;
+        }
+    doctor_say(doctor, FINDING_GOOD, "attributes",
+               "The directory takes all attributes that columns may name.");
 }
 
 static void look_at_schema(Doctor *doctor, const Config *config, Directory *directory)
 {
-    static const char *const asked[] = {"attributeTypes", NULL};
     const char *const *needed = profile_attributes(config->profile);
-    g_autoptr(Entry) schema = NULL;
+    const char *const *listed = profile_table_attributes(config->profile)->allowed;
+    g_autoptr(DirectorySchema) schema = NULL;
     g_autoptr(GError) error = NULL;
-    Answer answer = directory_read(directory, SUBSCHEMA, asked, &schema, &error);
-    GPtrArray *defined = answer == ANSWER_YES ? entry_values(schema, "attributetypes") : NULL;
 
-    if (defined == NULL) {
+    if (directory_schema_read(directory, &schema, &error) != ANSWER_YES) {
         doctor_say(doctor, FINDING_UNKNOWN, "schema", "The directory does not tell its schema%s%s.",
                    error != NULL ? ": " : "", error != NULL ? error->message : "");
         return;
     }
+    look_at_listed(doctor, config->profile, schema);
     for (gsize i = 0; needed[i] != NULL; i++) {
-        if (is_defined(defined, needed[i]))
+        if (directory_schema_attribute(schema, needed[i]) != SCHEMA_UNKNOWN ||
+            g_strv_contains(listed, needed[i]))
             continue;
         doctor_say(doctor, FINDING_WRONG, "schema",
                    "The directory does not know the attribute %s: load the schema that belongs to "

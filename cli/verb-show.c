@@ -16,47 +16,31 @@
 
 typedef struct {
     bool csv, json, headed;
-    Field columns[FIELD_COUNT]; /* of the file */
-    unsigned count;
+    const Profile *profile;
+    int type; /* of the file's rows, TYPE_COUNT: any */
 } Printer;
 
 /* --- a file --- */
 
-static void print_head(Printer *printer)
-{
-    g_autoptr(GString) line = g_string_new(NULL);
-    const char *names[FIELD_COUNT];
-
-    for (unsigned i = 0; i < printer->count; i++)
-        names[i] = field_name(printer->columns[i]);
-    table_write_line(line, ';', names, printer->count);
-    fputs(line->str, stdout);
-    printer->headed = true;
-}
-
 /* A file has one value where the directory may have several. */
 static void tell_lost(const ShowRow *row, Field field)
 {
-    const GPtrArray *values = row->cell[field];
-
-    if (values == NULL || values->len < 2 || show_takes_several(field))
-        return;
     fprintf(stderr, "batchload: %s%s%s: %s has %u values, of which a file takes the first\n",
-            row->user, *row->user != '\0' ? "@" : "", row->domain, field_name(field), values->len);
+            row->user, *row->user != '\0' ? "@" : "", row->domain, field_name(field),
+            row->cell[field]->len);
 }
 
 static void print_csv(Printer *printer, const ShowRow *row)
 {
     g_autoptr(GString) line = g_string_new(NULL);
-    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
 
     if (!printer->headed)
-        print_head(printer);
-    for (unsigned i = 0; i < printer->count; i++) {
-        tell_lost(row, printer->columns[i]);
-        g_ptr_array_add(cells, show_row_cell(row, printer->columns[i]));
-    }
-    table_write_line(line, ';', (const char *const *)cells->pdata, printer->count);
+        show_file_head(line, printer->profile, printer->type);
+    printer->headed = true;
+    for (Field field = 0; field < FIELD_COUNT; field++)
+        if (show_file_loses(row, field))
+            tell_lost(row, field);
+    show_file_row(line, printer->profile, printer->type, row);
     fwrite(line->str, 1, line->len, stdout);
 }
 
@@ -88,6 +72,12 @@ static void print_json(const ShowRow *row)
         else
             json_builder_add_string_value(builder, cell);
     }
+    for (guint i = 0; row->attributes != NULL && i < row->attributes->len; i++) {
+        const AttributeCell *cell = row->attributes->pdata[i];
+        g_autofree char *name = g_strconcat("@", cell->name, NULL);
+        json_builder_set_member_name(builder, name);
+        add_values(builder, cell->values);
+    }
     json_builder_end_object(builder);
     root = json_builder_get_root(builder);
     line = json_to_string(root, FALSE);
@@ -95,6 +85,15 @@ static void print_json(const ShowRow *row)
 }
 
 /* --- people --- */
+
+/* values: of one column, NULL where there are none. */
+static void print_values(const char *name, const GPtrArray *values)
+{
+    for (guint i = 0; values != NULL && i < values->len; i++) {
+        g_autofree char *shown = text_printable(values->pdata[i], -1, SHOWN_MAX);
+        printf("  %-20s %s\n", i == 0 ? name : "", shown);
+    }
+}
 
 static void print_text(Printer *printer, const ShowRow *row)
 {
@@ -109,12 +108,12 @@ static void print_text(Printer *printer, const ShowRow *row)
         printf(" (%s)", action);
     }
     putchar('\n');
-    for (Field field = 0; field < FIELD_COUNT; field++) {
-        const GPtrArray *values = row->cell[field];
-        for (guint i = 0; values != NULL && i < values->len; i++) {
-            g_autofree char *shown = text_printable(values->pdata[i], -1, SHOWN_MAX);
-            printf("  %-20s %s\n", i == 0 ? field_name(field) : "", shown);
-        }
+    for (Field field = 0; field < FIELD_COUNT; field++)
+        print_values(field_name(field), row->cell[field]);
+    for (guint i = 0; row->attributes != NULL && i < row->attributes->len; i++) {
+        const AttributeCell *cell = row->attributes->pdata[i];
+        g_autofree char *name = g_strconcat("@", cell->name, NULL);
+        print_values(name, cell->values);
     }
 }
 
@@ -172,7 +171,7 @@ static int show_one(const Config *config, Directory *directory, Printer *printer
 
 int verb_show(const CliPlace *place, int type, char **names, bool csv, bool json)
 {
-    Printer printer = {.csv = csv, .json = json};
+    Printer printer = {.csv = csv, .json = json, .type = type};
     g_autoptr(Config) config = NULL;
     g_autoptr(Directory) directory = NULL;
     g_autoptr(GError) error = NULL;
@@ -190,9 +189,7 @@ int verb_show(const CliPlace *place, int type, char **names, bool csv, bool json
     directory = directory_new(&config->directory, &error);
     if (directory == NULL)
         return cli_fault(EX_CONFIG, "%s", error->message);
-    for (Field field = 0; field < FIELD_COUNT; field++)
-        if (show_has_column(type, field))
-            printer.columns[printer.count++] = field;
+    printer.profile = config->profile;
     for (; *names != NULL && worst != EX_TEMPFAIL; names++) {
         code = show_one(config, directory, &printer, type, *names);
         worst = MAX(worst, code);

@@ -36,6 +36,7 @@ static const struct {
     {"MEMBER NAME", NULL, "NAME", "the member's name"},
     {"ALIAS", NULL, "ADDRESS", "a further address; may be given several times"},
     {"TARGET", NULL, "NAME", "what it stands for"},
+    {"@attribute", "attribute", "NAME=TEXT", "the column @NAME; may be given several times"},
     {"QUOTA", NULL, "MB", "size of the mailbox at most"},
     {"LANGUAGE", NULL, "CODE", NULL},
     {"TIMEZONE", NULL, "ZONE", NULL},

@@ -12,16 +12,20 @@
  * are those of every request. */
 
 /* Columns of a verb's rows; those that every row has come first. */
+#define COLUMNS_MAX (FIELD_COUNT + PROFILE_ALLOWED_MAX)
 typedef struct {
-    Field field[FIELD_COUNT];
-    char *cell[FIELD_COUNT]; /* of every row; NULL for those of the address */
+    Field field[COLUMNS_MAX];
+    char *name[COLUMNS_MAX]; /* of FIELD_ATTRIBUTE, else NULL */
+    char *cell[COLUMNS_MAX]; /* of every row; NULL for those of the address */
     unsigned count;
 } Columns;
 
 static void columns_clear(Columns *columns)
 {
-    for (unsigned i = 0; i < columns->count; i++)
+    for (unsigned i = 0; i < columns->count; i++) {
         secret_free(columns->cell[i]);
+        g_free(columns->name[i]);
+    }
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Columns, columns_clear)
 
@@ -30,6 +34,48 @@ static void add_column(Columns *columns, Field field, char *cell)
 {
     columns->field[columns->count] = field;
     columns->cell[columns->count++] = cell;
+}
+
+static const char *column_name(const Columns *columns, unsigned column)
+{
+    const char *name = columns->name[column];
+    return name != NULL ? name : field_name(columns->field[column]);
+}
+
+/* One "NAME=TEXT"; several of a name are lines of its cell. false: there are too many names. */
+static bool add_attribute(Columns *columns, const char *given)
+{
+    const char *value = strchr(given, '=') + 1;
+    g_autofree char *name = g_strdup_printf("@%.*s", (int)(value - 1 - given), given);
+
+    for (unsigned i = 0; i < columns->count; i++) {
+        g_autofree char *before = NULL;
+        if (columns->name[i] == NULL || g_ascii_strcasecmp(columns->name[i], name) != 0)
+            continue;
+        before = columns->cell[i];
+        columns->cell[i] = g_strconcat(before, "\n", value, NULL);
+        return true;
+    }
+    if (columns->count == COLUMNS_MAX)
+        return false;
+    columns->name[columns->count] = g_steal_pointer(&name);
+    add_column(columns, FIELD_ATTRIBUTE, g_strdup(value));
+    return true;
+}
+
+static int add_attributes(Columns *columns, char **given)
+{
+    for (; given != NULL && *given != NULL; given++) {
+        const char *equals = strchr(*given, '=');
+        g_autofree char *name = g_strndup(*given, equals != NULL ? (gsize)(equals - *given) : 0);
+        if (!field_is_attribute(name))
+            return cli_fault(EX_USAGE, "--attribute takes NAME=TEXT, such as "
+                                       "--attribute=displayName='Jo Doe'");
+        if (!add_attribute(columns, *given))
+            return cli_fault(EX_USAGE, "--attribute names more than %d attributes",
+                             PROFILE_ALLOWED_MAX);
+    }
+    return 0;
 }
 
 /* password is taken over. */
@@ -41,7 +87,7 @@ static void make_columns(Columns *columns, const Verb *verb, const VerbOptions *
     add_column(columns, FIELD_TYPE, g_strdup(type_name(verb->type)));
     add_column(columns, FIELD_ACTION, g_strdup(action_name(verb->action)));
     for (Field field = 0; field < FIELD_COUNT; field++)
-        if (options->cell[field] != NULL)
+        if (options->cell[field] != NULL && field != FIELD_ATTRIBUTE)
             add_column(columns, field, g_strjoinv(" ", options->cell[field]));
     if (password != NULL)
         add_column(columns, FIELD_PASSWORD, password);
@@ -54,7 +100,7 @@ static gsize size_of(const Columns *columns, char **names)
 
     for (unsigned i = 0; i < columns->count; i++) {
         cells += 2 * (columns->cell[i] != NULL ? strlen(columns->cell[i]) : 0) + 4;
-        size += 2 * strlen(field_name(columns->field[i])) + 4;
+        size += 2 * strlen(column_name(columns, i)) + 4;
     }
     for (; *names != NULL; names++)
         size += cells + 2 * strlen(*names) + 4;
@@ -63,17 +109,17 @@ static gsize size_of(const Columns *columns, char **names)
 
 static void write_head(GString *out, const Columns *columns)
 {
-    const char *names[FIELD_COUNT];
+    const char *names[COLUMNS_MAX];
 
     for (unsigned i = 0; i < columns->count; i++)
-        names[i] = field_name(columns->field[i]);
+        names[i] = column_name(columns, i);
     table_write_line(out, ';', names, columns->count);
 }
 
 /* What stands before the last @ is the user; a domain has none. */
 static void write_row(GString *out, const Columns *columns, const char *name)
 {
-    const char *cells[FIELD_COUNT], *at = strrchr(name, '@');
+    const char *cells[COLUMNS_MAX], *at = strrchr(name, '@');
     g_autofree char *user = at != NULL ? g_strndup(name, (gsize)(at - name)) : g_strdup("");
 
     for (unsigned i = 0; i < columns->count; i++)
@@ -171,6 +217,9 @@ static int run_action(const CliPlace *place, const Verb *verb, const VerbOptions
     if (code != 0)
         return code;
     make_columns(&columns, verb, options, password);
+    code = add_attributes(&columns, options->cell[FIELD_ATTRIBUTE]);
+    if (code != 0)
+        return code;
     return hand_in(place, options, as, &columns, names);
 }
 

@@ -52,7 +52,7 @@ static void add_field(Pack *pack, const Profile *profile, const char *attribute,
         (field == FIELD_ACTIVATED && (is_usual(gone, come) || is_usual(come, gone))))
         return;
     pack_open(pack, PACK_TUPLE, 1);
-    pack_string(pack, field_name(field));
+    pack_string(pack, profile_column_name(profile, attribute));
     if (field_is_secret(field)) {
         /* Never a value, whether it goes or comes. */
         add_values(pack, NULL, NULL);

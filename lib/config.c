@@ -418,6 +418,8 @@ Config *config_load(const char *path, GError **error)
         return NULL;
     }
     config->rules.digits = profile_digits(config->profile);
+    config->rules.attributes = profile_allowed(config->profile);
+    config->table.attributes = profile_table_attributes(config->profile);
     return g_steal_pointer(&config);
 }
 

@@ -84,6 +84,18 @@ static void clear_result(Write *write)
     g_clear_pointer(&write->server_text, g_free);
 }
 
+/* Whether it gives values to the attribute (NULL: to any) where it may have some. */
+static bool adds_to_there(const Change *change, const char *attribute)
+{
+    for (guint i = 0; change->kind == CHANGE_MODIFY && i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (mod->kind == MOD_ADD &&
+            (attribute == NULL || g_ascii_strcasecmp(mod->attribute, attribute) == 0))
+            return true;
+    }
+    return false;
+}
+
 static void set_result(Write *write, int code, const char *text)
 {
     write->code = code;
@@ -94,6 +106,12 @@ static void set_result(Write *write, int code, const char *text)
             continue;
         write->state = meanings[i].state;
         write->words = g_strdup(meanings[i].words);
+    }
+    /* Nobody came between: two values of the change itself are one to the server. */
+    g_autofree char *told = attribute_in(write->server_text);
+    if (code == LDAP_TYPE_OR_VALUE_EXISTS && !adds_to_there(write->change, told)) {
+        write->state = WRITE_REFUSED;
+        write->words = g_strdup("The directory takes two of the values for the same one.");
     }
     /* Where the server has no such control nothing can have happened. */
     if (write->relax && code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION)

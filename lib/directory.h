@@ -87,6 +87,26 @@ bool directory_begin(Directory *directory, const char *server);
 /* The address of the server that it is at; connects where there are several. Owned by directory.
  * NULL with DIRECTORY_ERROR. */
 const char *directory_server(Directory *directory, GError **error);
+/* --- the server's schema, for who looks whether a profile suits it --- */
+
+typedef struct DirectorySchema DirectorySchema;
+
+/* ANSWER_YES: *schema is the caller's. ANSWER_NO: the server does not tell it. */
+Answer directory_schema_read(Directory *directory, DirectorySchema **schema, GError **error);
+void directory_schema_free(DirectorySchema *schema);
+
+typedef enum {
+    SCHEMA_UNKNOWN,  /* there is no such attribute */
+    SCHEMA_KEPT,     /* the server itself writes it, or it is operational */
+    SCHEMA_NOT_TEXT, /* binary, or a password */
+    SCHEMA_TEXT,
+} SchemaAttribute;
+SchemaAttribute directory_schema_attribute(const DirectorySchema *schema, const char *name);
+/* Whether an entry of these classes, NULL-terminated, may have the attribute. */
+bool directory_schema_allows(const DirectorySchema *schema, const char *const *classes,
+                             const char *name);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectorySchema, directory_schema_free)
+
 /* Whether the server takes changes, which it is asked without making one. ANSWER_YES, or
  * ANSWER_UNKNOWN. */
 Answer directory_can_change(Directory *directory, GError **error);

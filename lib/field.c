@@ -71,6 +71,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_ENABLE_FORWARDS] = "ENABLE FORWARDS",
     [FIELD_ENABLE_AUTORESPONDERS] = "ENABLE AUTORESPONDERS",
     [FIELD_ENABLE_WEBACCESS] = "ENABLE WEBACCESS",
+    [FIELD_ATTRIBUTE] = "@attribute",
     [FIELD_RESULT] = "RESULT",
     [FIELD_REASON] = "REASON",
 };
@@ -116,9 +117,20 @@ const char *field_name(Field field)
     return names[field];
 }
 
+bool field_is_attribute(const char *name)
+{
+    const gsize length = strlen(name);
+    return g_ascii_isalpha(*name) && length <= FIELD_ATTRIBUTE_BYTES_MAX &&
+           strspn(name, "-" G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS) == length;
+}
+
 bool field_find(const char *name, Field *field)
 {
     char folded[NAME_MAX_BYTES + 1];
+    if (*name == '@') {
+        *field = FIELD_ATTRIBUTE;
+        return field_is_attribute(name + 1);
+    }
     if (!fold(name, folded))
         return false;
     for (unsigned i = 0; i < G_N_ELEMENTS(also); i++) {
@@ -139,7 +151,7 @@ bool field_find(const char *name, Field *field)
 
 const char *field_nearest(const char *name)
 {
-    enum { KNOWN = FIELD_RESULT, ALL = KNOWN + G_N_ELEMENTS(also) };
+    enum { KNOWN = FIELD_ATTRIBUTE, ALL = KNOWN + G_N_ELEMENTS(also) };
     char folded[NAME_MAX_BYTES + 1], known[KNOWN][NAME_MAX_BYTES + 1];
     const char *words[ALL];
     if (!fold(name, folded))
@@ -174,8 +186,6 @@ const char *field_advice(Field field)
 bool field_is_later(const char *name)
 {
     char folded[NAME_MAX_BYTES + 1];
-    if (*name == '@')
-        return true;
     if (!fold(name, folded))
         return false;
     for (unsigned i = 0; i < G_N_ELEMENTS(later); i++) {

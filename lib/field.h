@@ -75,7 +75,8 @@ typedef enum {
     FIELD_ENABLE_FORWARDS,
     FIELD_ENABLE_AUTORESPONDERS,
     FIELD_ENABLE_WEBACCESS,
-    FIELD_RESULT, /* of our own result.csv sent back: ignored on the way in */
+    FIELD_ATTRIBUTE, /* any column "@name": of one file there may be several */
+    FIELD_RESULT,    /* of our own result.csv sent back: ignored on the way in */
     FIELD_REASON,
     FIELD_COUNT,
 } Field;
@@ -91,14 +92,20 @@ typedef enum {
 const char *field_name(Field field);
 
 /* The field a headline's name stands for: case, blanks, '-' and '_' do not matter, the contract's
- * other spellings count. false when there is none. */
+ * other spellings count. "@name" is FIELD_ATTRIBUTE where the name has the form of one. false when
+ * there is none. */
 bool field_find(const char *name, Field *field);
+
+/* Whether it has the form of an attribute's name: letters, digits and hyphens, a letter first. What
+ * has options (";binary") or is a number (2.5.4.3) has not. */
+#define FIELD_ATTRIBUTE_BYTES_MAX 64
+bool field_is_attribute(const char *name);
 
 /* The known name nearest to an unknown one (edit distance of the folded forms), static; NULL
  * when nothing is near enough to be meant. */
 const char *field_nearest(const char *name);
 
-/* A column of the wider vocabulary ("QUOTA", "@attribute") that is not available yet. */
+/* A column of the wider vocabulary ("FOLDERS") that is not available yet. */
 bool field_is_later(const char *name);
 
 /* How a value of the field is to be written, a sentence, static; NULL where anything will do. */

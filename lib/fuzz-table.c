@@ -10,11 +10,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const TableLimits limits = {100, 20, 1000, 20000};
+static const TableLimits limits = {100, 20, 1000, 20000, NULL};
 
 static void check_operation(const TableRow *row, const TableHead *head)
 {
-    const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_ARGON2, NULL};
+    static const char *const names[] = {"displayName", "uid", NULL};
+    static const char *const *const attributes[TYPE_COUNT] = {
+        [TYPE_FULL] = names, [TYPE_LIST] = names};
+    const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_ARGON2, NULL, attributes};
     g_autoptr(Outcome) outcome = NULL;
     g_autoptr(Operation) operation = operation_from_row(row, head, &rules, &outcome);
     g_assert_true((operation == NULL) != (outcome == NULL));
@@ -34,7 +37,7 @@ static void check_written(const TableRow *row, const TableHead *head)
     table_write_line(out, ';', (const char *const *)row->cell, row->columns);
     g_autoptr(GInputStream) stream =
         g_memory_input_stream_new_from_data(out->str, (gssize)out->len, NULL);
-    const TableLimits wide = {100, 20, 3000, 100000};
+    const TableLimits wide = {100, 20, 3000, 100000, NULL};
     g_autoptr(TableReader) reader = table_reader_new(stream, &wide);
     g_autoptr(GError) error = NULL;
     TableRow *next = NULL;

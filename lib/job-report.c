@@ -130,7 +130,7 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
     g_auto(GStrv) names = spool_head_names(claim, error);
     if (!names)
         return false;
-    reader->head = table_head_from_names((const char *const *)names, error);
+    reader->head = table_head_from_names((const char *const *)names, NULL, error);
     return reader->head && spool_note(claim, &reader->note, error);
 }
 

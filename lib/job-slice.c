@@ -41,7 +41,7 @@ bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice
     g_auto(GStrv) names = spool_head_names(claim, error);
     if (!names)
         return false;
-    g_autoptr(TableHead) head = table_head_from_names((const char *const *)names, error);
+    g_autoptr(TableHead) head = table_head_from_names((const char *const *)names, NULL, error);
     if (!head)
         return false;
     g_autoptr(GVariant) stored = spool_slice_rows(claim, number, error);

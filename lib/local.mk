@@ -16,15 +16,15 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/outcome.c lib/outcome.h \
 	lib/mode.c lib/mode.h lib/keyword.c lib/keyword.h \
 	lib/password.c lib/password.h lib/hasher.c lib/hasher.h \
-	lib/operation.c lib/operation-names.c lib/operation-values.c lib/operation.h \
+	lib/operation.c lib/operation-attributes.c lib/operation-names.c lib/operation-values.c lib/operation.h \
 	lib/operation-private.h lib/vocabulary.c lib/vocabulary.h \
 	lib/request.c lib/request.h \
 	lib/entry.c lib/entry.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile-write.c lib/profile-takes.c lib/profile.h lib/profile-private.h \
-	lib/profile-show.c lib/show.c lib/show.h \
-	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
+	lib/profile-allowed.c lib/profile-show.c lib/show.c lib/show-file.c lib/show.h \
+	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-schema.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-private.h lib/plan-check.c lib/plan-ways.c lib/plan-change.c lib/plan-domain.c lib/plan-clear.c \
 	lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-number.c lib/plan-number.h lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
@@ -125,6 +125,9 @@ test_entry_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-show
 test_show_SOURCES = lib/test-show.c
 test_show_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+check_PROGRAMS += test-attribute
+test_attribute_SOURCES = lib/test-attribute.c
+test_attribute_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-profile
 test_profile_SOURCES = lib/test-profile.c
 test_profile_LDADD = tests/libfixture.a $(ENGINE_LIBS)

@@ -58,7 +58,7 @@ bool operation_check_columns(Check *check)
     const Operation *operation = check->operation;
     for (unsigned i = 0; i < check->head->columns; i++) {
         Field field = check->head->field[i];
-        if (field <= FIELD_ACTION || field >= FIELD_RESULT || !*check->row->cell[i] ||
+        if (field <= FIELD_ACTION || field >= FIELD_ATTRIBUTE || !*check->row->cell[i] ||
             type_takes(operation->type, operation->action, field) || !check_is_given(check, field))
             continue;
         if (is_filling(operation) || is_mistake(operation, field))

@@ -25,6 +25,10 @@ bool check_is_given(const Check *check, Field field);
 bool check_refuse(Check *check, Field field, const char *value, const char *advice,
                   const char *reason, ...) G_GNUC_PRINTF(5, 6);
 
+/* The same of one of the file's columns: reason goes on from its name. */
+bool check_refuse_column(Check *check, unsigned column, const char *value, const char *advice,
+                         const char *reason);
+
 /* That no column is filled in which TYPE and ACTION have no use for. */
 bool operation_check_columns(Check *check);
 bool operation_check_password(Check *check);
@@ -32,6 +36,9 @@ bool operation_check_password(Check *check);
 bool operation_check_names(Check *check);
 /* The columns of one value. */
 bool operation_check_values(Check *check);
+
+/* The columns "@attribute". */
+bool operation_check_attributes(Check *check);
 
 /* Whether a cell can be the value of a field with a form of its own. */
 bool operation_value_fits(Field field, const char *cell);

@@ -26,6 +26,7 @@ void operation_free(Operation *operation)
     address_free(operation->owner);
     for (unsigned i = 0; i < FIELD_VALUE_COUNT; i++)
         g_free(operation->value[i]);
+    g_clear_pointer(&operation->attributes, g_ptr_array_unref);
     g_free(operation);
 }
 
@@ -45,6 +46,14 @@ bool check_refuse(Check *check, Field field, const char *value, const char *advi
     g_autofree char *words = g_strdup_vprintf(reason, args);
     va_end(args);
     *check->outcome = outcome_failed(field_name(field), value, advice, "%s", words);
+    return false;
+}
+
+bool check_refuse_column(Check *check, unsigned column, const char *value, const char *advice,
+                         const char *reason)
+{
+    const char *name = table_head_name(check->head, column);
+    *check->outcome = outcome_failed(name, value, advice, "%s %s", name, reason);
     return false;
 }
 
@@ -225,8 +234,9 @@ static bool check_damage(Check *check)
         if (damage == DAMAGE_NONE || !is_looked_at(check, field))
             continue;
         bool told = !field_is_secret(field) && !operation_cell_is_doubtful(check->row, head, i);
-        return check_refuse(check, field, told ? check->row->cell[i] : NULL, damage_advice(damage),
-                            "%s %s.", field_name(field), damage_reason(damage));
+        g_autofree char *reason = g_strconcat(damage_reason(damage), ".", NULL);
+        return check_refuse_column(check, i, told ? check->row->cell[i] : NULL,
+                                   damage_advice(damage), reason);
     }
     return true;
 }
@@ -336,6 +346,7 @@ static bool (*const checks[])(Check *) = {
     check_action,
     check_address,
     operation_check_columns,
+    operation_check_attributes,
     operation_check_password,
     operation_check_names,
     operation_check_values,

@@ -22,6 +22,21 @@ typedef struct {
     bool edit;          /* named are added to what is there */
 } AddressCell;
 
+/* Most values that a cell of a column "@attribute" has, a line each. */
+#define OPERATION_ATTRIBUTE_VALUES_MAX 100
+
+/* The values that an attribute is to have. */
+typedef struct {
+    char *name;        /* as the profile writes it, without "@" */
+    GPtrArray *values; /* of char *, in order, no doubles; none: clear */
+} AttributeCell;
+
+/* Of AttributeCell, owned by the array. _add takes values over; _find compares without case, and
+ * returns NULL where there is none, as in no array. */
+GPtrArray *attribute_cells_new(void);
+void attribute_cells_add(GPtrArray *cells, const char *name, GPtrArray *values);
+const AttributeCell *attribute_cells_find(const GPtrArray *cells, const char *name);
+
 typedef struct {
     unsigned line; /* the row's identity within its job */
     ObjectType type;
@@ -39,12 +54,14 @@ typedef struct {
     Address *owner;                 /* of DOMAIN, or NULL */
     char *value[FIELD_VALUE_COUNT]; /* index Field - FIELD_VALUE_FIRST; NULL: leave, "": clear; a
                                        switch is "yes" or "no" */
+    GPtrArray *attributes;          /* of AttributeCell, no doubles; NULL: none given */
 } Operation;
 
 typedef struct {
     bool modify_requires_password;
-    unsigned hash_schemes;  /* PASSWORD_* bits accepted in a file */
-    const unsigned *digits; /* of profile_digits(), or NULL */
+    unsigned hash_schemes;                /* PASSWORD_* bits accepted in a file */
+    const unsigned *digits;               /* of profile_digits(), or NULL */
+    const char *const *const *attributes; /* of profile_allowed(), or NULL: none */
 } OperationRules;
 
 /* The operation of a row, or NULL with *outcome set to the failed outcome that the administrator

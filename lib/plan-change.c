@@ -8,7 +8,7 @@ static bool any_value(const Operation *operation)
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         if (operation->value[i])
             return true;
-    return false;
+    return operation->attributes != NULL;
 }
 
 /* --- what stands there --- */

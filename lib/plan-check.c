@@ -78,7 +78,8 @@ Answer plan_check_reserved(Step *step, GError **error)
 static bool is_harmless(const Operation *operation)
 {
     if (operation->type != TYPE_FULL || operation->action != ACTION_MODIFY ||
-        operation->targets.named || operation->aliases.named || operation->members)
+        operation->targets.named || operation->aliases.named || operation->members ||
+        operation->attributes)
         return false;
     for (Field field = FIELD_WHITE_LAST + 1; field <= FIELD_VALUE_LAST; field++)
         if (operation->value[field - FIELD_VALUE_FIRST])

@@ -48,7 +48,8 @@ static char *option_of(Field field)
 /* libconfuse hands its error function nothing of the caller's; this lives for one call. */
 static _Thread_local struct {
     const char *path;
-    char *fault; /* the first */
+    char *fault;       /* the first */
+    GHashTable *lines; /* of values of "attributes", as profile_take_allowed() takes them */
 } parsing;
 
 G_GNUC_PRINTF(2, 0)
@@ -61,18 +62,35 @@ static void take_fault(cfg_t *cfg, const char *format, va_list arguments)
 
 /* --- reading the file --- */
 
+/* Remembers where an attribute is listed, since what speaks against it may stand further down. */
+static int on_attribute(cfg_t *cfg, cfg_opt_t *option)
+{
+    const unsigned count = cfg_opt_size(option);
+    const char *last = count > 0 ? cfg_opt_getnstr(option, count - 1) : NULL;
+    g_autofree char *name = g_ascii_strdown(last != NULL ? last : "", -1);
+    g_autofree char *key = g_strconcat(cfg_name(cfg), " ", name, NULL);
+    if (last != NULL && !g_hash_table_contains(parsing.lines, key))
+        g_hash_table_insert(parsing.lines, g_steal_pointer(&key), GINT_TO_POINTER(cfg->line));
+    return 0;
+}
+
 static cfg_t *options_new(void)
 {
     cfg_opt_t field_options[FIELD_VALUE_COUNT + 1], digit_options[FIELD_WHITE_COUNT + 1];
-    cfg_opt_t type_section[] = {
-        CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT), CFG_STR("known_by", NULL, CFGF_NODEFAULT),
-        CFG_STR("with", NULL, CFGF_NODEFAULT),         CFG_STR("dn", NULL, CFGF_NODEFAULT),
-        CFG_STR_LIST("values", NULL, CFGF_NODEFAULT),  CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
-        CFG_BOOL("person", cfg_true, CFGF_NONE),       CFG_END()};
+    cfg_opt_t type_section[] = {CFG_STR_LIST("classes", NULL, CFGF_NODEFAULT),
+                                CFG_STR("known_by", NULL, CFGF_NODEFAULT),
+                                CFG_STR("with", NULL, CFGF_NODEFAULT),
+                                CFG_STR("dn", NULL, CFGF_NODEFAULT),
+                                CFG_STR_LIST("values", NULL, CFGF_NODEFAULT),
+                                CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
+                                CFG_BOOL("person", cfg_true, CFGF_NONE),
+                                CFG_STR_LIST("attributes", NULL, CFGF_NODEFAULT),
+                                CFG_END()};
     cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 15];
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
+    type_section[7].validcb = on_attribute;
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
         names[i] = option_of(FIELD_VALUE_FIRST + i);
         field_options[i] = (cfg_opt_t)CFG_STR(names[i], NULL, CFGF_NODEFAULT);
@@ -382,7 +400,7 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
         if (!take_type(cfg_getsec(cfg, type_options[i]), profile, i, path, error))
             return false;
     }
-    return true;
+    return profile_take_allowed(profile, cfg, type_options, parsing.lines, path, error);
 }
 
 /* --- the whole --- */
@@ -410,6 +428,8 @@ static void list_attributes(Profile *profile)
         add_attribute(profile->attributes, profile->type[i].with);
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         add_attribute(profile->attributes, profile->field[i]);
+    for (guint i = 0; profile->allowed->pdata[i] != NULL; i++)
+        add_attribute(profile->attributes, profile->allowed->pdata[i]);
     g_ptr_array_add(profile->attributes, NULL);
 }
 
@@ -440,17 +460,23 @@ static void list_columns(Profile *profile)
             g_hash_table_insert(
                 profile->columns, profile->field[i],
                 GINT_TO_POINTER(profile_column_of_attribute(profile, profile->field[i])));
+    for (guint i = 0; profile->allowed->pdata[i] != NULL; i++)
+        g_hash_table_insert(profile->columns, profile->allowed->pdata[i],
+                            GINT_TO_POINTER(FIELD_ATTRIBUTE));
 }
 
 Profile *profile_load(const char *path, const char *base, GError **error)
 {
     g_autoptr(Profile) profile = g_new0(Profile, 1);
     cfg_t *cfg = options_new();
+    parsing.lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     const bool good = parse_file(cfg, path, error) && take_options(profile, cfg, path, error);
+    g_clear_pointer(&parsing.lines, g_hash_table_unref);
     cfg_free(cfg);
     if (!good)
         return NULL;
     profile->base = g_strdup(base);
+    profile_list_allowed(profile);
     list_attributes(profile);
     list_routing(profile);
     list_columns(profile);
@@ -478,11 +504,14 @@ void profile_free(Profile *profile)
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
         g_strfreev(profile->type[i].classes);
         g_strfreev(profile->type[i].fixed);
+        g_strfreev(profile->type[i].attributes);
         g_free(profile->type[i].known_by);
         g_free(profile->type[i].with);
         g_free(profile->type[i].with_value);
         g_free(profile->type[i].dn);
     }
+    g_clear_pointer(&profile->allowed, g_ptr_array_unref);
+    g_clear_pointer(&profile->allowed_columns, g_ptr_array_unref);
     g_clear_pointer(&profile->attributes, g_ptr_array_unref);
     g_clear_pointer(&profile->routing, g_ptr_array_unref);
     g_clear_pointer(&profile->columns, g_hash_table_unref);

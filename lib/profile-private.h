@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_PROFILE_PRIVATE_H
 #define BATCHLOAD_PROFILE_PRIVATE_H
 
+#include "lib/conf-file.h"
 #include "lib/profile.h"
 
 /* What the sources of this room share. */
@@ -38,7 +39,8 @@ typedef struct {
     bool nameless;    /* its classes have no names of persons, and no white pages */
     bool lacks[FIELD_COUNT]; /* columns that it has no place for, though others have */
     bool lacks_action[ACTION_COUNT];
-    bool numbered; /* one of fixed has a number of the counter */
+    bool numbered;    /* one of fixed has a number of the counter */
+    GStrv attributes; /* of columns "@attribute"; may be NULL */
 } ProfileType;
 
 struct Profile {
@@ -63,7 +65,11 @@ struct Profile {
     GPtrArray *attributes;       /* of char *, borrowed, NULL at the end */
     GPtrArray *routing;          /* those that profile_routing_attributes() has; the same */
     const char *other_domain[2]; /* those of profile_other_domain_attributes() */
-    GHashTable *columns;         /* attribute as the profile writes it, borrowed → Field */
+    GPtrArray *allowed;          /* attributes of all types, as attributes, once each */
+    GPtrArray *allowed_columns;  /* the columns of those, in the same order, "@" first */
+    TableAttributes table;       /* those, and the ones that have columns of their own */
+    const char *const *by_type[TYPE_COUNT]; /* borrowed of the types */
+    GHashTable *columns; /* attribute as the profile writes it, borrowed → Field */
 };
 
 /* What a number of the counter stands for in a change until it is known, behind which the mark
@@ -105,5 +111,14 @@ typedef struct {
 void profile_append_type(const Profile *profile, GString *filter, ObjectType type);
 /* Caller owns the result. */
 char *profile_fill(const Profile *profile, const char *text, const Filling *filling);
+
+/* --- the attributes that columns "@attribute" may name --- */
+
+/* Gives the types their lists. lines: "type attribute" (the attribute in lower case) → the line of
+ * the file. false with PROFILE_ERROR where one can't be listed. */
+bool profile_take_allowed(Profile *profile, cfg_t *cfg, const char *const *types, GHashTable *lines,
+                          const char *path, GError **error);
+/* Fills in what is made of them. */
+void profile_list_allowed(Profile *profile);
 
 #endif

@@ -52,6 +52,8 @@ static const char *place_of(const Profile *profile, ObjectType type, Field field
         return profile->name[NAME_BLOCKED];
     case FIELD_OWNER:
         return profile->name[NAME_OWNER];
+    case FIELD_ATTRIBUTE:
+        return profile->by_type[type] != NULL ? *profile->by_type[type] : NULL;
     default:
         return attribute_of(profile, field);
     }

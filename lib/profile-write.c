@@ -89,6 +89,11 @@ static void add_values(const Profile *profile, Change *change, const Operation *
         if (value != NULL && field != FIELD_SURNAME && field != FIELD_ACTIVATED)
             add_value(profile, change, field, value);
     }
+    for (guint i = 0; operation->attributes != NULL && i < operation->attributes->len; i++) {
+        const AttributeCell *cell = g_ptr_array_index(operation->attributes, i);
+        for (guint k = 0; k < cell->values->len; k++)
+            change_mod(change, MOD_ADD, cell->name, g_ptr_array_index(cell->values, k));
+    }
 }
 
 /* The attribute by which a domain is named. */
@@ -267,13 +272,14 @@ static GPtrArray *edited(const AddressCell *cell, const GPtrArray *there)
     return after;
 }
 
+/* Unless these values are there already, in whatever order. */
 static void replace_all(Change *change, const char *attribute, const GPtrArray *after,
-                        const Entry *entry)
+                        const Entry *entry, bool without_case)
 {
     const GPtrArray *there = entry_values(entry, attribute);
     bool same = (there != NULL ? there->len : 0) == after->len;
     for (guint i = 0; same && i < after->len; i++)
-        same = entry_has(entry, attribute, g_ptr_array_index(after, i), true);
+        same = entry_has(entry, attribute, g_ptr_array_index(after, i), without_case);
     if (same)
         return;
     for (guint i = 0; i < after->len; i++)
@@ -295,7 +301,7 @@ static void replace_targets(const Profile *profile, Change *change, const Operat
             g_ptr_array_remove_index(after, i);
     if (keeps_copy(profile, operation, after->len))
         g_ptr_array_add(after, own);
-    replace_all(change, profile->name[NAME_TARGET], after, entry);
+    replace_all(change, profile->name[NAME_TARGET], after, entry, true);
 }
 
 static void replace_aliases(const Profile *profile, Change *change, const Operation *operation,
@@ -311,7 +317,7 @@ static void replace_aliases(const Profile *profile, Change *change, const Operat
             g_ptr_array_remove_index(after, i);
     if (profile->own_among_aliases)
         g_ptr_array_add(after, own);
-    replace_all(change, profile->name[NAME_ALIAS], after, entry);
+    replace_all(change, profile->name[NAME_ALIAS], after, entry, true);
 }
 
 Change *profile_modify(const Profile *profile, const Operation *operation, const char *hash,
@@ -330,6 +336,10 @@ Change *profile_modify(const Profile *profile, const Operation *operation, const
         g_autofree char *text = stored(profile, field, filled(value));
         if (value != NULL && !is_name(field))
             replace(change, entry, attribute_of(profile, field), text);
+    }
+    for (guint i = 0; operation->attributes != NULL && i < operation->attributes->len; i++) {
+        const AttributeCell *cell = g_ptr_array_index(operation->attributes, i);
+        replace_all(change, cell->name, cell->values, entry, false);
     }
     if (change->mods->len == 0)
         return NULL;

@@ -428,6 +428,9 @@ Field profile_field_of_attribute(const Profile *profile, const char *attribute)
             g_ascii_strcasecmp(attribute, profile->name[others[i].name]) == 0)
             return others[i].field;
     }
+    for (guint i = 0; profile->allowed->pdata[i] != NULL; i++)
+        if (g_ascii_strcasecmp(attribute, profile->allowed->pdata[i]) == 0)
+            return FIELD_ATTRIBUTE;
     return FIELD_COUNT;
 }
 

@@ -167,12 +167,23 @@ char *profile_assertion(const Profile *profile, const char *uuid, const char *ve
 #define PROFILE_DIGITS_MAX 40
 const unsigned *profile_digits(const Profile *profile);
 
+/* The attributes that rows may name by columns "@attribute": of each type, index ObjectType, and
+ * NULL-terminated, or NULL; and what a headline may name. Owned by the profile. */
+#define PROFILE_ALLOWED_MAX 64
+const char *const *const *profile_allowed(const Profile *profile);
+const TableAttributes *profile_table_attributes(const Profile *profile);
+/* The classes of a new entry of a type that the profile has, NULL-terminated; owned by it. */
+const char *const *profile_classes(const Profile *profile, ObjectType type);
+
 /* Attribute a directory's complaint names (NULL: none) → the column to tell the administrator, or
  * FIELD_COUNT. */
 Field profile_field_of_attribute(const Profile *profile, const char *attribute);
 /* The column whose cell stands in an attribute, or FIELD_COUNT where it has another origin (the
  * name that is made of two columns, the address, what the profile keeps for itself). */
 Field profile_column_of_attribute(const Profile *profile, const char *attribute);
+
+/* What that column is called ("PHONE", "@displayName"), or NULL; owned by the profile. */
+const char *profile_column_name(const Profile *profile, const char *attribute);
 
 /* --- who may not send mail to a domain --- */
 
@@ -192,6 +203,9 @@ const char *profile_other_domain(const Profile *profile, const Entry *entry); /*
 /* What the column's cell would hold to make the entry what it is (of char *, valid UTF-8), or NULL
  * where it would be empty, as it is of secret columns. Caller owns the result. */
 GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field field);
+/* The attributes that columns of the type may name and the entry has (of AttributeCell, valid
+ * UTF-8, a line a value), or NULL. Caller owns the result. */
+GPtrArray *profile_entry_attributes(const Profile *profile, const Entry *entry, ObjectType type);
 /* The surname an entry has, or NULL where its sn is only the user's local part because the schema
  * demands one; owned by the entry. */
 const char *profile_entry_surname(const Profile *profile, const Entry *entry);

@@ -369,11 +369,12 @@ const MixedRow mixed[MIXED] = {
     {"ADD LIST staff@one.example LIST_MEMBER=u1@one.example", "created"},
     {"DELETE FULL cleo@two.example", "deleted"},
     {"ADD FULL b1@one.example PASSWORD={CRYPT}$6$x$y", "created"},
-    {"ADD FULL b2@one.example PASSWORD={CRYPT}$6$x$y", "created"},
+    {"ADD FULL b2@one.example PASSWORD={CRYPT}$6$x$y @displayName=Two", "created"},
     {"ADD FULL b3@one.example PASSWORD={CRYPT}$6$x$y", "created"},
     {"ADD FULL b4@one.example PASSWORD={CRYPT}$6$x$y", "created"},
-    {"MODIFY FULL b1@one.example GIVENNAME=Bea", "changed"},
-    {"MODIFY FULL emma@two.example PASSWORD=kept TITLE=Dr", "changed"},
+    {"MODIFY FULL b1@one.example GIVENNAME=Bea @displayName=Bea_One", "changed"},
+    {"MODIFY FULL emma@two.example PASSWORD=kept TITLE=Dr @physicalDeliveryOfficeName=1,2",
+     "changed"},
     {"ADD LIST staff@one.example LIST_MEMBER=b1@one.example,b2@one.example", "changed"},
 };
 

@@ -77,6 +77,13 @@ static const char *done_before(const Work *work, guint at)
     return begun ? " A part of the row was done before that; look at this address." : "";
 }
 
+/* What the row gives an attribute, where that is one value. */
+static const char *only_value(const Operation *operation, const char *attribute)
+{
+    const AttributeCell *cell = attribute_cells_find(operation->attributes, attribute);
+    return cell && cell->values->len == 1 ? cell->values->pdata[0] : NULL;
+}
+
 /* The sentence for a write that the directory refuses. */
 static Outcome *refusal(const Work *work, guint at, const Write *write, bool left)
 {
@@ -84,12 +91,16 @@ static Outcome *refusal(const Work *work, guint at, const Write *write, bool lef
     const Field which =
         profile_field_of_attribute(work->settle->context->profile, write->attribute);
     const char *field = which != FIELD_COUNT ? field_name(which) : NULL;
+    if (which == FIELD_ATTRIBUTE)
+        field = profile_column_name(work->settle->context->profile, write->attribute);
     const char *value = operation ? operation->address->full : NULL;
     const bool secret = field_is_secret(which);
     if (secret)
         value = NULL;
     else if (operation && which >= FIELD_VALUE_FIRST && which <= FIELD_VALUE_LAST)
         value = operation->value[which - FIELD_VALUE_FIRST];
+    else if (operation && which == FIELD_ATTRIBUTE)
+        value = only_value(operation, write->attribute);
     bool text = write->server_text && (write->changed || !secret);
     const char *partly =
         left ? " The rest of the row was done before that, and not all of it could be taken back; "

@@ -3,60 +3,6 @@
 
 #include <string.h>
 
-/* --- columns --- */
-
-bool show_has_column(int type, Field field)
-{
-    if (field_is_mandatory(field))
-        return true;
-    for (int i = 0; i < TYPE_COUNT; i++)
-        if ((type == i || type == TYPE_COUNT) && type_takes((ObjectType)i, ACTION_ADD, field))
-            return true;
-    return false;
-}
-
-bool show_takes_several(Field field)
-{
-    switch (field) {
-    case FIELD_MAILFORWARD:
-    case FIELD_LIST_MEMBER:
-    case FIELD_MEMBER:
-    case FIELD_ALIAS:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static char *joined(const GPtrArray *values)
-{
-    GString *text = g_string_new(NULL);
-    for (guint i = 0; i < values->len; i++)
-        g_string_append_printf(text, "%s%s", i > 0 ? " " : "",
-                               (char *)g_ptr_array_index(values, i));
-    return g_string_free(text, FALSE);
-}
-
-char *show_row_cell(const ShowRow *row, Field field)
-{
-    const GPtrArray *values = row->cell[field];
-    switch (field) {
-    case FIELD_DOMAIN:
-        return g_strdup(row->domain);
-    case FIELD_USER:
-        return g_strdup(row->user);
-    case FIELD_TYPE:
-        return g_strdup(type_name(row->type));
-    case FIELD_ACTION:
-        return g_strdup(action_name(row->action));
-    default:
-        break;
-    }
-    if (values == NULL || values->len == 0)
-        return g_strdup("");
-    return show_takes_several(field) ? joined(values) : g_strdup(g_ptr_array_index(values, 0));
-}
-
 /* --- one entry --- */
 
 static void row_clear(ShowRow *row)
@@ -65,6 +11,7 @@ static void row_clear(ShowRow *row)
     g_free(row->user);
     for (unsigned i = 0; i < FIELD_COUNT; i++)
         g_clear_pointer(&row->cell[i], g_ptr_array_unref);
+    g_clear_pointer(&row->attributes, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ShowRow, row_clear)
 
@@ -211,6 +158,8 @@ static void fill_row(const Rows *rows, ShowRow *row, bool owner)
         if (!field_is_mandatory(field) && !field_is_secret(field) &&
             type_takes(row->type, row->action, field) && (owner || field != FIELD_OWNER))
             row->cell[field] = profile_entry_cell(rows->profile, rows->entry, field);
+    if (type_takes(row->type, row->action, FIELD_ATTRIBUTE))
+        row->attributes = profile_entry_attributes(rows->profile, rows->entry, row->type);
 }
 
 static bool give_own(const Rows *rows, bool owner)

@@ -25,6 +25,7 @@ typedef struct {
     Action action;
     char *domain, *user;
     GPtrArray *cell[FIELD_COUNT]; /* of char *, the values of each other column; NULL: empty */
+    GPtrArray *attributes;        /* of AttributeCell, the columns "@attribute"; or NULL */
 } ShowRow;
 
 /* What is to be shown. */
@@ -50,13 +51,18 @@ Answer show_stream(Directory *directory, const Profile *profile, const ShowScope
 bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound found,
                 gpointer data);
 
-/* Whether rows of the type (TYPE_COUNT: any) may have something in the column, or must for it to be
- * a file. */
-bool show_has_column(int type, Field field);
-/* Whether the column's cell has all values, separated by blanks; of others it has the first, which
- * is all that a request can give. */
+/* Whether the column's cell has all values, separated by blanks (of attributes, by line ends); of
+ * others it has the first, which is all that a request can give. */
 bool show_takes_several(Field field);
 /* What stands in the cell, "" where nothing does. Caller owns the result. */
 char *show_row_cell(const ShowRow *row, Field field);
+char *show_row_attribute(const ShowRow *row, const char *attribute);
+
+/* The lines of a file with all columns that rows of the type (TYPE_COUNT: of any) may have,
+ * appended to out: its headline, and a row. */
+void show_file_head(GString *out, const Profile *profile, int type);
+void show_file_row(GString *out, const Profile *profile, int type, const ShowRow *row);
+/* Whether the column's cell has values that a file can't hold. */
+bool show_file_loses(const ShowRow *row, Field field);
 
 #endif

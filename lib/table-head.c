@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/table.h"
 
+#include "lib/nearest.h"
 #include "lib/secret.h"
 #include "lib/text.h"
 
@@ -121,6 +122,57 @@ static void add_fault(Faults *faults, char *fault, const char *advice)
     g_free(fault);
 }
 
+/* The column that is meant by "@name", "@" before an attribute included, or NULL. Caller owns it.
+ */
+static char *attribute_nearest(const char *name, const TableAttributes *attributes)
+{
+    for (unsigned i = 0; attributes && i < FIELD_VALUE_COUNT; i++)
+        if (attributes->regular[i] && g_ascii_strcasecmp(attributes->regular[i], name) == 0)
+            return g_strdup(field_name(FIELD_VALUE_FIRST + i));
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    for (const char *const *one = attributes ? attributes->allowed : NULL; one && *one; one++)
+        g_ptr_array_add(words, g_ascii_strup(*one, -1));
+    const char *word = nearest_word(name, (const char *const *)words->pdata, words->len);
+    for (unsigned i = 0; word && i < words->len; i++)
+        if (words->pdata[i] == word)
+            return g_strconcat("@", attributes->allowed[i], NULL);
+    Field field;
+    return field_find(name, &field) ? g_strdup(field_name(field)) : NULL;
+}
+
+/* A column for an attribute that nobody allowed, or that has another form. */
+static void add_unknown_attribute(Faults *faults, const char *name,
+                                  const TableAttributes *attributes)
+{
+    g_autofree char *shown = text_printable(name, -1, NAME_ECHO_MAX);
+    g_autofree char *nearest = attribute_nearest(name + 1, attributes);
+    if (nearest)
+        add_fault(faults, g_strdup_printf("Unknown column %s; did you mean %s?", shown, nearest),
+                  "Correct the headline of batchload.csv.");
+    else
+        add_fault(faults,
+                  g_strdup_printf("The column %s is not one that this service takes.", shown),
+                  "Take it out of every line, or ask your service provider for it.");
+}
+
+static bool is_allowed(const char *attribute, const TableAttributes *attributes)
+{
+    for (const char *const *name = attributes ? attributes->allowed : NULL; name && *name; name++)
+        if (g_ascii_strcasecmp(*name, attribute) == 0)
+            return true;
+    return !attributes;
+}
+
+/* Whether a column before this one is for the same attribute. */
+static bool is_doubled(const TableHead *head, unsigned column)
+{
+    for (unsigned i = 0; i < column; i++)
+        if (head->field[i] == FIELD_ATTRIBUTE &&
+            g_ascii_strcasecmp(head->name[i], head->name[column]) == 0)
+            return true;
+    return false;
+}
+
 static void add_unknown(Faults *faults, const char *name, unsigned column)
 {
     g_autofree char *shown = text_printable(name, -1, NAME_ECHO_MAX);
@@ -153,8 +205,17 @@ static void set_faults(const Faults *faults, GError **error)
                       "out of every line.");
 }
 
+static void add_doubled(Faults *faults, const char *name)
+{
+    add_fault(
+        faults,
+        g_strdup_printf("The column %s is given twice in the headline of batchload.csv.", name),
+        "Take one of the two out of every line.");
+}
+
 /* All mandatory names are there: the rest may be named. */
-static TableHead *head_fill(const char *const *names, unsigned columns, GError **error)
+static TableHead *head_fill(const char *const *names, unsigned columns,
+                            const TableAttributes *attributes, GError **error)
 {
     g_autoptr(TableHead) head = g_new0(TableHead, 1);
     g_auto(Faults) faults = {.told = g_string_new(NULL)};
@@ -165,18 +226,20 @@ static TableHead *head_fill(const char *const *names, unsigned columns, GError *
         head->column_of[i] = -1;
     for (unsigned i = 0; i < columns; i++) {
         Field field;
-        if (!field_find(names[i], &field)) {
+        const bool known = field_find(names[i], &field);
+        if (*names[i] == '@' && (!known || !is_allowed(names[i] + 1, attributes))) {
+            add_unknown_attribute(&faults, names[i], attributes);
+            continue;
+        }
+        if (!known) {
             add_unknown(&faults, names[i], i);
             continue;
         }
-        if (head->column_of[field] >= 0)
-            add_fault(&faults,
-                      g_strdup_printf("The column %s is given twice in the headline of "
-                                      "batchload.csv.",
-                                      field_name(field)),
-                      "Take one of the two out of every line.");
+        if (field == FIELD_ATTRIBUTE ? is_doubled(head, i) : head->column_of[field] >= 0)
+            add_doubled(&faults, field == FIELD_ATTRIBUTE ? names[i] : field_name(field));
         head->field[i] = field;
-        head->column_of[field] = (int)i;
+        if (field != FIELD_ATTRIBUTE)
+            head->column_of[field] = (int)i;
     }
     if (faults.count == 0)
         return g_steal_pointer(&head);
@@ -184,7 +247,8 @@ static TableHead *head_fill(const char *const *names, unsigned columns, GError *
     return NULL;
 }
 
-TableHead *table_head_from_names(const char *const *names, GError **error)
+TableHead *table_head_from_names(const char *const *names, const TableAttributes *attributes,
+                                 GError **error)
 {
     bool found[FIELD_COUNT] = {false}, complete = true;
     unsigned columns = 0;
@@ -199,7 +263,13 @@ TableHead *table_head_from_names(const char *const *names, GError **error)
         set_no_headline(names, found, error);
         return NULL;
     }
-    return head_fill(names, columns, error);
+    return head_fill(names, columns, attributes, error);
+}
+
+const char *table_head_name(const TableHead *head, unsigned column)
+{
+    const Field field = head->field[column];
+    return field == FIELD_ATTRIBUTE ? head->name[column] : field_name(field);
 }
 
 void table_head_free(TableHead *head)

@@ -307,7 +307,8 @@ static void make_head(TableReader *reader, const GString *line, unsigned number,
         return;
     }
     g_ptr_array_add(owned, NULL);
-    reader->head = table_head_from_names((const char *const *)owned->pdata, &reader->failed);
+    reader->head = table_head_from_names((const char *const *)owned->pdata,
+                                         reader->limits.attributes, &reader->failed);
     if (reader->head && names.more) {
         g_clear_pointer(&reader->head, table_head_free);
         fail(reader, TABLE_ERROR_LIMIT,

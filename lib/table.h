@@ -8,11 +8,19 @@
 
 /* batchload.csv: bytes to rows (libcsv, RFC 4180). doc/requests.md section 3. */
 
+/* What columns "@attribute" may name, as the profile has it. */
 typedef struct {
-    unsigned rows_max;     /* rows after the headline, blank ones not counted */
-    unsigned columns_max;  /* columns of the headline, and fields of a row */
-    gsize field_bytes_max; /* bytes of one field */
-    guint64 bytes_max;     /* bytes of the whole file */
+    const char *const *allowed; /* NULL-terminated */
+    const char *const *regular; /* index Field - FIELD_VALUE_FIRST: the attribute of a column that
+                                   has a name of its own, or NULL */
+} TableAttributes;
+
+typedef struct {
+    unsigned rows_max;                 /* rows after the headline, blank ones not counted */
+    unsigned columns_max;              /* columns of the headline, and fields of a row */
+    gsize field_bytes_max;             /* bytes of one field */
+    guint64 bytes_max;                 /* bytes of the whole file */
+    const TableAttributes *attributes; /* NULL: any; operation_from_row() looks at them, too */
 } TableLimits;
 
 /* All of these refuse the whole file. The message is the sentence the administrator reads; it
@@ -36,12 +44,17 @@ typedef struct {
     unsigned columns;
     Field *field;               /* per column */
     char **name;                /* per column, as written; NULL-terminated */
-    int column_of[FIELD_COUNT]; /* -1 where the field has no column */
+    int column_of[FIELD_COUNT]; /* -1 where the field has no column; always of FIELD_ATTRIBUTE */
 } TableHead;
 
-/* The head of these names, checked. NULL with TABLE_ERROR_HEADLINE or TABLE_ERROR_COLUMN. */
-TableHead *table_head_from_names(const char *const *names, GError **error);
+/* The head of these names, checked. attributes: NULL where any will do, as of a head that was
+ * checked before. NULL with TABLE_ERROR_HEADLINE or TABLE_ERROR_COLUMN. */
+TableHead *table_head_from_names(const char *const *names, const TableAttributes *attributes,
+                                 GError **error);
 void table_head_free(TableHead *head);
+/* What messages call a column: the contract's name of its field, "@name" as the file writes it.
+ * Owned by the head. */
+const char *table_head_name(const TableHead *head, unsigned column);
 
 /* One row. Of a ragged row (found != columns) only DOMAIN and USER are kept, where they stand
  * before the PASSWORD column and, of a row with too few fields, the password can't have moved

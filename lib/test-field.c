@@ -34,7 +34,18 @@ static const struct {
     {"memberOf", -1},
     {"1.2.840.113556", -1},
     {"userPassword;binary", -1},
-    {"@mail", -1},
+    {"@displayName", FIELD_ATTRIBUTE},
+    {"@MAIL", FIELD_ATTRIBUTE},
+    {"@x-y2", FIELD_ATTRIBUTE},
+    {"@", -1},
+    {"@2x", -1},
+    {"@2.5.4.3", -1},
+    {"@mail;binary", -1},
+    {"@display name", -1},
+    {"@@mail", -1},
+    {"@mail\n", -1},
+    {"@xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", FIELD_ATTRIBUTE},
+    {"@xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", -1},
     {"XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX", -1},
 };
 
@@ -93,7 +104,7 @@ static void test_nearest(void)
 
 static void test_later(void)
 {
-    const char *known[] = {"Source Host", "FOLDERS", "@attribute", "source_password", "EXISTING"};
+    const char *known[] = {"Source Host", "FOLDERS", "source_password", "EXISTING"};
     for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
         g_assert_true(field_is_later(known[i]));
     g_assert_false(field_is_later("SURNAME"));

@@ -4,10 +4,11 @@
 #include "lib/password.h"
 #include <string.h>
 
-static const TableLimits limits = {10, 50, 100000, 1000000};
-static const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, NULL};
+static const TableLimits limits = {10, 50, 100000, 1000000, NULL};
+static const OperationRules rules = {true, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, NULL, NULL};
 static const unsigned digits[FIELD_WHITE_COUNT] = {[FIELD_POSTALCODE - FIELD_WHITE_FIRST] = 5};
-static const OperationRules lenient = {false, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, digits};
+static const OperationRules lenient = {false, PASSWORD_CRYPT_SHA512 | PASSWORD_SSHA512, digits,
+                                       NULL};
 
 typedef struct {
     TableHead *head;
@@ -24,8 +25,8 @@ static Parsed parse(const char *head, const char *line)
     Answer answer = table_reader_next(reader, &parsed.row, &error);
     g_assert_no_error(error);
     g_assert_cmpint(answer, ==, ANSWER_YES);
-    parsed.head =
-        table_head_from_names((const char *const *)table_reader_head(reader, NULL)->name, NULL);
+    parsed.head = table_head_from_names((const char *const *)table_reader_head(reader, NULL)->name,
+                                        NULL, NULL);
     return parsed;
 }
 

@@ -85,7 +85,7 @@ static TableRow *fixture_row(gpointer data, GError **error)
 
 static void fixture_open(Fixture *fixture)
 {
-    const TableLimits limits = {1000, 60, 100000, 10000000};
+    const TableLimits limits = {1000, 60, 100000, 10000000, NULL};
     g_autofree char *text = g_strjoinv("\n", (char **)fixture->lines);
     g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_data(text, -1, NULL);
     g_autoptr(TableReader) reader = table_reader_new(stream, &limits);
@@ -95,8 +95,8 @@ static void fixture_open(Fixture *fixture)
     while (table_reader_next(reader, &row, &error) == ANSWER_YES)
         g_ptr_array_add(fixture->rows, row);
     g_assert_no_error(error);
-    fixture->head =
-        table_head_from_names((const char *const *)table_reader_head(reader, NULL)->name, NULL);
+    fixture->head = table_head_from_names(
+        (const char *const *)table_reader_head(reader, NULL)->name, NULL, NULL);
 }
 
 static void fixture_close(Fixture *fixture)
@@ -564,7 +564,7 @@ static void test_again(void)
     Fixture fixture = {.lines = LINES(P ";TITLE", "a.de;bob;FULL;ADD;" SECRET ";\"=1\n;'\"\"-\""),
                        .said = SAID(TAKEN)};
     Job job = make_job("again", NULL);
-    const TableLimits limits = {1000, 60, 100000, 10000000};
+    const TableLimits limits = {1000, 60, 100000, 10000000, NULL};
     fixture_open(&fixture);
     g_autofree char *mail = write_response(&job, &fixture, NULL);
     g_auto(Parts) parts = take_apart(mail);

@@ -233,8 +233,12 @@ static const struct {
      "Column 5 of batchload.csv has no name"},
     {"R3.7 of a later version", S("DOMAIN;USER;TYPE;ACTION;FOLDERS\n"), TABLE_ERROR_COLUMN,
      "The column FOLDERS is not available yet"},
-    {"R3.7 an attribute", S("DOMAIN;USER;TYPE;ACTION;@mail\n"), TABLE_ERROR_COLUMN,
-     "The column @mail is not available yet"},
+    {"R3.7 no attribute", S("DOMAIN;USER;TYPE;ACTION;@mail;lang-de\n"), TABLE_ERROR_COLUMN,
+     "Unknown column lang-de."},
+    {"R3.7 an attribute with an option", S("DOMAIN|USER|TYPE|ACTION|@mail;lang-de\n"),
+     TABLE_ERROR_COLUMN, "The column @mail;lang-de is not one that this service takes. Take it"},
+    {"R8.15 an attribute twice", S("DOMAIN;USER;TYPE;ACTION;@a;@b;'@A\n"), TABLE_ERROR_COLUMN,
+     "The column @A is given twice in the headline of batchload.csv."},
     {"R3.8 mandatory column missing", S("DOMAIN;USER;TYPE;PASSWORD\n"), TABLE_ERROR_HEADLINE,
      "it lacks mandatory field names (ACTION)"},
     {"R3.7 several unknown columns", S("DOMAIN;USER;TYPE;ACTION;KENNWORT;SURNME;;USER\n"),
@@ -342,7 +346,7 @@ static void test_many_faults(void)
     g_autoptr(GError) error = NULL;
     for (unsigned i = 4; i < G_N_ELEMENTS(names) - 1; i++)
         names[i] = longest;
-    g_assert_null(table_head_from_names(names, &error));
+    g_assert_null(table_head_from_names(names, NULL, &error));
     g_assert_error(error, TABLE_ERROR, TABLE_ERROR_COLUMN);
     g_assert_nonnull(strstr(error->message, " And 4 more like that. Correct these names in the"));
     g_assert_cmpuint(strlen(error->message), <, 600);
@@ -385,7 +389,7 @@ static void test_large(void)
 /* R3.4: the decision is made while the file flows by, wherever its bytes are cut. */
 static void test_late(void)
 {
-    const TableLimits wide = {20000, 8, 1000, 10000000};
+    const TableLimits wide = {20000, 8, 1000, 10000000, NULL};
     const struct {
         const char *line, *last, *cell;
         unsigned note; /* line */
@@ -452,7 +456,7 @@ static long resident_kb(void)
 /* 300,000 rows need no more memory than 1,000 (a sanitizer's own memory is not counted). */
 static void test_flat(void)
 {
-    const TableLimits wide = {400000, 40, 65536, G_MAXUINT64};
+    const TableLimits wide = {400000, 40, 65536, G_MAXUINT64, NULL};
     g_autoptr(GInputStream) stream = g_object_new(drip_get_type(), NULL);
     Drip *drip = (Drip *)stream;
     drip->data = "DOMAIN;USER;TYPE;ACTION;PASSWORD;SURNAME\r\n";
@@ -500,11 +504,12 @@ static void test_variant(void)
     g_assert_cmpstr(table_row_cell(g_ptr_array_index(again, 0), head, FIELD_PASSWORD), ==, "=p");
     g_assert_null(table_row_cell(g_ptr_array_index(again, 0), head, FIELD_SURNAME));
     const char *fewer[] = {"DOMAIN", "USER", "TYPE", "ACTION", NULL};
-    g_autoptr(TableHead) other = table_head_from_names(fewer, NULL);
+    g_autoptr(TableHead) other = table_head_from_names(fewer, NULL, NULL);
     g_assert_null(table_rows_from_variant(value, other));
     g_autoptr(GVariant) text = g_variant_ref_sink(g_variant_new_string("x"));
     g_assert_null(table_rows_from_variant(text, head));
-    g_autoptr(TableHead) stored = table_head_from_names((const char *const *)head->name, NULL);
+    g_autoptr(TableHead) stored =
+        table_head_from_names((const char *const *)head->name, NULL, NULL);
     g_assert_cmpint(stored->column_of[FIELD_PASSWORD], ==, 4);
     g_assert_cmpstr(stored->name[4], ==, "PASSWORD");
 }
@@ -547,7 +552,7 @@ static void test_write(void)
 /* The files that the fuzzer starts from: those named bad-… are refused. */
 static void test_files(void)
 {
-    const TableLimits wide = {1000, 64, 4096, 100000};
+    const TableLimits wide = {1000, 64, 4096, 100000, NULL};
     g_autofree char *folder = g_test_build_filename(G_TEST_DIST, "test-fixtures", "table", NULL);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     g_assert_nonnull(dir);

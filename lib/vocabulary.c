@@ -95,6 +95,7 @@ static const Takers takers[FIELD_COUNT] = {
     [FIELD_ENABLE_FORWARDS] = {T(DOMAIN) | T(FULL), A(ADD) | A(MODIFY)},
     [FIELD_ENABLE_AUTORESPONDERS] = {T(DOMAIN) | T(FULL), A(ADD) | A(MODIFY)},
     [FIELD_ENABLE_WEBACCESS] = {T(DOMAIN) | T(FULL), A(ADD) | A(MODIFY)},
+    [FIELD_ATTRIBUTE] = {NAMED | T(DOMAIN), A(ADD) | A(MODIFY)},
 };
 
 /* Most bytes of a value, where nothing else is said. */

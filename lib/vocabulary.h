@@ -55,7 +55,8 @@ bool type_is_list(ObjectType type);
 bool type_is_group(ObjectType type);
 /* Whether it is a person or a thing with a name and the white pages. */
 bool type_has_white_pages(ObjectType type);
-/* Whether the action on the type looks at the column, DOMAIN to ACTION apart. */
+/* Whether the action on the type looks at the column, DOMAIN to ACTION apart; of columns
+ * "@attribute" the profile says which. */
 bool type_takes(ObjectType type, Action action, Field field);
 
 /* How the value of a column is written; of the columns that hold one value. */

@@ -340,7 +340,8 @@ static void test_csv(void)
 static void test_csv_known(void)
 {
     g_autofree char *page = read_file(G_TEST_BUILT, "man", "batchload-csv.5");
-    g_autoptr(GRegex) item = g_regex_new("(?m)^\\.It Cm ([A-Z ]+?)( Ta .*)?$", 0, 0, NULL);
+    g_autoptr(GRegex) item =
+        g_regex_new("(?m)^\\.It Cm (@attribute|[A-Z ]+?)( Ta .*)?$", 0, 0, NULL);
     g_autoptr(GMatchInfo) match = NULL;
     unsigned count = 0;
 

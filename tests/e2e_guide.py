@@ -160,7 +160,7 @@ def files(world):
     wanted |= {(kind, "MODIFY") for kind in ("FULL", "FORWARD", "LIST", "GROUP", "DOMAIN")}
     wanted |= {(kind, action) for kind in ("FULL", "DOMAIN") for action in ("SUSPEND", "RESUME")}
     tap.equal(sorted(cells), sorted(wanted), "cells")
-    looks = [full_added, full_changed, full_filled, full_deleted, forward_added, forward_changed,
+    looks = [full_added, full_changed, full_named, full_filled, full_deleted, forward_added, forward_changed,
              forward_deleted, list_added, list_changed, list_named, list_deleted, more_added,
              answer_added, group_added, more_deleted, blocked, domain_added, domain_deleted]
     tap.equal(len(found), len(looks), "files")
@@ -168,6 +168,12 @@ def files(world):
         response = world.ask(csv=text)
         tap.equal(response.subject, "Batchload: processed ok", text + response.text)
         look(world)
+
+
+def full_named(world):
+    entry = world.entry("office.one@" + DOMAIN)
+    tap.equal((entry["displayname"], sorted(entry["physicaldeliveryofficename"])),
+              (["Office One"], ["Room 1", "Room 2"]), "attributes")
 
 
 MORE = ["%s@%s" % (local, DOMAIN) for local in ("e.muster", "", "room")]

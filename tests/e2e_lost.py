@@ -59,13 +59,14 @@ def good_rows():
     earlier ones, and what is made and gone again within one."""
     return [
         row("ADD FULL n1", **password("n1")),
-        row("ADD FULL n2", GIVENNAME="Jane", **password("n2")),
+        row("ADD FULL n2", GIVENNAME="Jane", **{"@displayName": "Jane D"}, **password("n2")),
         row("ADD FORWARD f1", MAILFORWARD="n1@DOMAIN out@elsewhere.example"),
         row("ADD LIST l1", LIST_MEMBER="n1 n2 out@elsewhere.example"),
         row("MODIFY FULL old1", TITLE="Dr", **password("old1 anew")),
         row("ADD LIST oldlist", LIST_MEMBER="n1"),
 
-        row("MODIFY FULL n1", DESCRIPTION="changed", **password("n1 anew")),
+        row("MODIFY FULL n1", DESCRIPTION="changed",
+            **{"@physicalDeliveryOfficeName": "7 a\n7 b"}, **password("n1 anew")),
         row("ADD LIST l1", LIST_MEMBER="old1 n1"),
         row("DELETE FULL n2"),
         row("ADD FULL n2", **password("n2 again")),

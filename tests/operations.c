@@ -46,6 +46,14 @@ static void set_field(Operation *operation, const char *word)
         operation->targets.named = addresses_of(pair[1]);
     } else if (field == FIELD_ALIAS) {
         set_cell(&operation->aliases, pair[1]);
+    } else if (field == FIELD_ATTRIBUTE) {
+        GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
+        g_auto(GStrv) words = g_strsplit(pair[1], ",", -1);
+        for (guint i = 0; words[i] && !g_str_equal(pair[1], "-"); i++)
+            g_ptr_array_add(values, g_strdelimit(g_strdup(words[i]), "_", ' '));
+        if (!operation->attributes)
+            operation->attributes = attribute_cells_new();
+        attribute_cells_add(operation->attributes, pair[0] + 1, values);
     } else {
         g_assert_true(field >= FIELD_VALUE_FIRST && field <= FIELD_VALUE_LAST);
         operation->value[field - FIELD_VALUE_FIRST] =
