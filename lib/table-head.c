@@ -129,13 +129,14 @@ static char *attribute_nearest(const char *name, const TableAttributes *attribut
     for (unsigned i = 0; attributes && i < FIELD_VALUE_COUNT; i++)
         if (attributes->regular[i] && g_ascii_strcasecmp(attributes->regular[i], name) == 0)
             return g_strdup(field_name(FIELD_VALUE_FIRST + i));
+    const char *const *allowed = attributes ? attributes->allowed : NULL;
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-    for (const char *const *one = attributes ? attributes->allowed : NULL; one && *one; one++)
-        g_ptr_array_add(words, g_ascii_strup(*one, -1));
+    for (unsigned i = 0; allowed && allowed[i]; i++)
+        g_ptr_array_add(words, g_ascii_strup(allowed[i], -1));
     const char *word = nearest_word(name, (const char *const *)words->pdata, words->len);
-    for (unsigned i = 0; word && i < words->len; i++)
+    for (unsigned i = 0; word && allowed && allowed[i]; i++)
         if (words->pdata[i] == word)
-            return g_strconcat("@", attributes->allowed[i], NULL);
+            return g_strconcat("@", allowed[i], NULL);
     Field field;
     return field_find(name, &field) ? g_strdup(field_name(field)) : NULL;
 }
