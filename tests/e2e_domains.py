@@ -85,6 +85,7 @@ def whole(world):
                           row("DELETE FORWARD before@" + HOME)], sender=BOSS)
     tap.equal(response.results, ["created", "deleted", "failed", "failed", "deleted"], "results")
     tap.contains(response.text, "The domain %s is not set up here." % GOING)
+    tap.absent(response.text, "part of what was", "the response")
     gone(world)
     tap.equal(home(world), before, "what else there is")
     tidy(world)
