@@ -276,14 +276,31 @@ static Outcome *circle_outcome(const Walk *walk)
                           walk->way, walk->end);
 }
 
+/* The aliases that the row's account has, where they are a part of its entry, and keeps. */
+static void add_kept_aliases(const Step *step, GPtrArray *own)
+{
+    const Profile *profile = step->context->profile;
+    const AddressCell *cell = &step->operation->aliases;
+    const Entry *entry = step->own->seen->entry;
+    const GPtrArray *aliases =
+        entry && step->operation->type == TYPE_FULL ? profile_entry_aliases(profile, entry) : NULL;
+    for (guint i = 0; aliases && i < aliases->len; i++) {
+        g_autoptr(Address) alias = address_parse(aliases->pdata[i], NULL, NULL);
+        bool gone = cell->named && (!cell->edit || (alias && is_among(cell->removed, alias->full)));
+        if (alias && !gone && !is_among(own, alias->full))
+            g_ptr_array_add(own, g_steal_pointer(&alias));
+    }
+}
+
 /* The addresses that the row is about. */
 static GPtrArray *own_addresses(const Step *step)
 {
     const GPtrArray *aliases = step->operation->aliases.named;
-    GPtrArray *own = g_ptr_array_new();
-    g_ptr_array_add(own, step->operation->address);
+    GPtrArray *own = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    g_ptr_array_add(own, address_copy(step->operation->address));
     for (guint i = 0; aliases && i < aliases->len; i++)
-        g_ptr_array_add(own, aliases->pdata[i]);
+        g_ptr_array_add(own, address_copy(aliases->pdata[i]));
+    add_kept_aliases(step, own);
     return own;
 }
 

@@ -143,7 +143,7 @@ static void add_object(const Profile *profile, Change *change, const Operation *
 static void add_fixed(const Profile *profile, Change *change, const Operation *operation,
                       const char *mailbox_id, const char *mark)
 {
-    const GStrv fixed = profile->type[operation->type].fixed;
+    char *const *fixed = profile->type[operation->type].fixed;
     g_autofree char *number = g_strconcat(NUMBER_PLACE, mark, NULL);
     const Filling filling = {
         .domain = operation->address->domain,

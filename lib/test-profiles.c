@@ -330,8 +330,11 @@ static const Part qmail_ldap[] = {
           "one.example;anna;FULL;DELETE;;;;;;\n"
           "one.example;l;LIST;SUSPEND;;;;;;\n"
           "one.example;sales;FORWARD;DELETE;;;;;;\n"
-          "one.example;sales;FULL;ADD;;;;;;" SECRET "\n",
-     NULL, "is a forward, not a mailbox|is a list, not a forward", 4, 2,
+          "one.example;sales;FULL;ADD;;;;;;" SECRET "\n"
+          "one.example;f;FORWARD;ADD;;;info@one.example;;;\n" /* ben's alias */
+          "one.example;ben;FULL;MODIFY;;;f@one.example;;;" SECRET "\n"
+          "one.example;ben;FULL;MODIFY;~info@one.example;;f@one.example;;;" SECRET "\n",
+     NULL, "is a forward, not a mailbox|is a list, not a forward|in a circle", 6, 3,
      ENTRIES(QMAIL("anna"), "-", QMAIL("l"), "accountStatus=disabled|rfc822member=ben@one.example",
              QMAIL("sales"), "!deliveryMode|!mailForwardingAddress")},
 };
