@@ -189,30 +189,39 @@ def bytes_read(pid):
     return 0
 
 
+def standing_still(run_, question):
+    """A question whose answer may take long: the daemon stands still meanwhile, and where it is true
+    dies there."""
+    def ask():
+        run_.world.milter.process.send_signal(signal.SIGSTOP)
+        if question():
+            return True
+        run_.world.milter.process.send_signal(signal.SIGCONT)
+        return False
+    return ask
+
+
 def parsing(run_):
     """The confined child is at work."""
     milter = run_.world.milter
-    wait_for(lambda: any(bytes_read(pid) > 50000 for pid in milter.children()
-                         if pid != milter.pid), "the parser", 30, 0.001)
+    wait_for(standing_still(run_, lambda: any(
+        bytes_read(pid) > 50000 for pid in milter.children() if pid != milter.pid)),
+             "the parser", 60, 0.001)
 
 
 def slicing(run_):
     """Rows are being written into the spool."""
-    wait_for(lambda: spool_holds(run_.world, "rows"), "a file of rows", 30, 0.001)
+    wait_for(standing_still(run_, lambda: spool_holds(run_.world, "rows")), "a file of rows", 60,
+             0.001)
 
 
 def after_slices(part):
-    """That part of the slices is done. While that is looked for, which may take long, the daemon
-    stands still; it dies where it was seen."""
+    """That part of the slices is done."""
     def wait(run_):
         def reached():
-            run_.world.milter.process.send_signal(signal.SIGSTOP)
             job = the_job(run_.world)
-            if job and job["slices"] and job["slices_done"] >= part * job["slices"]:
-                return True
-            run_.world.milter.process.send_signal(signal.SIGCONT)
-            return False
-        wait_for(reached, "%d %% of the slices" % (100 * part), SECONDS, 0.05)
+            return job and job["slices"] and job["slices_done"] >= part * job["slices"]
+        wait_for(standing_still(run_, reached), "%d %% of the slices" % (100 * part), SECONDS, 0.05)
     return wait
 
 
@@ -230,7 +239,7 @@ def within_slice(part):
                 return True
             job = the_job(run_.world)
             return job and job["slices"] and job["slices_done"] > block // blocks
-        wait_for(reached, "the entry " + name, SECONDS, 0.001)
+        wait_for(standing_still(run_, reached), "the entry " + name, SECONDS, 0.001)
     return wait
 
 
