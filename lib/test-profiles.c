@@ -164,6 +164,15 @@ static const Part open_xchange[] = {
              "objectClass=inetOrgPerson|objectClass=batchloadMark",
              OX("ben"), "uidNumber=1001|alias=info@one.example|preferredLanguage=EN", OX("x"), "-",
              OX("an"), "-", "cn=uidNumber", "uidNumber=1002")},
+    /* What each gets besides, given otherwise by the row. */
+    {"DOMAIN;USER;TYPE;ACTION;@imapServer;@colocRouteAddr;PASSWORD\n"
+     "one.example;w;FULL;ADD;imap.one.example;w@host.example;" SECRET "\n"
+     "one.example;w;FULL;DELETE;;;\n",
+     "Mode: check", NULL, 2, 0, NULL},
+    {"DOMAIN;USER;TYPE;ACTION;@imapServer;@colocRouteAddr;PASSWORD\n"
+     "one.example;w;FULL;ADD;imap.one.example;w@host.example;" SECRET "\n",
+     NULL, NULL, 1, 0,
+     ENTRIES(OX("w"), "imapServer=imap.one.example|colocRouteAddr=w@host.example|uidNumber=1002")},
     /* Nothing else than these has a place. */
     {"DOMAIN;USER;TYPE;ACTION;LIST MEMBER;QUOTA;MAILFORWARD;PASSWORD\n"
      "one.example;staff;LIST;ADD;anna;;;\n"
@@ -194,7 +203,7 @@ static const Part open_xchange[] = {
              "one.example;yy;ALIAS;DELETE;;;;;;\n"
              "one.example;yy;FULL;ADD;" SECRET ";;;;;\n",
      "Mode: check", "nothing was changed", 3, 1,
-     ENTRIES(OX("y"), "-", "cn=uidNumber", "uidNumber=1003")},
+     ENTRIES(OX("y"), "-", "cn=uidNumber", "uidNumber=1004")},
     /* All or nothing: what was done is taken back, the mark's class with it. */
     {"DOMAIN;USER;TYPE;ACTION;TARGET;PHONE;PASSWORD\n"
      "one.example;z;FULL;ADD;;;" SECRET "\n"
