@@ -94,6 +94,12 @@ def add_user(world, local, **words):
     return act(world, "adduser", **{**given, **words})
 
 
+def need(world, local, password):
+    """An account that other tests may have made, with this password."""
+    if world.entry(at(local)) is None:
+        world.add_account(at(local), password)
+
+
 @tap.test("R9.20 R9.21 adduser: an account with its columns, aliases and password; felt by login and "
           "mail")
 def adduser(world):
@@ -231,10 +237,11 @@ def usage(world):
 
 @tap.test("R9.23 other columns and attributes are options where something is made, but no others")
 def others(world):
-    add_user(world, "dora", title="Dr", ROOMNUMBER="7", **{"postal-code": "01234"})
+    add_user(world, "dora", title="Dr", ROOMNUMBER="7", displayName="Dora D.",
+             **{"postal-code": "01234"})
     entry = world.entry(at("dora"))
-    tap.equal((entry["title"], entry["roomnumber"], entry["postalcode"]), (["Dr"], ["7"], ["01234"]),
-              "entry")
+    tap.equal([entry[name] for name in ("title", "roomnumber", "postalcode", "displayname")],
+              [["Dr"], ["7"], ["01234"], ["Dora D."]], "entry")
     for name in ("userPassword", "batchloadMailboxId", "objectClass", "noSuchThing"):
         _, errors = add_user(world, "other", code=1, **{name: "x"})
         tap.contains(errors, "@" + name)
@@ -250,6 +257,7 @@ def lookup(world):
     boss = at("boss")
     other = at("dora", world.other_domain)
     world.add_account(other, SECRET)
+    need(world, "dora", SECRET)
     _, errors = act(world, "setquota", admin=boss, username="dora", quotasize="5", code=1)
     tap.contains(errors, "several in your domains (%s)" % ", ".join((at("dora"), other)))
     act(world, "setquota", admin=boss, username=other, quotasize="5")
@@ -416,6 +424,7 @@ def passwords(world):
             check=False).returncode == code
 
     own = world.passwords[world.admin]
+    need(world, "ben", SECRET)
     with contextlib.ExitStack() as stack:
         admin, user = pipe(own + "\n"), pipe(SECRET + "fd")
         tap.equal(run("--adminpasswd-fd=%d" % admin, "--password-fd", str(user), a=admin, u=user), True,
@@ -435,6 +444,7 @@ def passwords(world):
 
 @tap.test("R9.26 no password in a command line, an environment, a log or the spool while a command waits")
 def hidden(world):
+    need(world, "ben", SECRET + "e")
     world.slapd.stop()
     wrong = "Falsch-" + SECRET
     child = subprocess.Popen(
