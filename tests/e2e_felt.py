@@ -562,6 +562,34 @@ def cost(world):
         tap.equal(searches(world) - before <= most, True, "%s: %d" % (what, searches(world) - before))
 
 
+# --- circles that nobody could see ---
+
+CIRCLE_MOST = 4 * 200  # look-ups: as far as virtual_alias_recursion_limit lets it go
+
+
+@tap.test("R3.39 mail into a circle that is there all the same is put off whole, and goes once that is broken")
+def circle(world):
+    for each in (row("ADD FORWARD ring1", MAILFORWARD=at("ring2")),
+                 row("ADD FORWARD ring2", MAILFORWARD=at("ring1")),
+                 row("ADD LIST round1", LIST_MEMBER=at("eva") + " " + at("round2")),
+                 row("ADD LIST round2", LIST_MEMBER=at("eva") + " " + at("round1") + " " + at("ring1"))):
+        make_by_hand(world, each)
+    for recipient in ("ring1", "ring2", "round1", "round2"):
+        before = searches(world)
+        sent, identifier = world.send_plain(at(recipient), sender=STRANGER)
+        tap.equal((sent.code, sent.stage), (451, "end"), repr(sent))
+        asked = searches(world) - before
+        tap.say(recipient, asked)
+        tap.equal(asked <= CIRCLE_MOST, True, "%d look-ups for %s" % (asked, recipient))
+        receives(world, at("eva"), at("eva"))
+        tap.equal(has(world, at("eva"), identifier), 0, "copies of a mail to " + recipient)
+        tap.equal(world.postfix.queue(), [], "queue")
+    make(world, row("MODIFY FORWARD ring2", MAILFORWARD=at("eva")),
+         row("DELETE LIST round2", LIST_MEMBER=at("round1")))
+    for recipient in ("ring1", "ring2", "round1", "round2"):
+        receives(world, at(recipient), at("eva"))
+
+
 HERE = [at(local) for local in ("boss", "anna", "bob", "eva")]
 WRITERS = [at(local, OTHER) for local in ["s%d" % number for number in range(5)]
            + ["h%d" % number for number in range(len(HOSTILE))]]
