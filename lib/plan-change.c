@@ -489,6 +489,40 @@ static GPtrArray *as_text(GPtrArray *addresses)
     return text;
 }
 
+/* A list's white pages are what MODIFY is for; the same ones again are no change. */
+static Answer check_same_details(Step *step)
+{
+    const Operation *operation = step->operation;
+    const ObjectType type = operation->type;
+    if (!any_value(operation))
+        return ANSWER_YES;
+    g_autoptr(Change) other =
+        profile_modify(step->context->profile, operation, NULL, step->own->seen->entry, step->mark);
+    if (!other)
+        return ANSWER_YES;
+    return step_end(step,
+                    outcome_failed(NULL, operation->address->full,
+                                   type_is_list(type)
+                                       ? "Use MODIFY for these details, and ADD with LIST MEMBER "
+                                         "alone for members."
+                                       : "Use MODIFY for these details, and ADD with MEMBER alone "
+                                         "for members.",
+                                   "The %s %s is there already, and this row gives other details "
+                                   "(DESCRIPTION and so on) than it has.",
+                                   type_noun(type), operation->address->full));
+}
+
+static Answer write_members(Step *step, GPtrArray *added)
+{
+    const Profile *profile = step->context->profile;
+    g_autoptr(GPtrArray) text = as_text(added);
+    Change *change = profile_members(profile, step->own->seen->entry, text, NULL, step->mark);
+    profile_member_name(profile, change, step->operation);
+    step_write(step, change);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    return ANSWER_YES;
+}
+
 static Answer plan_list_grow(Step *step, GError **error)
 {
     const Profile *profile = step->context->profile;
@@ -497,23 +531,9 @@ static Answer plan_list_grow(Step *step, GError **error)
     if (!profile_type_at(profile, step->own->seen->entry, operation->address->full, &type) ||
         type != operation->type)
         return check_own_free(step);
-    /* A list's white pages are what MODIFY is for; the same ones again are no change. */
-    if (any_value(operation)) {
-        g_autoptr(Change) other =
-            profile_modify(profile, operation, NULL, step->own->seen->entry, step->mark);
-        if (other)
-            return step_end(
-                step,
-                outcome_failed(
-                    NULL, operation->address->full,
-                    type_is_list(type)
-                        ? "Use MODIFY for these details, and ADD with LIST MEMBER alone for "
-                          "members."
-                        : "Use MODIFY for these details, and ADD with MEMBER alone for members.",
-                    "The %s %s is there already, and this row "
-                    "gives other details (DESCRIPTION and so on) than it has.",
-                    type_noun(type), operation->address->full));
-    }
+    Answer answer = check_same_details(step);
+    if (answer != ANSWER_YES)
+        return answer;
     if (!operation->members || operation->members->len == 0)
         return step_unchanged(step, type == TYPE_LIST ? "The list is there already."
                                                       : "The distribution list is there already.");
@@ -523,17 +543,10 @@ static Answer plan_list_grow(Step *step, GError **error)
                                         ? "All of these members are on the list already."
                                         : "All of these members are in the group already.");
     GPtrArray *present = profile_entry_members(profile, step->own->seen->entry);
-    Answer answer = check_members_max(step, added->len + (present ? present->len : 0));
+    answer = check_members_max(step, added->len + (present ? present->len : 0));
     if (answer == ANSWER_YES)
         answer = plan_check_ways(step, added, error);
-    if (answer != ANSWER_YES)
-        return answer;
-    g_autoptr(GPtrArray) text = as_text(added);
-    Change *change = profile_members(profile, step->own->seen->entry, text, NULL, step->mark);
-    profile_member_name(profile, change, operation);
-    step_write(step, change);
-    step->row->outcome = outcome_new(RESULT_CHANGED);
-    return ANSWER_YES;
+    return answer == ANSWER_YES ? write_members(step, added) : answer;
 }
 
 static Answer plan_list_shrink(Step *step)
