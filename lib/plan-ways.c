@@ -304,6 +304,18 @@ static GPtrArray *own_addresses(const Step *step)
     return own;
 }
 
+/* What is there keeps its mail, as far as it is known already. */
+static bool leads_nowhere(Step *step, const Address *address)
+{
+    const Profile *profile = step->context->profile;
+    Place *place = view_place(step->view, address);
+    const Entry *entry = place->seen ? place->seen->entry : NULL;
+    if (!entry || profile_entry_targets(profile, entry) || profile_entry_members(profile, entry))
+        return false;
+    step_looked(step, place);
+    return true;
+}
+
 Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error)
 {
     g_autoptr(GPtrArray) own = own_addresses(step);
@@ -312,7 +324,8 @@ Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error)
         const Address *address = addresses->pdata[i];
         if (is_among(own, address->full))
             walk.way = walk.end = g_strdup(address->full);
-        else if (grant_covers(step->context->grant, address->domain))
+        else if (grant_covers(step->context->grant, address->domain) &&
+                 !leads_nowhere(step, address))
             walk_add(&walk, address_copy(address), NULL);
     }
     Answer answer = walk.end ? ANSWER_NO : walk_on(&walk, error);
@@ -339,8 +352,14 @@ static Answer check_gone_of(Step *step, const GPtrArray *ends, const GPtrArray *
                             const char *field, GError **error)
 {
     const char *domain = ((const Address *)ends->pdata[0])->domain;
+    g_autoptr(Address) all = address_of_domain(domain);
+    Place *place = NULL;
+    if (step_look(step, all, false, &place, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    if (!place->seen->entry)
+        return ANSWER_YES;
     g_auto(Walk) walk = walk_new(step, ends, gone);
-    walk_add(&walk, address_of_domain(domain), NULL);
+    walk_add(&walk, g_steal_pointer(&all), NULL);
     Answer answer = walk_on(&walk, error);
     if (answer != ANSWER_NO)
         return answer;
