@@ -30,8 +30,7 @@ typedef struct {
     const char *address; /* what it is asked for by (normal form), or NULL */
     Seen *seen;          /* NULL: not known */
     unsigned looked;     /* the last row that looked at it, of those that the plan has begun */
-    unsigned met;        /* the last walk that came to it … */
-    const char *way;     /* … by way of this address, where it began */
+    unsigned met;        /* the last walk that came to it */
     bool asked, borne, outside; /* while it is being read: see Fetch */
 } Place;
 

@@ -62,31 +62,40 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 
 /* --- circles --- */
 
+/* An address that mail comes to, and by way of which of those where the walk began. */
+typedef struct {
+    Address *address;
+    char *way;
+} Stop;
+
+static void stop_free(gpointer data)
+{
+    Stop *stop = data;
+    address_free(stop->address);
+    g_free(stop->way);
+    g_free(stop);
+}
+
 /* From some addresses on to all that mail to them comes to, level by level: a look for each. */
 typedef struct {
     Step *step;
-    GPtrArray *level;       /* of Address *: those to be followed next */
-    GPtrArray *next;        /* of Address *: those behind them */
+    GPtrArray *level;       /* of Stop *: those to be followed next */
+    GPtrArray *next;        /* of Stop *: those behind them */
     const GPtrArray *ends;  /* of Address *: what must not be come to */
     const GPtrArray *gone;  /* of Address *: what the row takes away, or NULL */
     guint behind, levels;   /* addresses that were met on the way, and how far it is */
-    const char *way;        /* the address by which it came to where it must not, or too far */
+    char *way;              /* the address by which it came to where it must not, or too far */
     char *end;              /* what it came to */
     bool service, too_many; /* that is an address of this service; it is too many instead */
 } Walk;
-
-static GPtrArray *addresses_new(void)
-{
-    return g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
-}
 
 static Walk walk_new(Step *step, const GPtrArray *ends, const GPtrArray *gone)
 {
     step->plan->walks++;
     return (Walk){
         .step = step,
-        .level = addresses_new(),
-        .next = addresses_new(),
+        .level = g_ptr_array_new_with_free_func(stop_free),
+        .next = g_ptr_array_new_with_free_func(stop_free),
         .ends = ends,
         .gone = gone,
     };
@@ -96,22 +105,36 @@ static void walk_clear(Walk *walk)
 {
     g_ptr_array_unref(walk->level);
     g_ptr_array_unref(walk->next);
+    g_free(walk->way);
     g_free(walk->end);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
 
-/* Takes the address over, which mail comes to by way of one of those that it began at (NULL: it is
- * one of them). Met before, it is let be. */
-static void walk_add(Walk *walk, Address *address, const char *way)
+/* It ends here. */
+static Answer walk_stop(Walk *walk, const char *way, const char *end)
+{
+    walk->way = g_strdup(way);
+    walk->end = g_strdup(end);
+    return ANSWER_NO;
+}
+
+/* Takes the address over. Met before, it is let be. */
+static void walk_add(Walk *walk, GPtrArray *level, Address *address, const char *way)
 {
     g_autoptr(Address) taken = address;
     Place *place = view_place(walk->step->view, taken);
     if (place->met == walk->step->plan->walks)
         return;
     place->met = walk->step->plan->walks;
-    place->way = way ? way : place->address;
-    walk->behind += way != NULL;
-    g_ptr_array_add(way ? walk->next : walk->level, g_steal_pointer(&taken));
+    Stop *stop = g_new(Stop, 1);
+    stop->way = g_strdup(way ? way : taken->full);
+    stop->address = g_steal_pointer(&taken);
+    g_ptr_array_add(level, stop);
+}
+
+static void walk_begin_at(Walk *walk, const Address *address)
+{
+    walk_add(walk, walk->level, address_copy(address), NULL);
 }
 
 static bool is_among(const GPtrArray *addresses, const char *address)
@@ -130,8 +153,8 @@ static bool leaves_with(const Walk *walk, const Address *address, ObjectType typ
            g_str_equal(address->full, walk->step->operation->address->full);
 }
 
-/* Mail comes to an address, which is taken over, from a place of a type. ANSWER_NO: it must not. */
-static Answer walk_to(Walk *walk, Address *address, const Place *from, ObjectType type)
+/* Mail comes to an address, which is taken over, from what is of a type. ANSWER_NO: it must not. */
+static Answer walk_to(Walk *walk, Address *address, const Stop *from, ObjectType type)
 {
     g_autoptr(Address) taken = address;
     const PlanContext *context = walk->step->context;
@@ -139,18 +162,16 @@ static Answer walk_to(Walk *walk, Address *address, const Place *from, ObjectTyp
     if (leaves_with(walk, taken, type))
         return ANSWER_YES;
     walk->service = !end && !walk->gone && plan_is_batch_address(context, taken->full);
-    if (end || walk->service) {
-        walk->way = from->way;
-        walk->end = g_strdup(taken->full);
-        return ANSWER_NO;
-    }
-    if (grant_covers(context->grant, taken->domain))
-        walk_add(walk, g_steal_pointer(&taken), from->way);
-    return ANSWER_YES;
+    if (end || walk->service)
+        return walk_stop(walk, from->way, taken->full);
+    if (!grant_covers(context->grant, taken->domain))
+        return ANSWER_YES;
+    walk_add(walk, walk->next, g_steal_pointer(&taken), from->way);
+    walk->too_many = walk->behind + walk->next->len > PLAN_LOOP_LOOKUPS_MAX;
+    return walk->too_many ? walk_stop(walk, from->way, NULL) : ANSWER_YES;
 }
 
-static Answer walk_to_all(Walk *walk, const GPtrArray *addresses, const Place *from,
-                          ObjectType type)
+static Answer walk_to_all(Walk *walk, const GPtrArray *addresses, const Stop *from, ObjectType type)
 {
     Answer answer = ANSWER_YES;
     for (guint i = 0; addresses && i < addresses->len && answer == ANSWER_YES; i++) {
@@ -162,7 +183,7 @@ static Answer walk_to_all(Walk *walk, const GPtrArray *addresses, const Place *f
 }
 
 /* A further name of a domain takes mail for the addresses that are there, or will be. */
-static Answer walk_to_same(Walk *walk, const char *local, const char *domain, const Place *from,
+static Answer walk_to_same(Walk *walk, const char *local, const char *domain, const Stop *from,
                            GError **error)
 {
     g_autofree char *text = g_strconcat(local, "@", domain, NULL);
@@ -180,9 +201,10 @@ static Answer walk_to_same(Walk *walk, const char *local, const char *domain, co
 
 /* Mail to what is not there goes to the same address of the domain that its own is a further name
  * of, or else to the catch-all. */
-static Answer walk_past(Walk *walk, const Address *address, const Place *from, GError **error)
+static Answer walk_past(Walk *walk, const Stop *stop, GError **error)
 {
     const Profile *profile = walk->step->context->profile;
+    const Address *address = stop->address;
     Place *domain = NULL;
     if (address->full[0] == '@')
         return ANSWER_YES;
@@ -191,39 +213,52 @@ static Answer walk_past(Walk *walk, const Address *address, const Place *from, G
     step_looked(walk->step, domain);
     const char *other =
         domain->seen->entry ? profile_entry_target_domain(profile, domain->seen->entry) : NULL;
-    return other ? walk_to_same(walk, address->local, other, from, error)
-                 : walk_to(walk, address_of_domain(address->domain), from, TYPE_COUNT);
+    return other ? walk_to_same(walk, address->local, other, stop, error)
+                 : walk_to(walk, address_of_domain(address->domain), stop, TYPE_COUNT);
+}
+
+static Answer walk_through(Walk *walk, const Stop *stop, const Entry *entry)
+{
+    const Profile *profile = walk->step->context->profile;
+    ObjectType type = TYPE_COUNT;
+    (void)profile_type_at(profile, entry, stop->address->full, &type);
+    if (type == TYPE_ALIAS && profile_addresses_vary(profile)) {
+        Address *account = profile_entry_address(profile, entry);
+        if (account)
+            return walk_to(walk, account, stop, type);
+    }
+    Answer answer = walk_to_all(walk, profile_entry_targets(profile, entry), stop, type);
+    return answer == ANSWER_YES
+               ? walk_to_all(walk, profile_entry_members(profile, entry), stop, type)
+               : answer;
+}
+
+/* ANSWER_NO: what is there is too much to be read for one row. */
+static Answer walk_look(Walk *walk, GError **error)
+{
+    View *view = walk->step->view;
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new();
+    for (guint i = 0; i < walk->level->len; i++)
+        g_ptr_array_add(addresses, ((Stop *)walk->level->pdata[i])->address);
+    Answer answer = view_fetch(view, addresses, false, view_values(view) + PLAN_VALUES_MAX, error);
+    if (answer != ANSWER_NO)
+        return answer;
+    walk->too_many = true;
+    return walk_stop(walk, ((Stop *)walk->level->pdata[0])->way, NULL);
 }
 
 static Answer walk_level(Walk *walk, GError **error)
 {
-    const Profile *profile = walk->step->context->profile;
-    Answer answer = view_fetch(walk->step->view, walk->level, false, G_MAXSIZE, error);
+    Answer answer = walk_look(walk, error);
     for (guint i = 0; i < walk->level->len && answer == ANSWER_YES; i++) {
-        const Address *address = walk->level->pdata[i];
-        Place *place = view_place(walk->step->view, address);
-        const Entry *entry = is_among(walk->gone, address->full) ? NULL : place->seen->entry;
-        ObjectType type = TYPE_COUNT;
+        const Stop *stop = walk->level->pdata[i];
+        Place *place = view_place(walk->step->view, stop->address);
+        bool there = place->seen->entry && !is_among(walk->gone, stop->address->full);
         step_looked(walk->step, place);
-        if (!entry) {
-            answer = walk_past(walk, address, place, error);
-            continue;
-        }
-        (void)profile_type_at(profile, entry, address->full, &type);
-        answer = walk_to_all(walk, profile_entry_targets(profile, entry), place, type);
-        if (answer == ANSWER_YES)
-            answer = walk_to_all(walk, profile_entry_members(profile, entry), place, type);
+        answer =
+            there ? walk_through(walk, stop, place->seen->entry) : walk_past(walk, stop, error);
     }
     return answer;
-}
-
-static bool walk_is_too_far(Walk *walk)
-{
-    walk->too_many = walk->behind > PLAN_LOOP_LOOKUPS_MAX;
-    if (!walk->too_many && (walk->next->len == 0 || ++walk->levels <= PLAN_LOOP_LEVELS_MAX))
-        return false;
-    walk->way = view_place(walk->step->view, walk->next->pdata[0])->way;
-    return true;
 }
 
 /* ANSWER_NO: it came to where it must not, or too far. */
@@ -233,12 +268,13 @@ static Answer walk_on(Walk *walk, GError **error)
         Answer answer = walk_level(walk, error);
         if (answer != ANSWER_YES)
             return answer;
-        if (walk_is_too_far(walk))
-            return ANSWER_NO;
         GPtrArray *done = walk->level;
         walk->level = walk->next;
         walk->next = done;
         g_ptr_array_set_size(done, 0);
+        walk->behind += walk->level->len;
+        if (walk->level->len > 0 && ++walk->levels > PLAN_LOOP_LEVELS_MAX)
+            return walk_stop(walk, ((Stop *)walk->level->pdata[0])->way, NULL);
     }
     return ANSWER_YES;
 }
@@ -323,10 +359,10 @@ Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error)
     for (guint i = 0; i < addresses->len && !walk.end; i++) {
         const Address *address = addresses->pdata[i];
         if (is_among(own, address->full))
-            walk.way = walk.end = g_strdup(address->full);
+            walk_stop(&walk, address->full, address->full);
         else if (grant_covers(step->context->grant, address->domain) &&
                  !leads_nowhere(step, address))
-            walk_add(&walk, address_copy(address), NULL);
+            walk_begin_at(&walk, address);
     }
     Answer answer = walk.end ? ANSWER_NO : walk_on(&walk, error);
     return answer == ANSWER_NO ? step_end(step, circle_outcome(&walk)) : answer;
@@ -359,7 +395,7 @@ static Answer check_gone_of(Step *step, const GPtrArray *ends, const GPtrArray *
     if (!place->seen->entry)
         return ANSWER_YES;
     g_auto(Walk) walk = walk_new(step, ends, gone);
-    walk_add(&walk, g_steal_pointer(&all), NULL);
+    walk_begin_at(&walk, all);
     Answer answer = walk_on(&walk, error);
     if (answer != ANSWER_NO)
         return answer;

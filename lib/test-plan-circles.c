@@ -150,6 +150,7 @@ static void test_halves(void)
 #define CHAIN PLAN_LOOP_LEVELS_MAX
 #define WIDE 450
 #define LAYERS 40
+#define HUGE_LISTS 120
 
 static void add_list(GString *ldif, const char *name, const char *members, ...) G_GNUC_PRINTF(3, 4);
 
@@ -202,6 +203,21 @@ static void fill_shapes(void)
                   : g_strdup_printf("layer%u@two.example layer%u@two.example", below, below + 1);
         add_numbered(ldif, "layer", i, both);
     }
+    slapd_fixture_ldif(fixture, ldif->str);
+}
+
+/* A list of lists, of which one row reads no more than a part. */
+static void fill_huge(void)
+{
+    g_autoptr(GString) ldif = g_string_new(NULL), members = g_string_new("x@else.example");
+    g_autoptr(GString) lists = g_string_new(NULL);
+    for (guint i = 1; i < 1000; i++)
+        g_string_append_printf(members, " member%u@else.example", i);
+    for (guint i = 0; i < HUGE_LISTS; i++) {
+        add_numbered(ldif, "huge", i, members->str);
+        g_string_append_printf(lists, "%shuge%u@two.example", i ? " " : "", i);
+    }
+    add_list(ldif, "huge", "%s", lists->str);
     slapd_fixture_ldif(fixture, ldif->str);
 }
 
@@ -264,6 +280,7 @@ static const struct {
     {"ADD LIST own@two.example LIST_MEMBER=wide@two.example", NULL, 6},
     {"ADD LIST new@two.example LIST_MEMBER=wider@two.example", "more than 1000 other addresses",
      106},
+    {"ADD LIST new@two.example LIST_MEMBER=huge@two.example", "more than 1000 other addresses", 4},
     {"ADD LIST new@two.example LIST_MEMBER=layer79@two.example", NULL, 43},
     {"ADD LIST layer0@two.example LIST_MEMBER=layer79@two.example", "in a circle", 43},
 };
@@ -272,6 +289,7 @@ static void test_costs(void)
 {
     guint before[G_N_ELEMENTS(costs)];
     fill_shapes();
+    fill_huge();
     for (guint i = 0; i < G_N_ELEMENTS(costs); i++) {
         before[i] = plan_alone(costs[i].row, costs[i].words);
         g_assert_cmpuint(before[i], <=, costs[i].most);
