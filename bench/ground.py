@@ -158,15 +158,17 @@ class Ground(World):
         self.slapd.start()
         return kept
 
-    def prepare(self, ldif="", settings=None):
-        """What each measurement begins with: these entries more, and the daemon's settings."""
+    def prepare(self, ldif="", settings=None, name="begin"):
+        """What each measurement begins with: these entries more, and the daemon's settings. Where
+        several are kept by a name each, what this returns is what restore() takes."""
         self._begin = self._pristine
         self.restore(start=False)
         if ldif:
             self.load(ldif)
-        self._begin = self._keep("begin")
+        self._begin = self._keep(name)
         self.milter.kill()
         self.milter.configure({**SETTINGS, **(settings or {})})
+        return self._begin
 
     def load(self, ldif, *options):
         """Entries by slapadd, the server being down."""
@@ -175,10 +177,10 @@ class Ground(World):
             file.write(ldif)
         run([which("slapadd"), "-q", *options, "-f", self.slapd.conf, "-l", path], seconds=600)
 
-    def restore(self, start=True):
+    def restore(self, start=True, begin=None):
         """The directory as it was when a measurement was prepared."""
         self.slapd.stop()
-        copy(self._begin, self.slapd.folder + "/data")
+        copy(begin or self._begin, self.slapd.folder + "/data")
         if start:
             self.slapd.start()
 
@@ -206,6 +208,12 @@ class Ground(World):
         found = self.slapd.search(base=MONITOR, scope="one",
                                   attributes=("cn", "monitorOpCompleted"))
         return {entry["cn"][0]: int(entry["monitoropcompleted"][0]) for entry in found.values()}
+
+    def sent(self):
+        """Bytes that slapd has sent since its start."""
+        found = self.slapd.search(base="cn=Bytes,cn=Statistics,cn=Monitor", scope="base",
+                                  attributes=("monitorCounter",))
+        return int(list(found.values())[0]["monitorcounter"][0])
 
     def dump(self):
         """{first line: all lines} of each entry, as slapd's own tool writes them, in the order in

@@ -17,12 +17,14 @@ from harness import HarnessError, handle_signals  # noqa: E402
 import beside  # noqa: E402
 import flow  # noqa: E402
 import load  # noqa: E402
+import loops  # noqa: E402
 import memory  # noqa: E402
 import rows  # noqa: E402
 from session import Session, refusal  # noqa: E402
 
 # Those of one place stand together.
-BENCHES = sorted(load.BENCHES + beside.BENCHES + flow.BENCHES + memory.BENCHES + rows.BENCHES,
+BENCHES = sorted(load.BENCHES + beside.BENCHES + flow.BENCHES + memory.BENCHES + rows.BENCHES
+                 + loops.BENCHES,
                  key=lambda bench: bench.place or "")
 
 

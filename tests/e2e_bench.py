@@ -23,7 +23,8 @@ from figures import Figure, at_least, at_most, table  # noqa: E402
 FIGURES = {"apply-synced": (7, 3), "apply-ssha512-synced": (7, 3), "apply-clear-synced": (1, 1),
            "modify-synced": (6, 2), "delete-synced": (6, 2), "list-make-synced": (6, 2),
            "list-grow-synced": (6, 2), "neighbour": (6, 6), "turns": (2, 2), "latency": (6, 6),
-           "intake": (3, 3), "foreign": (32, 32), "policy": (5, 4), "check": (1, 0), "apply-tmpfs": (7, 3),
+           "intake": (3, 3), "foreign": (32, 32), "policy": (5, 4), "check": (1, 0), "loops": (27, 27),
+           "apply-tmpfs": (7, 3),
            "memory": (17, 8), "parse": (4, 2)}
 
 
