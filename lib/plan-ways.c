@@ -222,11 +222,6 @@ static Answer walk_through(Walk *walk, const Stop *stop, const Entry *entry)
     const Profile *profile = walk->step->context->profile;
     ObjectType type = TYPE_COUNT;
     (void)profile_type_at(profile, entry, stop->address->full, &type);
-    if (type == TYPE_ALIAS && profile_addresses_vary(profile)) {
-        Address *account = profile_entry_address(profile, entry);
-        if (account)
-            return walk_to(walk, account, stop, type);
-    }
     Answer answer = walk_to_all(walk, profile_entry_targets(profile, entry), stop, type);
     return answer == ANSWER_YES
                ? walk_to_all(walk, profile_entry_members(profile, entry), stop, type)
