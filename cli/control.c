@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
+#include "lib/spool-call.h"
 
 #include "lib/command.h"
 
@@ -254,6 +255,15 @@ static void add_waiting(gpointer data, const Job *job)
         g_ptr_array_add(data, g_strdup(job->id));
 }
 
+static void add_calling(gpointer data, const SpoolCall *call)
+{
+    GPtrArray *ids = data;
+    guint at;
+
+    if (!g_ptr_array_find_with_equal_func(ids, call->job, g_str_equal, &at))
+        g_ptr_array_add(ids, g_strdup(call->job));
+}
+
 /* One that ended meanwhile is none of those that wait. */
 static int retry_all(const CliPlace *place)
 {
@@ -264,7 +274,8 @@ static int retry_all(const CliPlace *place)
 
     if (spool == NULL)
         return code;
-    if (!spool_list(spool, true, add_waiting, ids, &error))
+    if (!spool_list(spool, true, add_waiting, ids, &error) ||
+        !spool_calls_list(spool, NULL, add_calling, ids, &error))
         return cli_fault(EX_TEMPFAIL, "%s", error->message);
     for (guint i = 0; i < ids->len && (code == 0 || code == CLI_NO); i++)
         code = tell_of(place, "retry", g_ptr_array_index(ids, i));
@@ -283,13 +294,15 @@ int cli_retry(const CliPlace *place, int argc, char **argv)
     static const char usage[] = "batchload [-c FILE | --spool DIR] retry JOB | --all";
     int code = 0;
 
-    if (!cli_options(&argc, &argv, usage,
-                     "Lets a job that waits go on now. Where the mail server refused the response\n"
-                     "of a job, hands it over once more.\n\n"
-                     "  -a, --all   every job that waits, such as after the directory was away\n"
-                     "  -h, --help  print this\n\n"
-                     "Ends with 1 where there is no such job, or nothing to be tried again.\n",
-                     entries, &code))
+    if (!cli_options(
+            &argc, &argv, usage,
+            "Lets a job that waits go on now. Where the mail server refused the response\n"
+            "of a job, hands it over once more; where add-ons have not followed it, calls\n"
+            "them now.\n\n"
+            "  -a, --all   every job that waits, such as after the directory was away\n"
+            "  -h, --help  print this\n\n"
+            "Ends with 1 where there is no such job, or nothing to be tried again.\n",
+            entries, &code))
         return code;
     if (all && argc == 1)
         return retry_all(place);
@@ -302,13 +315,14 @@ int cli_cancel(const CliPlace *place, int argc, char **argv)
     static const char usage[] = "batchload [-c FILE | --spool DIR] cancel JOB";
     int code = 0;
 
-    if (!cli_options(&argc, &argv, usage,
-                     "Ends a job: rows that are not done yet are reported to its requester as\n"
-                     "cancelled. What is done stays done; rows that are half done are finished\n"
-                     "first.\n\n"
-                     "  -h, --help  print this\n\n"
-                     "Ends with 1 where there is no such job, or it can't be ended any more.\n",
-                     NULL, &code))
+    if (!cli_options(
+            &argc, &argv, usage,
+            "Ends a job: rows that are not done yet are reported to its requester as\n"
+            "cancelled. What is done stays done; rows that are half done are finished\n"
+            "first. After a job that has ended, calls of add-ons that wait are dropped.\n\n"
+            "  -h, --help  print this\n\n"
+            "Ends with 1 where there is no such job, or it can't be ended any more.\n",
+            NULL, &code))
         return code;
     return tell(place, argc, argv, usage);
 }

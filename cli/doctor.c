@@ -336,6 +336,8 @@ static int examine(Doctor *doctor, const CliPlace *place, const char *postfix)
         doctor_postfix(doctor, config, postfix);
     }
     if (whole)
+        doctor_addons(doctor, config);
+    if (whole)
         doctor_directory(doctor, config);
     return verdict(doctor);
 }

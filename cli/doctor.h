@@ -22,6 +22,8 @@ typedef struct {
 void doctor_say(Doctor *doctor, FindingKind kind, const char *what, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 
+/* Whether add-ons can be called, and what waits for them. */
+void doctor_addons(Doctor *doctor, const Config *config);
 /* What only the directory and Postfix can tell. folder: Postfix's configuration, NULL: its own. */
 void doctor_directory(Doctor *doctor, const Config *config);
 void doctor_postfix(Doctor *doctor, const Config *config, const char *folder);

@@ -3,10 +3,10 @@
 
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli/log.c \
-	cli/policy.c cli/profile.c cli/sample.c \
+	cli/policy.c cli/profile.c cli/sample.c cli/register.c \
 	cli/control.c cli/progress.c cli/progress.h cli/password.c cli/apply.c cli/lockout.c \
 	cli/verb.c cli/verb.h cli/verb-parse.c cli/verb-words.c cli/verb-password.c cli/verb-show.c \
-	cli/doctor.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
+	cli/doctor.c cli/doctor-addons.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
 batchload_LDADD = $(POLICY_LIBS)
 
 # The doors of older systems: one program, and a link to it by the name of each command.
@@ -29,6 +29,18 @@ uninstall-doors:
 	for name in $(GROUPWARE_COMMANDS); do rm -f '$(DESTDIR)$(groupwaredir)'/$$name; done
 	rmdir '$(DESTDIR)$(groupwaredir)' 2>/dev/null || :
 .PHONY: install-doors uninstall-doors
+
+# The same program under the names of the panel-style API.
+install-exec-hook: install-names
+.PHONY: install-names
+install-names:
+	$(MKDIR_P) $(DESTDIR)$(pkglibexecdir)
+	cd $(DESTDIR)$(pkglibexecdir) && rm -f RegisterMailAddon && \
+		$(LN_S) $(bindir)/batchload RegisterMailAddon
+uninstall-hook: uninstall-names
+.PHONY: uninstall-names
+uninstall-names:
+	rm -f $(DESTDIR)$(pkglibexecdir)/RegisterMailAddon
 
 check_PROGRAMS += test-cli
 test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h \

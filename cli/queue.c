@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 
 #include "lib/address.h"
+#include "lib/spool-call.h"
 #include "lib/text.h"
 
+#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -15,6 +17,7 @@ typedef struct {
     bool all; /* done ones too */
     bool json;
     unsigned count;
+    unsigned calls;
 } Listing;
 
 static char *shown(const char *text, gsize max)
@@ -60,6 +63,66 @@ static void on_job(gpointer data, const Job *job)
     listing->count++;
 }
 
+/* --- calls of add-ons --- */
+
+static void print_call(const SpoolCall *call, bool first)
+{
+    const char *object = *call->object != '\0' ? call->object : call->domain;
+    g_autofree char *whom = shown(object, ADDRESS_MAX);
+    g_autofree char *reason = shown(call->reason, WAITING_MAX);
+    g_autofree char *again = cli_time(call->not_before);
+
+    if (first)
+        printf("\nCalls of add-ons that wait:\n");
+    printf("%-16s line %u, %s: %s of %s\n", call->job, call->line, call->addon, call->name, whom);
+    if (call->attempts > 0)
+        printf("%-16s failed %u time%s, is tried again at %s: %s\n", "", call->attempts,
+               call->attempts == 1 ? "" : "s", again, reason);
+}
+
+static void add_text(JsonBuilder *builder, const char *name, const char *value)
+{
+    json_builder_set_member_name(builder, name);
+    if (value != NULL)
+        json_builder_add_string_value(builder, value);
+    else
+        json_builder_add_null_value(builder);
+}
+
+static void print_call_json(const SpoolCall *call)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+    g_autofree char *line = NULL;
+
+    json_builder_begin_object(builder);
+    add_text(builder, "call", call->name);
+    add_text(builder, "addon", call->addon);
+    add_text(builder, "job", call->job);
+    json_builder_set_member_name(builder, "line");
+    json_builder_add_int_value(builder, call->line);
+    add_text(builder, "domain", call->domain);
+    add_text(builder, "object", call->object);
+    json_builder_set_member_name(builder, "attempts");
+    json_builder_add_int_value(builder, call->attempts);
+    add_text(builder, "reason", call->reason);
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    line = json_to_string(root, FALSE);
+    puts(line);
+}
+
+static void on_call(gpointer data, const SpoolCall *call)
+{
+    Listing *listing = data;
+
+    if (listing->json)
+        print_call_json(call);
+    else
+        print_call(call, listing->calls == 0);
+    listing->calls++;
+}
+
 int cli_queue(const CliPlace *place, int argc, char **argv)
 {
     gboolean all = FALSE, json = FALSE;
@@ -76,9 +139,9 @@ int cli_queue(const CliPlace *place, int argc, char **argv)
 
     if (!cli_options(&argc, &argv, usage,
                      "Lists the jobs that wait or run, oldest first, and those whose response\n"
-                     "was refused.\n\n"
+                     "was refused; then the calls of add-ons that wait.\n\n"
                      "  -a, --all   done ones too\n"
-                     "  -j, --json  one line of JSON for each job\n"
+                     "  -j, --json  one line of JSON for each job and each call\n"
                      "  -h, --help  print this\n",
                      entries, &code))
         return code;
@@ -93,5 +156,7 @@ int cli_queue(const CliPlace *place, int argc, char **argv)
         return cli_fault(EX_TEMPFAIL, "%s", error->message);
     if (listing.count == 0 && !json)
         printf(all ? "There are no jobs.\n" : "No job waits.\n");
+    if (!spool_calls_list(spool, NULL, on_call, &listing, &error))
+        return cli_fault(EX_TEMPFAIL, "%s", error->message);
     return 0;
 }

@@ -8,4 +8,8 @@
 #define AUDIT_FIELDS_TYPE "a(sasas)"
 #define AUDIT_CHANGE_TYPE "(sss" AUDIT_FIELDS_TYPE ")"
 
+/* Stands among the columns of an account that is deleted: the identifier of its mailbox, by which
+ * its mail can be found. */
+#define AUDIT_MAIL_STORE "MAIL STORE"
+
 #endif

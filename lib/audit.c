@@ -92,11 +92,21 @@ static void add_modified(Pack *pack, const Profile *profile, const Change *chang
 /* In the order in which the profile names them. */
 static void add_deleted(Pack *pack, const Profile *profile, const Entry *before)
 {
+    const char *mailbox = before ? profile_entry_mailbox(profile, before) : NULL;
     for (const char *const *name = profile_attributes(profile); before && *name; name++) {
         const GPtrArray *values = entry_values(before, *name);
         if (values)
             add_field(pack, profile, *name, values, NULL);
     }
+    if (!mailbox)
+        return;
+    pack_open(pack, PACK_TUPLE, 1);
+    pack_string(pack, AUDIT_MAIL_STORE);
+    pack_open(pack, PACK_ARRAY, 1);
+    add_value(pack, mailbox);
+    pack_close(pack);
+    add_values(pack, NULL, NULL);
+    pack_close(pack);
 }
 
 static const char *kind_name(ChangeKind kind)

@@ -11,7 +11,7 @@
 
 /* Most bytes of values that go, or come, of one column; more are left out and stand there as "…".
  */
-#define AUDIT_VALUES_BYTES_MAX 65536
+#define AUDIT_VALUES_BYTES_MAX 1048576
 
 /* What stands in the place of a value of a secret column. */
 #define AUDIT_SECRET "changed"

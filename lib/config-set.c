@@ -245,6 +245,14 @@ static bool take_socket(const ConfigSetting *setting, ConfigDraft *draft, const 
     return take_text(setting, draft, values, error);
 }
 
+static bool take_unix_socket(const ConfigSetting *setting, ConfigDraft *draft,
+                             const char *const *values, GError **error)
+{
+    if (!g_str_has_prefix(values[0], "unix:/"))
+        return wrong(error, "unix:/PATH was expected");
+    return take_socket(setting, draft, values, error);
+}
+
 static bool take_log(const ConfigSetting *setting G_GNUC_UNUSED, ConfigDraft *draft,
                      const char *const *values, GError **error)
 {
@@ -464,6 +472,10 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     NUMBER("", "lockout_time", take_time, lockout.seconds, 1, 30 * DAY, "1h"),
     NUMBER("", "lockout_pause", take_time, lockout.pause, 0, HOUR, "1s"),
     NUMBER("", "lockout_pairs_max", take_count, lockout.pairs_max, 10, 10000000, "10000"),
+    TOP("addons", take_path, addons_folder, SYSCONFDIR "/batchload/addons"),
+    TOP("addon_socket", take_unix_socket, addon_socket, "unix:/run/batchload-follow/socket"),
+    TOP("addon_user", take_text, addon_user, NULL),
+    NUMBER("", "addon_wait", take_time, addon_wait, 1, 7 * DAY, "10m"),
     {"", "profile", take_profile, 0, 0, 0, PKGDATADIR "/policy/profiles/default.conf", false},
     TOP("submit", take_submit, submit.target, "smtp://127.0.0.1:10026"),
     TOP("submit_helo", take_text, submit.helo, NULL),

@@ -367,6 +367,10 @@ static void config_free(Config *config)
     g_free(config->spool.key_file);
     directory_settings_clear(&config->directory);
     profile_free(config->profile);
+    g_free(config->addons_folder);
+    g_clear_pointer(&config->addons, g_ptr_array_unref);
+    g_free(config->addon_socket);
+    g_free(config->addon_user);
     g_free(config->submit.target);
     g_free(config->submit.helo);
     g_free(config);
@@ -420,6 +424,12 @@ Config *config_load(const char *path, GError **error)
     config->rules.digits = profile_digits(config->profile);
     config->rules.attributes = profile_allowed(config->profile);
     config->table.attributes = profile_table_attributes(config->profile);
+    config->addons = addons_load(config->addons_folder, &cause);
+    if (config->addons == NULL) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "an add-on can't be used: %s",
+                    cause->message);
+        return NULL;
+    }
     return g_steal_pointer(&config);
 }
 

@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_CONFIG_H
 #define BATCHLOAD_CONFIG_H
 
+#include "lib/addon.h"
 #include "lib/address.h"
 #include "lib/directory.h"
 #include "lib/log.h"
@@ -51,6 +52,11 @@ typedef struct {
     /* rooms */
     SpoolSettings spool;
     DirectorySettings directory;
+    char *addons_folder; /* of the registrations of add-ons */
+    GPtrArray *addons;   /* of Addon; NULL with config_load_file() */
+    char *addon_socket;  /* "unix:/path" of batchload-follow */
+    char *addon_user;    /* as whom that runs them; NULL: as who it is */
+    unsigned addon_wait; /* seconds the response waits for them at most */
     Profile *profile;
     SubmitSettings submit;
     guint64 response_bytes_max; /* of a response as the MTA has it */

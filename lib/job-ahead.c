@@ -65,7 +65,9 @@ static bool may_go_on(const JobAhead *ahead)
 
 void job_ahead_begin(JobAhead *ahead, const Slice *slice)
 {
-    if (!ahead->plan || !may_go_on(ahead) || spool_ahead_claim(ahead->claim, NULL) != ANSWER_YES)
+    if (!ahead->plan || !may_go_on(ahead) ||
+        !job_addons_keep_up(ahead->worker, ahead->worker->spool, NULL) ||
+        spool_ahead_claim(ahead->claim, NULL) != ANSWER_YES)
         return;
     ahead->number = spool_claim_job(ahead->claim)->slices_done + 1;
     ahead->done = first_line(slice);

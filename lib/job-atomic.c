@@ -10,6 +10,7 @@
  * in the direction in which it was going, since that is what the job's phase says. */
 
 typedef struct {
+    JobWorker *worker;
     PlanContext *context;
     SpoolClaim *claim;
     const Slice *slice;
@@ -210,6 +211,7 @@ static bool atomic_apply(Atomic *atomic, GError **error)
     g_variant_unref(job_slice_outcomes(plan, expected));
     g_autoptr(GVariant) outcomes = job_slice_outcomes(rows, got);
     g_autoptr(GVariant) trail = job_slice_trail(rows);
+    job_put_calls(atomic->worker, atomic->claim, atomic->slice->operations, rows);
     SpoolStep step = {.state = JOB_WORKING,
                       .phase = PHASE_APPLY,
                       .slice = job->slices_done + 1,
@@ -306,9 +308,10 @@ static bool atomic_undo(Atomic *atomic, GError **error)
     return spool_slice_step(atomic->claim, &step, error);
 }
 
-bool job_atomic(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
+bool job_atomic(JobWorker *worker, PlanContext *context, SpoolClaim *claim, const Slice *slice,
+                GError **error)
 {
-    Atomic atomic = {context, claim, slice, NULL};
+    Atomic atomic = {worker, context, claim, slice, NULL};
     switch (spool_claim_job(claim)->phase) {
     case PHASE_PLAN:
         return atomic_plan(&atomic, error);

@@ -318,7 +318,11 @@ Job *job_fixture_job(JobFixture *fixture, const char *id)
 static void tell_change(gpointer data, const AuditLine *line)
 {
     GPtrArray *lines = data;
-    g_autofree char *fields = g_variant_print(line->fields, FALSE);
+    g_autofree char *all = g_variant_print(line->fields, FALSE);
+    /* Of an account that goes: another one in each run. */
+    g_auto(GStrv) parts =
+        g_regex_split_simple(", \\('MAIL STORE', \\['[^']*'\\], \\[\\]\\)", all, 0, 0);
+    g_autofree char *fields = g_strjoinv("", parts);
     g_assert_cmpint(line->number, >, 0);
     g_assert_cmpstr(line->proof, ==, "password");
     g_ptr_array_add(lines, g_strdup_printf("%06u %s %s %s %s %s\n", line->line, line->result,

@@ -82,13 +82,24 @@ bool job_writes_anything(GPtrArray *planned);
 GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT]);
 /* SPOOL_TRAIL_TYPE, a full reference: what the rows have changed. */
 GVariant *job_slice_trail(GPtrArray *planned);
+/* What the rows have changed becomes calls of the add-ons, which go with the claim's next commit.
+ * operations: of the rows, or NULL where a row has none. */
+void job_put_calls(JobWorker *worker, SpoolClaim *claim, GPtrArray *operations, GPtrArray *planned);
+/* Whether the add-ons keep up with what waits for them. false with an error: the slice waits. */
+bool job_addons_keep_up(JobWorker *worker, Spool *spool, GError **error);
+/* REPORTING: ANSWER_YES: the response waits a while for calls of the job's rows. */
+Answer job_awaits_calls(JobWorker *worker, SpoolClaim *claim, GError **error);
+/* What is told of rows with calls that did not succeed: line → Outcome; owned by the caller. NULL
+ * with an error. */
+GHashTable *job_calls_left(JobWorker *worker, const Job *job, GError **error);
 /* spool_intent_load(), also of one that an earlier version has stored. */
 Answer job_intent_load(SpoolClaim *claim, GVariant **intent, GError **error);
 /* What the job's slices before would have made, as the spool keeps it, and what this one would. */
 PlanOverlay job_overlay(SpoolClaim *claim);
 SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan);
 /* The next step of a job in MODE_ATOMIC with its present slice. */
-bool job_atomic(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error);
+bool job_atomic(JobWorker *worker, PlanContext *context, SpoolClaim *claim, const Slice *slice,
+                GError **error);
 
 /* The slice after the one that is settled, planned meanwhile by a thread of its own. All but the
  * slice's number is that thread's between _begin and _end. */

@@ -19,7 +19,10 @@ typedef struct {
     GVariant *outcomes; /* of the loaded one: SPOOL_OUTCOMES_TYPE */
     gsize at, count;    /* in these */
     Unpack unpack;      /* the outcome at at */
-    GPtrArray *rows;    /* of TableRow, as many; given out ones are NULL; NULL: not yet asked for */
+    GHashTable *left;   /* line → Outcome, of rows whose calls did not succeed; or NULL */
+    bool counted;       /* counts are those of all rows */
+    unsigned counts[RESULT_COUNT];
+    GPtrArray *rows; /* of TableRow, as many; given out ones are NULL; NULL: not yet asked for */
 } Reader;
 
 static void reader_drop(Reader *reader)
@@ -34,6 +37,7 @@ static void reader_clear(Reader *reader)
     reader_drop(reader);
     g_clear_pointer(&reader->head, table_head_free);
     g_clear_pointer(&reader->note, g_free);
+    g_clear_pointer(&reader->left, g_hash_table_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
 
@@ -43,6 +47,8 @@ static bool reader_rewind(gpointer data, GError **error)
     Reader *reader = data;
     reader_drop(reader);
     reader->slice = 0;
+    if (!reader->counted)
+        memset(reader->counts, 0, sizeof reader->counts);
     return true;
 }
 
@@ -89,13 +95,15 @@ static Answer reader_next(gpointer data, Outcome **outcome, GError **error)
 {
     Reader *reader = data;
     while (!reader->outcomes || reader->at >= reader->count) {
-        if (reader->slice >= spool_claim_job(reader->claim)->slices)
+        if (reader->slice >= spool_claim_job(reader->claim)->slices) {
+            reader->counted = true;
             return ANSWER_NO;
+        }
         if (!reader_load(reader, error))
             return ANSWER_UNKNOWN;
     }
     unpack_open_tuple(&reader->unpack, 4, 0);
-    unpack_uint32(&reader->unpack); /* the row's line */
+    const unsigned line = unpack_uint32(&reader->unpack);
     Outcome *found = outcome_unpack(&reader->unpack);
     unpack_close(&reader->unpack);
     if (!found) {
@@ -109,6 +117,14 @@ static Answer reader_next(gpointer data, Outcome **outcome, GError **error)
         found = outcome_new(RESULT_UNCHANGED);
         found->reason = g_strdup(NOT_DONE);
     }
+    const Outcome *left =
+        reader->left ? g_hash_table_lookup(reader->left, GUINT_TO_POINTER(line)) : NULL;
+    if (left && found->result != RESULT_FAILED) {
+        outcome_free(found);
+        found = outcome_copy(left);
+    }
+    if (!reader->counted)
+        reader->counts[found->result]++;
     *outcome = found;
     reader->at++;
     return ANSWER_YES;
@@ -131,7 +147,10 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
     if (!names)
         return false;
     reader->head = table_head_from_names((const char *const *)names, NULL, error);
-    return reader->head && spool_note(claim, &reader->note, error);
+    if (!reader->head || !spool_note(claim, &reader->note, error))
+        return false;
+    reader->left = job_calls_left(reader->worker, spool_claim_job(claim), error);
+    return reader->left != NULL;
 }
 
 /* Stores the response in a form. false with RESPONSE_ERROR_TOO_LARGE or what could not be told. */
@@ -141,10 +160,14 @@ static bool store_response(Reader *reader, ResponseForm form, guint64 bytes_max,
     ResponseSource source = {reader->head, reader->note, reader_rewind,
                              reader_next,  reader_row,   reader};
     g_autoptr(GOutputStream) out = spool_response_create(claim, error);
-    return out &&
-           response_write(spool_claim_job(claim), &source, form, bytes_max, g_get_real_time(), out,
-                          error) &&
-           g_output_stream_close(out, NULL, error) && spool_response_stored(claim, error);
+    if (!out ||
+        !response_write(spool_claim_job(claim), &source, form, bytes_max, g_get_real_time(), out,
+                        error) ||
+        !g_output_stream_close(out, NULL, error))
+        return false;
+    if (reader->left && g_hash_table_size(reader->left) > 0 && reader->counted)
+        spool_response_counts(claim, reader->counts);
+    return spool_response_stored(claim, error);
 }
 
 /* Whether result.csv can't but be larger than that: each row has its separators, the shortest of
@@ -186,6 +209,9 @@ static bool is_for_command(SpoolClaim *claim)
 
 bool job_report(JobWorker *worker, SpoolClaim *claim, GError **error)
 {
+    const Answer awaits = job_awaits_calls(worker, claim, error);
+    if (awaits != ANSWER_NO)
+        return awaits == ANSWER_YES;
     return make_response(worker, claim, is_for_command(claim) ? RESPONSE_TEXT : RESPONSE_PLAIN,
                          worker->config->response_bytes_max, error);
 }

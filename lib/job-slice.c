@@ -240,6 +240,7 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
     tell_part(spool_claim_job(claim), *planned);
     g_autoptr(GVariant) outcomes = job_slice_outcomes(*planned, counts);
     g_autoptr(GVariant) trail = job_slice_trail(*planned);
+    job_put_calls(ahead->worker, claim, slice->operations, *planned);
     if (is_part(*planned))
         return commit_part(claim, trail, error);
     if (!*more)
@@ -328,7 +329,8 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!requester)
         return false;
     g_auto(Slice) slice = {0};
-    if (!job_slice_load(worker, claim, job->slices_done, &slice, error) ||
+    if ((job->mode != MODE_CHECK && !job_addons_keep_up(worker, worker->spool, error)) ||
+        !job_slice_load(worker, claim, job->slices_done, &slice, error) ||
         !job_stay(worker, claim, error))
         return false;
     job_begin_submission(worker, claim);
@@ -351,7 +353,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     case MODE_CHECK:
         return slice_check(&context, claim, &slice, error);
     case MODE_ATOMIC:
-        return job_atomic(&context, claim, &slice, error);
+        return job_atomic(worker, &context, claim, &slice, error);
     case MODE_APPLY:
     case MODE_COUNT:
         break;

@@ -158,6 +158,6 @@ bool job_is_to_be_answered(JobWorker *worker, SpoolClaim *claim)
 {
     const Job *job = spool_claim_job(claim);
     return (job->state == JOB_REPORTING || job->state == JOB_SENDING) && job->slices == 1 &&
-           job->attempts == 0 && !g_atomic_int_get(&worker->stopping) &&
+           job->attempts == 0 && job->not_before == 0 && !g_atomic_int_get(&worker->stopping) &&
            !g_atomic_int_get(&worker->retired) && spool_claim_may_stay(claim);
 }

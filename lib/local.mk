@@ -35,7 +35,10 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
 	lib/job-open.c lib/job-name.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-ahead.c \
-	lib/job-report.c \
+	lib/job-report.c lib/job-call.c \
+	lib/panel.c lib/panel.h lib/addon.c lib/addon.h lib/follow.c lib/follow.h \
+	lib/follow-ask.c lib/follow-ask.h \
+	lib/spool-call.c lib/spool-call.h lib/spool-sqlite-call.c \
 	lib/job-private.h \
 	lib/spool.c lib/spool.h lib/spool-private.h lib/spool-store.h lib/spool-sqlite.c \
 	lib/spool-sqlite-open.c lib/spool-sqlite-proof.c lib/spool-sqlite-audit.c \
@@ -63,6 +66,15 @@ batchload_parse_LDADD = lib/libparse.a lib/libbatchload.a $(GMIME_LIBS) $(SECCOM
 ENGINE_LIBS = lib/libbatchload.a $(GMIME_LIBS) $(CSV_LIBS) $(LDAP_LIBS) $(SQLITE_LIBS) \
 	$(CONFUSE_LIBS) $(SODIUM_LIBS) $(IDN2_LIBS) $(CURL_LIBS) $(CRYPT_LIBS) $(JSON_LIBS) $(GLIB_LIBS)
 
+check_PROGRAMS += test-panel
+test_panel_SOURCES = lib/test-panel.c
+test_panel_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-addon
+test_addon_SOURCES = lib/test-addon.c
+test_addon_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += test-follow
+test_follow_SOURCES = lib/test-follow.c
+test_follow_LDADD = $(ENGINE_LIBS)
 check_PROGRAMS += test-secret
 test_secret_SOURCES = lib/test-secret.c
 test_secret_LDADD = $(ENGINE_LIBS)

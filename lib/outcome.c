@@ -59,6 +59,7 @@ Outcome *outcome_copy(const Outcome *outcome)
     copy->value = g_strdup(outcome->value);
     copy->reason = g_strdup(outcome->reason);
     copy->advice = g_strdup(outcome->advice);
+    copy->done = outcome->done;
     return copy;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     char *value;  /* the offending value, one printable line, never a secret; or NULL */
     char *reason; /* plain words, a sentence; NULL unless failed or unchanged */
     char *advice; /* what to do, a sentence; may be NULL */
+    bool done;    /* failed, but what it asks for is done: it is not to be sent again. Not stored */
 } Outcome;
 
 /* "created", "changed", …; static. */

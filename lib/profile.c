@@ -352,6 +352,11 @@ bool profile_entry_enabled(const Profile *profile, const Entry *entry)
     return g_ascii_strcasecmp(g_ptr_array_index(values, 0), profile->enabled_on) == 0;
 }
 
+const char *profile_disabled(const Profile *profile)
+{
+    return profile->enabled_off;
+}
+
 bool profile_domain_enabled(const Profile *profile, const Entry *domain)
 {
     /* Where domains are no objects, what is there works. */
@@ -385,6 +390,12 @@ bool profile_entry_refers(const Profile *profile, const Entry *entry, const char
     }
     return (PROFILE_WITH_MEMBERS & (1u << type)) &&
            profile_entry_has_member(profile, entry, address);
+}
+
+const char *profile_entry_mailbox(const Profile *profile, const Entry *entry)
+{
+    const char *attribute = profile->name[NAME_MAILBOX_ID];
+    return attribute ? entry_value(entry, attribute) : NULL;
 }
 
 const char *profile_entry_mark(const Profile *profile, const Entry *entry)

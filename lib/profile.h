@@ -87,6 +87,8 @@ GPtrArray *profile_entry_aliases(const Profile *profile, const Entry *entry);
 bool profile_added_type(const Profile *profile, const Change *add, ObjectType *type);
 const char *profile_added_address(const Profile *profile, const Change *add);
 bool profile_entry_enabled(const Profile *profile, const Entry *entry);
+/* The value of a disabled entry in the column ACTIVATED; owned by the profile. */
+const char *profile_disabled(const Profile *profile);
 bool profile_domain_enabled(const Profile *profile, const Entry *domain);
 /* Members of a list, targets of a forward, as addresses in text; owned by the entry, may be NULL.
  */
@@ -101,6 +103,8 @@ bool profile_entry_switch(const Profile *profile, const Entry *entry, Field fiel
 const char *profile_entry_value(const Profile *profile, const Entry *entry, Field field);
 /* Whether profile_filter_referrers() finds it for the address. */
 bool profile_entry_refers(const Profile *profile, const Entry *entry, const char *address);
+/* The identifier of an account's mailbox, owned by the entry, or NULL. */
+const char *profile_entry_mailbox(const Profile *profile, const Entry *entry);
 const char *profile_entry_mark(const Profile *profile, const Entry *entry);    /* or NULL */
 const char *profile_entry_uuid(const Profile *profile, const Entry *entry);    /* or NULL */
 const char *profile_entry_version(const Profile *profile, const Entry *entry); /* or NULL */

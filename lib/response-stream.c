@@ -143,7 +143,7 @@ static bool make_line(TableStream *stream)
         if (answer != ANSWER_YES)
             return answer == ANSWER_NO;
         g_autoptr(Outcome) outcome = next;
-        bool told = !stream->only_failed || outcome->result == RESULT_FAILED;
+        bool told = !stream->only_failed || (outcome->result == RESULT_FAILED && !outcome->done);
         if (told && !add_row(stream, outcome))
             return false;
     }

@@ -29,6 +29,7 @@ typedef struct {
     guint64 bytes_max;
     gint64 now;
     unsigned rows, counts[RESULT_COUNT];
+    unsigned again;    /* failed rows that are to be sent again */
     unsigned listed;   /* failed rows in failures */
     bool gaps;         /* some of them lack cells other than passwords in what is attached */
     GString *failures; /* their text */
@@ -167,6 +168,7 @@ static bool gather(Report *report, const ResponseSource *source, ResponseFailure
         g_autoptr(Outcome) outcome = next;
         report->rows++;
         report->counts[outcome->result]++;
+        report->again += outcome->result == RESULT_FAILED && !outcome->done;
         if (outcome->result == RESULT_FAILED && !gather_failure(report, source, outcome, failure))
             return false;
     }
@@ -256,7 +258,7 @@ static void add_mode(GString *out, const Job *job)
  * that there was room for. */
 static void add_left_out(GString *out, const Report *report)
 {
-    bool failed = report->counts[RESULT_FAILED] > 0, apply = report->job->mode == MODE_APPLY;
+    bool failed = report->again > 0, apply = report->job->mode == MODE_APPLY;
     bool attached = report->form == RESPONSE_FAILED;
     bool all = attached || report->listed == report->counts[RESULT_FAILED];
     add_paragraph(out,
@@ -277,7 +279,7 @@ static void add_left_out(GString *out, const Report *report)
 static void add_correction(GString *out, const Report *report)
 {
     const char *end = report->form == RESPONSE_PLAIN ? "" : ".gz";
-    bool one = report->counts[RESULT_FAILED] == 1;
+    bool one = report->again == 1, all = report->again == report->counts[RESULT_FAILED];
     bool passwords = report->head->column_of[FIELD_PASSWORD] >= 0;
     const char *gaps = report->gaps
                            ? " Cells that may hold a part of a password are left out of it: "
@@ -292,16 +294,16 @@ static void add_correction(GString *out, const Report *report)
     else
         add_paragraph(
             out,
-            "The attached batchload.csv%s holds only the failed %s. Correct %s there%s and "
+            "The attached batchload.csv%s holds only the failed %s%s. Correct %s there%s and "
             "send it in a new mail, not in a reply.%s",
-            end, one ? "row" : "rows", one ? "it" : "them",
+            end, one ? "row" : "rows", all ? "" : " that can be sent again", one ? "it" : "them",
             passwords ? ", fill in passwords again (they are never mailed back)," : "", gaps);
 }
 
 /* What to do with the attachments. */
 static void add_how_on(GString *out, const Report *report)
 {
-    bool packed = report->form == RESPONSE_COMPRESSED, failed = report->counts[RESULT_FAILED] > 0;
+    bool packed = report->form == RESPONSE_COMPRESSED, failed = report->again > 0;
     if (failed)
         add_correction(out, report);
     if (report->form == RESPONSE_FAILED)
@@ -561,7 +563,7 @@ static GMimeObject *make_body(const Report *report, const ResponseSource *source
     add_part(multipart, make_text(text));
     if (report->form != RESPONSE_FAILED)
         add_part(multipart, make_attachment(report, source, false, failure));
-    if (report->counts[RESULT_FAILED])
+    if (report->again)
         add_part(multipart, make_attachment(report, source, true, failure));
     return GMIME_OBJECT(multipart);
 }
@@ -607,7 +609,7 @@ bool response_write(const Job *job, const ResponseSource *source, ResponseForm f
     report.note = source->note;
     start_gmime();
     if (!report.head || gather(&report, source, &failure)) {
-        if (report.form == RESPONSE_FAILED && report.counts[RESULT_FAILED] == 0)
+        if (report.form == RESPONSE_FAILED && report.again == 0)
             report.form = RESPONSE_TEXT;
         bool small = report.form == RESPONSE_TEXT || !report.head;
         bytes_max = small ? G_MAXUINT64 : bytes_max - MIN(bytes_max, ADDED_BYTES_MAX);

@@ -27,6 +27,8 @@ struct Spool {
     unsigned refused;   /* since records of unproven jobs were last counted */
     guint64 generation; /* grows with each change that may make something claimable */
     GHashTable *seen;   /* GThread → generation of its last look, owned */
+    GCond called;       /* who waits for calls of add-ons */
+    guint64 calls;      /* grows with each change that may make one due */
 };
 
 struct SpoolClaim {
@@ -37,6 +39,9 @@ struct SpoolClaim {
     int rows_fd;             /* likewise; -1: not yet, or none */
     SpoolSink *sink;         /* of the response; NULL: none */
     GOutputStream *response; /* being written into sink */
+    bool recounted;          /* counts go with the response */
+    unsigned counts[RESULT_COUNT];
+    GPtrArray *calls; /* of SpoolCall, sealed: for the next commit of a slice; or NULL */
 };
 
 /* A claim on an entry that was taken; the caller holds the lock. */
@@ -53,6 +58,9 @@ void spool_drop(Spool *spool, SpoolFolder folder, const char *name);
 void spool_changed(Spool *spool);
 /* All are to look again: a job is free, or the spool has failed. The caller holds the lock. */
 void spool_changed_all(Spool *spool);
+
+/* Calls may be due that were not. The caller holds the lock. */
+void spool_calls_changed(Spool *spool);
 
 /* Room; the caller holds the lock. _take: for one job that comes in; _grow: for bytes more of it;
  * false with SPOOL_ERROR_FULL. _add and _remove: of a job that is there, or is no more. */

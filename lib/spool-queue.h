@@ -30,6 +30,7 @@ typedef struct {
     bool claimed;
     bool wanted;      /* somebody waits for it by hand: it is not taken */
     bool unsettled;   /* the slice has an intent, or the job holds its domains to its end */
+    bool awaits;      /* REPORTING: until one of its calls ends */
     bool handed_over; /* SENDING: the MTA has the response, only the mark is missing */
     guint64 order;
     guint64 since;                         /* turns that were taken when it came */

@@ -63,6 +63,14 @@ static const char *const upgrades[SPOOL_VERSION] = {
     "CREATE TABLE content(job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
     " kind INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY(job, kind));",
     "ALTER TABLE job ADD COLUMN server TEXT;",
+    /* No reference to the job, which may be forgotten earlier. */
+    "CREATE TABLE call(number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
+    " line INTEGER NOT NULL, addon TEXT NOT NULL, domain TEXT NOT NULL, object TEXT NOT NULL,"
+    " name TEXT NOT NULL, attempts INTEGER NOT NULL, not_before INTEGER NOT NULL,"
+    " made INTEGER NOT NULL, reason TEXT, sealed BLOB NOT NULL);"
+    "CREATE INDEX call_object ON call(addon, domain, object, number);"
+    "CREATE INDEX call_due ON call(addon, not_before, number);"
+    "CREATE INDEX call_job ON call(job, line);",
 };
 
 static bool db_error(sqlite3 *db, GError **error)

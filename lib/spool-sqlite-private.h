@@ -149,6 +149,22 @@ bool spool_sqlite_log_sync(SpoolLog *log, guint64 number, GError **error);
  * full: why a job waits, that a response was handed over. As far as the file system can. */
 void spool_sqlite_reserve(sqlite3 *db);
 
+/* Calls of add-ons (lib/spool-sqlite-call.c): what is added, and goes with lines that were taken
+ * back, within a transaction; and functions of the store. */
+bool spool_sqlite_calls_add(SpoolStore *store, const Job *job, const SpoolChanges *changes,
+                            GError **error);
+Answer spool_sqlite_calls_have_room(SpoolStore *store, unsigned max, GError **error);
+Answer spool_sqlite_call_next(SpoolStore *store, const char *addon, gint64 now, SpoolCall **call,
+                              gint64 *due, GError **error);
+bool spool_sqlite_call_done(SpoolStore *store, gint64 number, GError **error);
+bool spool_sqlite_call_after(SpoolStore *store, gint64 number, const char *reason,
+                             gint64 not_before, GError **error);
+Answer spool_sqlite_calls_open(SpoolStore *store, const char *job, gint64 *last, GError **error);
+bool spool_sqlite_calls_list(SpoolStore *store, const char *job, SpoolCallFunc found, gpointer data,
+                             GError **error);
+bool spool_sqlite_calls_change(SpoolStore *store, const char *job, bool drop, unsigned *count,
+                               GError **error);
+
 /* The audit: functions of the store's table, and what is added within a transaction. */
 bool spool_sqlite_audit_add(SpoolStore *store, const Job *job, const SpoolChanges *changes,
                             GError **error);

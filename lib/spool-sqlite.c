@@ -517,6 +517,7 @@ static bool sqlite_slice_done(SpoolStore *store, const Job *job, unsigned slice,
     bool well =
         spool_sqlite_save(store, job, error) &&
         spool_sqlite_audit_add(store, job, changes, error) &&
+        spool_sqlite_calls_add(store, job, changes, error) &&
         (!outcomes || put_blob(store, SQL_OUTCOMES_STORE, job->id, slice, outcomes, error)) &&
         (!effects || spool_sqlite_effects_add(store, job->id, effects, error)) &&
         run_for(store, SQL_INTENT_DELETE, job->id, error) &&
@@ -771,6 +772,13 @@ const SpoolStoreType spool_store_sqlite = {
     .lockout_load = spool_sqlite_lockout_load,
     .lockouts = spool_sqlite_lockouts,
     .lockout_release = spool_sqlite_lockout_release,
+    .calls_have_room = spool_sqlite_calls_have_room,
+    .call_next = spool_sqlite_call_next,
+    .call_done = spool_sqlite_call_done,
+    .call_after = spool_sqlite_call_after,
+    .calls_open = spool_sqlite_calls_open,
+    .calls_list = spool_sqlite_calls_list,
+    .calls_change = spool_sqlite_calls_change,
     .audit_list = spool_sqlite_audit_list,
     .audit_expire = spool_sqlite_audit_expire,
     .expire = sqlite_expire,

@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_SPOOL_STORE_H
 #define BATCHLOAD_SPOOL_STORE_H
 
+#include "lib/spool-call.h"
 #include "lib/spool-files.h"
 
 /* The table of functions behind which the spool's rows lie. What it is given is sealed already.
@@ -36,6 +37,7 @@ typedef struct {
     const char *proof, *origin;
     GVariant *trail;  /* SPOOL_TRAIL_TYPE or NULL */
     GVariant *undone; /* "au" or NULL */
+    GPtrArray *calls; /* of SpoolCall, sealed, or NULL */
 } SpoolChanges;
 
 typedef void (*SpoolAuditFunc)(gpointer data, const AuditLine *line);
@@ -135,6 +137,21 @@ typedef struct {
                        bool *more, SpoolAuditFunc found, gpointer data, GError **error);
     /* Forgets changes made before then, of the limit oldest. *more: so many went. */
     bool (*audit_expire)(SpoolStore *store, gint64 before, unsigned limit, bool *more,
+                         GError **error);
+
+    /* Calls of add-ons (lib/spool-call.h). _next: sealed; *due where there is none. _after: failed,
+     * with reason, to be tried again not before then. _open: *last is when the last one was stored.
+     * _change: hurried or dropped. */
+    Answer (*calls_have_room)(SpoolStore *store, unsigned max, GError **error);
+    Answer (*call_next)(SpoolStore *store, const char *addon, gint64 now, SpoolCall **call,
+                        gint64 *due, GError **error);
+    bool (*call_done)(SpoolStore *store, gint64 number, GError **error);
+    bool (*call_after)(SpoolStore *store, gint64 number, const char *reason, gint64 not_before,
+                       GError **error);
+    Answer (*calls_open)(SpoolStore *store, const char *job, gint64 *last, GError **error);
+    bool (*calls_list)(SpoolStore *store, const char *job, SpoolCallFunc found, gpointer data,
+                       GError **error);
+    bool (*calls_change)(SpoolStore *store, const char *job, bool drop, unsigned *count,
                          GError **error);
 
     /* Forgets finished jobs that proved nothing, but for the youngest max; their ids are added to

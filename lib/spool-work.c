@@ -112,6 +112,7 @@ void spool_claim_release(SpoolClaim *claim)
     g_clear_object(&claim->response);
     g_clear_object(&claim->sink);
     close_rows(claim);
+    g_clear_pointer(&claim->calls, g_ptr_array_unref);
     spool_ahead_drop(claim);
     g_mutex_lock(&spool->lock);
     spool_queue_give_back(spool->queue, claim->entry);
@@ -203,6 +204,10 @@ void spool_job_adopt(SpoolClaim *claim, const Job *next, SpoolSlice *slice)
     claim->entry->slice = slice;
     g_clear_pointer(&claim->entry->ahead, spool_slice_free);
     claim->entry->unsettled = spool_job_is_whole(job);
+    claim->entry->awaits = false;
+    if (claim->calls || next->state == JOB_REPORTING)
+        spool_calls_changed(spool);
+    g_clear_pointer(&claim->calls, g_ptr_array_unref);
 }
 
 bool spool_job_expect(const SpoolClaim *claim, JobState state, GError **error)
@@ -542,7 +547,8 @@ static const char *proof_of(const JobFacts *facts)
 }
 
 /* Who asked, how it was proved, and from where. */
-static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone)
+static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone,
+                               const SpoolClaim *claim)
 {
     bool command = spool_is_by_command(&job->facts);
     return (SpoolChanges){
@@ -551,6 +557,7 @@ static SpoolChanges changes_of(const Job *job, GVariant *trail, GVariant *undone
         .origin = command || spool_is_by_door(&job->facts) ? job->facts.login : job->facts.client,
         .trail = trail,
         .undone = undone,
+        .calls = claim->calls,
     };
 }
 
@@ -576,7 +583,7 @@ static bool slice_done(SpoolClaim *claim, GVariant *outcomes, const unsigned cou
         return false;
     g_autofree char *label = spool_slice_label(next.id, "outcomes", done);
     g_autoptr(GBytes) sealed = spool_seal_variant(spool, label, held);
-    const SpoolChanges changes = changes_of(&next, trail, NULL);
+    const SpoolChanges changes = changes_of(&next, trail, NULL, claim);
     /* Where an intent is stored, and this is lost, the rows are settled once more; and nothing is
      * told of them before the next commit. */
     bool later = next.mode == MODE_APPLY && claim->entry->unsettled && !intent;
@@ -626,7 +633,7 @@ bool spool_slice_step(SpoolClaim *claim, const SpoolStep *step, GError **error)
     g_autofree char *label = spool_slice_label(next.id, "outcomes", present);
     g_autoptr(GBytes) sealed =
         step->outcomes ? spool_seal_variant(spool, label, step->outcomes) : NULL;
-    const SpoolChanges changes = changes_of(&next, step->trail, step->undone);
+    const SpoolChanges changes = changes_of(&next, step->trail, step->undone, claim);
     if (!spool->type->slice_done(spool->store, &next, present, sealed, step->effects, &changes,
                                  false, NULL, error))
         return false;
@@ -686,12 +693,20 @@ GOutputStream *spool_response_create(SpoolClaim *claim, GError **error)
     return g_object_ref(claim->response);
 }
 
+void spool_response_counts(SpoolClaim *claim, const unsigned counts[RESULT_COUNT])
+{
+    claim->recounted = true;
+    memcpy(claim->counts, counts, sizeof claim->counts);
+}
+
 bool spool_response_stored(SpoolClaim *claim, GError **error)
 {
     Spool *spool = claim->spool;
     if (claim->entry->job->state != JOB_SENDING && !spool_job_expect(claim, JOB_REPORTING, error))
         return false;
     Job next = spool_job_next(claim, JOB_SENDING);
+    if (claim->recounted)
+        memcpy(next.counts, claim->counts, sizeof next.counts);
     if (!claim->response || !g_output_stream_is_closed(claim->response)) {
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_STORE,
                     "the response of job %s was not written to its end", next.id);

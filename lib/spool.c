@@ -265,6 +265,7 @@ static Spool *spool_new(void)
     g_mutex_init(&spool->lock);
     g_cond_init(&spool->changed);
     g_cond_init(&spool->released);
+    g_cond_init(&spool->called);
     spool->seen = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     spool->loads = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return spool;
@@ -334,6 +335,7 @@ void spool_close(Spool *spool)
     g_hash_table_unref(spool->loads);
     g_cond_clear(&spool->changed);
     g_cond_clear(&spool->released);
+    g_cond_clear(&spool->called);
     g_mutex_clear(&spool->lock);
     g_free(spool);
 }

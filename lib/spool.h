@@ -48,7 +48,7 @@ typedef enum {
 GQuark spool_error_quark(void);
 
 /* Version of files and tables; an older one is upgraded at open, a newer one refused. */
-#define SPOOL_VERSION 8
+#define SPOOL_VERSION 9
 
 typedef struct {
     char *directory;
@@ -348,6 +348,9 @@ GVariant *spool_slice_outcomes(SpoolClaim *claim, unsigned slice, GError **error
  * commits REPORTING → SENDING. A second _create starts anew; in SENDING it replaces the response
  * that was refused. */
 GOutputStream *spool_response_create(SpoolClaim *claim, GError **error);
+/* What the response tells of the rows goes into the job's record with it: some of them, done as
+ * they are, are told as failed. */
+void spool_response_counts(SpoolClaim *claim, const unsigned counts[RESULT_COUNT]);
 bool spool_response_stored(SpoolClaim *claim, GError **error);
 
 /* SENDING. */

@@ -186,13 +186,14 @@ static void test_upgrade(void)
     g_autofree char *path = g_build_filename(fixture->settings.directory, "spool.db", NULL);
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_cmpint(sqlite3_exec(db,
-                                 "DROP INDEX job_unproven; ALTER TABLE job DROP COLUMN proven;"
-                                 "ALTER TABLE job DROP COLUMN login; DROP TABLE refusal;"
-                                 "DROP TABLE lockout; DROP TABLE audit; DROP TABLE content;"
-                                 "ALTER TABLE job DROP COLUMN server; PRAGMA user_version=3",
-                                 NULL, NULL, NULL),
-                    ==, SQLITE_OK);
+    g_assert_cmpint(
+        sqlite3_exec(db,
+                     "DROP INDEX job_unproven; ALTER TABLE job DROP COLUMN proven;"
+                     "ALTER TABLE job DROP COLUMN login; DROP TABLE refusal;"
+                     "DROP TABLE lockout; DROP TABLE audit; DROP TABLE content;"
+                     "DROP TABLE call; ALTER TABLE job DROP COLUMN server; PRAGMA user_version=3",
+                     NULL, NULL, NULL),
+        ==, SQLITE_OK);
     sqlite3_close(db);
     spool_fixture_reopen(fixture);
     g_autoptr(Job) job = NULL;

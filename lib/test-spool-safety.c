@@ -196,6 +196,7 @@ static void test_older(void)
                                  "audit; DROP TABLE content;"
                                  "DROP TABLE overlay;"
                                  "DROP TABLE overlay_member; ALTER TABLE job DROP COLUMN server;"
+                                 "DROP TABLE call;"
                                  "PRAGMA user_version=1",
                                  NULL, NULL, NULL),
                     ==, SQLITE_OK);

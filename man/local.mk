@@ -2,13 +2,15 @@
 # Manual pages, with the paths of this build, and the test that holds pages and program together.
 
 BUILT_MANS = man/batchload.1 man/batchload.conf.5 man/batchload-senders.5 man/batchload-csv.5 \
-	man/batchload-milter.8 man/batchload-policy.8 man/batchload-groupware.8
+	man/batchload-milter.8 man/batchload-policy.8 man/batchload-groupware.8 \
+	man/batchload-follow.8
 man_MANS = $(BUILT_MANS)
 dist_man_MANS += man/batchload-policy.5
 CLEANFILES += $(BUILT_MANS)
 EXTRA_DIST += man/batchload.1.in man/batchload.conf.5.in man/batchload-senders.5.in \
 	man/batchload-csv.5.in \
-	man/batchload-milter.8.in man/batchload-policy.8.in man/batchload-groupware.8.in doc/decisions.md doc/settling.md
+	man/batchload-milter.8.in man/batchload-policy.8.in man/batchload-groupware.8.in \
+	man/batchload-follow.8.in doc/decisions.md doc/settling.md
 
 # What administrators and postmasters read, and the sample file.
 dist_doc_DATA = doc/administrators-guide.md doc/requests.md doc/sendmail.md doc/upgrading.md \
@@ -30,6 +32,9 @@ man/batchload-milter.8: $(srcdir)/man/batchload-milter.8.in Makefile
 man/batchload-policy.8: $(srcdir)/man/batchload-policy.8.in Makefile
 	$(fill_in_page)
 man/batchload-groupware.8: $(srcdir)/man/batchload-groupware.8.in Makefile
+	$(fill_in_page)
+
+man/batchload-follow.8: $(srcdir)/man/batchload-follow.8.in Makefile
 	$(fill_in_page)
 
 check_PROGRAMS += test-man

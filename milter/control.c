@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/control.h"
 #include "lib/job.h"
+#include "lib/spool-call.h"
 #include "milter/hand-in.h"
 #include "milter/start.h"
 #include <errno.h>
@@ -156,6 +157,8 @@ static void retry(Client *client, const char *id)
     g_autoptr(SpoolClaim) claim = NULL;
     g_autoptr(GError) error = NULL;
     Answer found = spool_claim_this(spool, id, 0, &claim, &error);
+    unsigned calls = 0;
+    (void)spool_calls_hurry(spool, id, &calls, NULL);
     if (found == ANSWER_YES) {
         if (spool_job_hurry(claim, &error))
             answer(client, "ok", "job %s is tried again now", id);
@@ -167,11 +170,28 @@ static void retry(Client *client, const char *id)
         found = spool_job_send_again(spool, id, &error);
         if (found == ANSWER_YES)
             answer(client, "ok", "the response of job %s is sent again", id);
+        else if (found == ANSWER_NO && calls > 0)
+            answer(client, "ok", "%u call%s of add-ons after job %s %s tried again now", calls,
+                   calls == 1 ? "" : "s", id, calls == 1 ? "is" : "are");
         else if (found == ANSWER_NO)
             answer_finished(client, id);
     }
     if (found == ANSWER_UNKNOWN && !g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_BUSY))
         answer_error(client, error);
+}
+
+/* Of a finished job: what still waits to follow it is dropped. */
+static void drop_calls(Client *client, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    unsigned calls = 0;
+    if (!spool_calls_drop(client->control->spool, id, &calls, &error))
+        answer_error(client, error);
+    else if (calls == 0)
+        answer_finished(client, id);
+    else
+        answer(client, "ok", "%u call%s of add-ons after job %s dropped; they never learn of it",
+               calls, calls == 1 ? "" : "s", id);
 }
 
 static void cancel(Client *client, const char *id)
@@ -186,7 +206,7 @@ static void cancel(Client *client, const char *id)
             answer_error(client, error);
         break;
     case ANSWER_NO:
-        answer_finished(client, id);
+        drop_calls(client, id);
         break;
     case ANSWER_UNKNOWN:
         answer_error(client, error);

@@ -5,7 +5,7 @@ noinst_LIBRARIES += milter/libmilterd.a
 milter_libmilterd_a_SOURCES = milter/session.c milter/session.h \
 	milter/mailbox.c milter/mailbox.h milter/header.c milter/header.h \
 	milter/control.c milter/control.h milter/hand-in.c milter/hand-in.h \
-	milter/workers.c milter/workers.h milter/world.c milter/world.h \
+	milter/workers.c milter/workers.h milter/followers.c milter/followers.h milter/world.c milter/world.h \
 	milter/reload.c milter/reload.h milter/notify.c milter/notify.h \
 	milter/callbacks.c milter/callbacks.h milter/start.c milter/start.h
 
@@ -17,6 +17,12 @@ batchload_milter_LDADD = milter/libmilterd.a $(POLICY_LIBS) $(MILTER_LIBS) -lpth
 sbin_PROGRAMS += batchload-policy
 batchload_policy_SOURCES = milter/policy-main.c milter/wipe.c
 batchload_policy_LDADD = milter/libmilterd.a $(POLICY_LIBS)
+
+# What runs add-ons.
+sbin_PROGRAMS += batchload-follow
+batchload_follow_SOURCES = milter/follow-main.c milter/follow-run.c milter/follow-run.h \
+	milter/wipe.c
+batchload_follow_LDADD = milter/libmilterd.a $(POLICY_LIBS)
 
 check_PROGRAMS += test-session
 test_session_SOURCES = milter/test-session.c

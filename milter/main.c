@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/callbacks.h"
 #include "milter/control.h"
+#include "milter/followers.h"
 #include "milter/notify.h"
 #include "milter/reload.h"
 #include "milter/start.h"
@@ -30,6 +31,7 @@ typedef struct {
     Spool *spool;
     World *world;
     Workers *workers;
+    Followers *followers;
     Control *control;
     Reload *reload;
     bool log_elsewhere; /* lines do not go to stderr */
@@ -307,6 +309,7 @@ static int open_rooms(Daemon *daemon)
     daemon->workers = workers_start(daemon->world, &error);
     if (daemon->workers == NULL)
         return stop_at(daemon, EX_OSERR, error);
+    daemon->followers = followers_start(daemon->world);
     callbacks_set_world(daemon->world);
     /* Mail goes on without it. */
     daemon->control =
@@ -323,7 +326,7 @@ static int run(Daemon *daemon, const char *path)
         status = open_rooms(daemon);
     if (status == EX_OK) {
         log_line(LOG_LEVEL_INFO, NULL, "started, version %s", PACKAGE_VERSION);
-        daemon->reload = reload_new(path, daemon->world, daemon->workers);
+        daemon->reload = reload_new(path, daemon->world, daemon->workers, daemon->followers);
         /* Who works with them holds them: after a reload nobody does, and they are wiped. */
         g_clear_pointer(&daemon->world, world_unref);
         g_clear_pointer(&daemon->config, config_unref);
@@ -335,6 +338,7 @@ static int run(Daemon *daemon, const char *path)
         workers_stop(daemon->workers);
         log_line(LOG_LEVEL_INFO, NULL, "stopped");
     }
+    followers_stop(daemon->followers);
     callbacks_set_world(NULL);
     reload_free(daemon->reload);
     world_unref(daemon->world);

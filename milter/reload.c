@@ -8,18 +8,20 @@ struct Reload {
     char *path;
     World *world;
     Workers *workers;
+    Followers *followers;
     char *tried;   /* fingerprint of the table that was last read, well or not */
     char *seen;    /* at the last look */
     gint64 looked; /* monotonic time of it */
 };
 
-Reload *reload_new(const char *path, World *world, Workers *workers)
+Reload *reload_new(const char *path, World *world, Workers *workers, Followers *followers)
 {
     Reload *reload = g_new0(Reload, 1);
     /* Nobody else's working directory is asked for it later. */
     reload->path = g_canonicalize_filename(path, NULL);
     reload->world = world_ref(world);
     reload->workers = workers;
+    reload->followers = followers;
     reload->tried = sender_table_fingerprint(world_senders(world), false);
     reload->seen = g_strdup(reload->tried);
     reload->looked = g_get_monotonic_time();
@@ -78,6 +80,7 @@ static bool use(Reload *reload, World *world, GError **error)
     if (!workers_change(reload->workers, world, error))
         return false;
     spool_change_limits(world_spool(world), &world_config(world)->spool);
+    followers_change(reload->followers, world);
     callbacks_set_world(world);
     world_unref(reload->world);
     reload->world = world_ref(world);

@@ -2,6 +2,7 @@
 #ifndef BATCHLOAD_RELOAD_H
 #define BATCHLOAD_RELOAD_H
 
+#include "milter/followers.h"
 #include "milter/workers.h"
 #include "milter/world.h"
 
@@ -11,7 +12,7 @@
 typedef struct Reload Reload;
 
 /* path: the configuration's. Keeps a reference of world, which is in use; borrows workers. */
-Reload *reload_new(const char *path, World *world, Workers *workers);
+Reload *reload_new(const char *path, World *world, Workers *workers, Followers *followers);
 void reload_free(Reload *reload);
 
 /* Reads the configuration and every file it names anew, and opens a log file that was renamed.

@@ -152,11 +152,15 @@ policy/batchload.conf: $(srcdir)/policy/batchload.conf.in Makefile
 	$(fill_in_policy)
 
 # What systemd and logrotate(8) run it by.
-EXTRA_DIST += policy/systemd/batchload-milter.service.in policy/systemd/batchload-tmpfiles.conf.in \
+EXTRA_DIST += policy/systemd/batchload-milter.service.in policy/systemd/batchload-follow.service.in \
+	policy/systemd/batchload-tmpfiles.conf.in \
 	policy/systemd/batchload-sysusers.conf policy/logrotate/batchload.in
-CLEANFILES += policy/systemd/batchload-milter.service policy/systemd/batchload-tmpfiles.conf \
+CLEANFILES += policy/systemd/batchload-milter.service policy/systemd/batchload-follow.service \
+	policy/systemd/batchload-tmpfiles.conf \
 	policy/logrotate/batchload
 policy/systemd/batchload-milter.service: $(srcdir)/policy/systemd/batchload-milter.service.in Makefile
+	$(fill_in_policy)
+policy/systemd/batchload-follow.service: $(srcdir)/policy/systemd/batchload-follow.service.in Makefile
 	$(fill_in_policy)
 policy/systemd/batchload-tmpfiles.conf: $(srcdir)/policy/systemd/batchload-tmpfiles.conf.in Makefile
 	$(fill_in_policy)
@@ -165,7 +169,7 @@ policy/logrotate/batchload: $(srcdir)/policy/logrotate/batchload.in Makefile
 noinst_DATA = policy/logrotate/batchload
 if SYSTEMD
 noinst_DATA += policy/systemd/batchload-tmpfiles.conf
-nodist_systemdsystemunit_DATA = policy/systemd/batchload-milter.service
+nodist_systemdsystemunit_DATA = policy/systemd/batchload-milter.service policy/systemd/batchload-follow.service
 install-data-hook: policy/systemd/batchload-tmpfiles.conf
 	$(MKDIR_P) '$(DESTDIR)$(tmpfilesdir)' '$(DESTDIR)$(sysusersdir)'
 	$(INSTALL_DATA) policy/systemd/batchload-tmpfiles.conf '$(DESTDIR)$(tmpfilesdir)/batchload.conf'
@@ -175,7 +179,7 @@ REMOVE_SYSTEMD = rm -f '$(DESTDIR)$(tmpfilesdir)/batchload.conf' '$(DESTDIR)$(sy
 endif
 
 # Folders of our own go with the last file in them.
-uninstall-hook:
+uninstall-hook: uninstall-names
 	$(REMOVE_SYSTEMD)
 	for each in '$(DESTDIR)$(pkgdatadir)' '$(DESTDIR)$(pkglibexecdir)' '$(DESTDIR)$(docdir)'; do \
 		test ! -d "$$each" || find "$$each" -depth -type d -empty -delete; done

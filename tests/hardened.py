@@ -44,10 +44,11 @@ class Programs:
                   "without " + what)
 
 
-@tap.test("five programs are installed: the daemon, the policy service, the command, that of older "
-          "systems' commands, and the helper")
+@tap.test("six programs are installed: the daemon, the policy service, what runs add-ons, the command, "
+          "that of older systems' commands, and the helper")
 def names(programs):
-    tap.equal(sorted(programs.told), ["batchload", "batchload-door", "batchload-milter",
+    tap.equal(sorted(programs.told), ["batchload", "batchload-door", "batchload-follow",
+                                      "batchload-milter",
                                       "batchload-parse", "batchload-policy"], "programs")
 
 
@@ -97,7 +98,7 @@ def rpath(programs):
 def wipes(programs):
     if programs.settings["SANITIZE"]:
         tap.skip("this build has a sanitizer, which brings its own")
-    for program in ("batchload-milter", "batchload-policy"):
+    for program in ("batchload-milter", "batchload-policy", "batchload-follow"):
         for name in ("free", "realloc"):
             tap.equal(bool(re.search(r"FUNC +GLOBAL +DEFAULT +\d+ %s$" % name,
                                      programs.told[program], re.M)), True, name)

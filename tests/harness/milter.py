@@ -23,6 +23,7 @@ class Tree:
         self.parser = os.path.join(libexec, "batchload-parse")
         self.policy_program = os.path.join(sbin, "batchload-policy")
         self.door = os.path.join(libexec, "batchload-door")
+        self.follow = os.path.join(sbin, "batchload-follow")
         self.policy = os.path.join(data, "policy")
         self.profile = self.policy + "/profiles/default.conf"
 
@@ -186,6 +187,28 @@ class Milter(Server):
             self.process = None
             return status
         return None
+
+
+class Follow(Server):
+    """What runs add-ons, for a daemon that is configured for it."""
+    name = "follow"
+
+    def __init__(self, nursery, tree, conf, socket_path):
+        super().__init__(nursery)
+        self.tree = tree
+        self.conf = conf
+        self.socket = socket_path
+
+    def command(self):
+        return [self.tree.follow, "-c", self.conf]
+
+    def up(self):
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(self.socket)
+            return True
+        except OSError:
+            return False
 
 
 def replace_setting(lines, name, value):
