@@ -408,20 +408,20 @@ static void follow_type(Change *change, ObjectType type, Action action)
     }
 }
 
-void follow_calls(const Addon *addon, GVariant *value, const Operation *operation, unsigned line,
+void follow_calls(const Addon *addon, GVariant *change, const Operation *operation, unsigned line,
                   const char *disabled, GPtrArray *calls)
 {
     const char *address, *type_text, *action_text;
     g_autoptr(GVariant) fields = NULL;
     ObjectType type;
     Action action;
-    g_variant_get(value, "(&s&s&s@" AUDIT_FIELDS_TYPE ")", &address, &type_text, &action_text,
+    g_variant_get(change, "(&s&s&s@" AUDIT_FIELDS_TYPE ")", &address, &type_text, &action_text,
                   &fields);
     const char *at = strrchr(address, '@');
     if (!at || !type_find(type_text, &type) || !action_find(action_text, &action))
         return; /* none of ours */
     g_autofree char *local = g_strndup(address, (gsize)(at - address));
-    Change change = {
+    Change made = {
         .addon = addon,
         .operation = operation,
         .line = line,
@@ -434,5 +434,5 @@ void follow_calls(const Addon *addon, GVariant *value, const Operation *operatio
         .object = address,
         .modify = action == ACTION_MODIFY,
     };
-    follow_type(&change, type, action);
+    follow_type(&made, type, action);
 }

@@ -74,7 +74,7 @@ static void end_all(void)
             return;
         g_auto(GStrv) pids = g_strsplit(text, " ", -1);
         for (char **each = pids; *each; each++) {
-            const int pid = atoi(*each);
+            const int pid = (int)g_ascii_strtoll(*each, NULL, 10);
             any |= pid > 0;
             if (pid > 0)
                 (void)kill(pid, SIGKILL);

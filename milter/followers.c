@@ -76,7 +76,8 @@ static void note_failed(Spool *spool, const SpoolCall *call, const char *reason)
 /* The add-on as such can't be called now: the seconds that pass before it is tried again. */
 static unsigned note_away(Lane *lane, const GError *why)
 {
-    const unsigned seconds = MIN(job_pause(lane->failures++), AWAY_SECONDS_MAX);
+    const unsigned pause = job_pause(lane->failures++);
+    const unsigned seconds = MIN(pause, AWAY_SECONDS_MAX);
     if (g_atomic_int_get(&lane->followers->stopping))
         return 0;
     g_autofree char *reason = log_value(why->message);
