@@ -137,7 +137,7 @@ nobase_dist_pkgdata_DATA += \
 	policy/postfix/batchload-recipients policy/postfix/batchload-transport \
 	policy/dovecot/batchload-dovecot.conf policy/dovecot/batchload-dovecot-domain.conf.ext \
 	policy/dovecot/batchload-dovecot-ldap.conf.ext policy/dovecot/batchload-reply.sieve \
-	policy/dovecot/batchload-text.lua
+	policy/dovecot/batchload-text.lua policy/dovecot/batchload-remove-mail
 
 # The sample configuration, with the paths of this build; what is there already stays.
 pkgpolicydir = $(pkgdatadir)/policy
