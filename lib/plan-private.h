@@ -14,11 +14,13 @@
 struct Plan {
     const PlanContext *context;
     View *view;
-    PlanAhead *ahead;     /* NULL: each row looks for itself */
-    GHashTable *readers;  /* address → GArray of lines: rows that looked at it, or would have, and
-                             may be planned anew since they need others */
-    GPtrArray *joined;    /* of char *: member and name of its list in turn */
-    PlanHashes *hashes;   /* that are being made */
+    PlanAhead *ahead;    /* NULL: each row looks for itself */
+    GHashTable *readers; /* address → GArray of lines: rows that looked at it, or would have, and
+                            may be planned anew since they need others */
+    GHashTable *idle;    /* address → line of the last row about it, or that names it, that writes
+                            nothing and may do so when it is planned anew, since it needs others */
+    GPtrArray *joined;   /* of char *: member and name of its list in turn */
+    PlanHashes *hashes;  /* that are being made */
     PlanNumbers *numbers; /* that are to be taken */
     GHashTable *accounts; /* domain → how many mailboxes it has, with all that was planned */
     GHashTable *moved;    /* domain that was not counted → how many were planned to come or go */

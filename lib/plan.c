@@ -13,6 +13,7 @@ Plan *plan_new(const PlanContext *context)
     plan->moved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
+    plan->idle = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return plan;
 }
 
@@ -23,6 +24,7 @@ void plan_free(Plan *plan)
     plan_ahead_free(plan->ahead);
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
+    g_hash_table_unref(plan->idle);
     g_ptr_array_unref(plan->joined);
     plan_hashes_free(plan->hashes);
     plan_numbers_free(plan->numbers);
@@ -133,6 +135,34 @@ static void step_note_reads(Step *step, GHashTable *readers)
     }
 }
 
+/* Should an earlier row be planned anew and then write what this one looked at, then so must this
+ * one: else it would not see it. */
+static void step_heed_idle(Step *step, GHashTable *idle)
+{
+    for (guint i = 0; i < step->looked->len && g_hash_table_size(idle) > 0; i++) {
+        gpointer line = g_hash_table_lookup(idle, step->looked->pdata[i]);
+        step_needs(step, GPOINTER_TO_UINT(line));
+    }
+}
+
+static void note_idle(GHashTable *idle, const GPtrArray *addresses, unsigned line)
+{
+    for (guint i = 0; addresses && i < addresses->len; i++)
+        g_hash_table_insert(idle, g_strdup(((const Address *)addresses->pdata[i])->full),
+                            GUINT_TO_POINTER(line));
+}
+
+static void step_note_idle(Step *step, GHashTable *idle)
+{
+    const Operation *operation = step->operation;
+    if (step->row->needs->len == 0 || step->row->writes->len > 0)
+        return;
+    g_hash_table_insert(idle, g_strdup(operation->address->full),
+                        GUINT_TO_POINTER(operation->line));
+    note_idle(idle, plan_named(operation), operation->line);
+    note_idle(idle, operation->aliases.named, operation->line);
+}
+
 static void note_one(Plan *plan, const char *member, const Change *change)
 {
     g_ptr_array_add(plan->joined, g_strdup(member));
@@ -214,7 +244,9 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     if (answer == ANSWER_UNKNOWN)
         return answer;
     step_heed_readers(&step, plan->readers);
+    step_heed_idle(&step, plan->idle);
     step_note_reads(&step, plan->readers);
+    step_note_idle(&step, plan->idle);
     count_accounts(plan, operation, planned);
     plan_assume(plan, planned);
     note_joined(plan, operation, planned);
@@ -245,6 +277,7 @@ void plan_observe(Plan *plan, const char *dn, const Entry *entry)
 void plan_go_on(Plan *plan, unsigned done, unsigned first)
 {
     g_hash_table_remove_all(plan->readers);
+    g_hash_table_remove_all(plan->idle);
     view_go_on(plan->view, done, first);
     plan->first = first;
 }

@@ -458,17 +458,38 @@ static bool merely_follows(const PlannedRow *row, const PlannedRow *one)
     return false;
 }
 
+static bool has_line(const GArray *lines, unsigned line)
+{
+    for (guint i = 0; i < lines->len; i++)
+        if (g_array_index(lines, unsigned, i) == line)
+            return true;
+    return false;
+}
+
+/* The lines of the rows that those without writes rely on whose fate a row shares. */
+static GArray *shared_needs(GPtrArray *rows, guint at)
+{
+    const PlannedRow *row = rows->pdata[at];
+    GArray *lines = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    for (guint i = at; i-- > 0;) {
+        const PlannedRow *one = rows->pdata[i];
+        if (one->writes->len == 0 &&
+            (has_line(row->needs, one->line) || has_line(lines, one->line)))
+            g_array_append_vals(lines, one->needs->data, one->needs->len);
+    }
+    return lines;
+}
+
 static bool may_go(GPtrArray *rows, guint at, guint number, GArray *done)
 {
     const PlannedRow *row = rows->pdata[at];
     const PlannedWrite *own = row->writes->pdata[number];
     guint from = 0;
+    g_autoptr(GArray) shared = shared_needs(rows, at);
     for (guint i = 0; i <= at; i++) {
         const PlannedRow *one = rows->pdata[i];
-        bool needed = i == at;
-        for (guint k = 0; k < row->needs->len; k++)
-            needed |=
-                g_array_index(row->needs, unsigned, k) == one->line && !merely_follows(row, one);
+        bool needed = i == at || has_line(shared, one->line) ||
+                      (has_line(row->needs, one->line) && !merely_follows(row, one));
         for (guint j = 0; j < one->writes->len && (i < at || j < number); j++) {
             const PlannedWrite *write = one->writes->pdata[j];
             if ((needed || g_str_equal(write->change->dn, own->change->dn)) &&
