@@ -11,7 +11,8 @@
 /* cfg_parse() with the right line numbers: libconfuse 3.3 counts each '#' comment as three lines; a
  * quote that its line does not close, and a brace that the file does not, are errors with the line
  * where it opens. CFG_SUCCESS, CFG_FILE_ERROR (unreadable, open to be written by everybody, too
- * large, or with a NUL; then *why says which, static) or CFG_PARSE_ERROR. */
+ * large, or with a NUL; then *why says which, static) or CFG_PARSE_ERROR. Not two threads at once,
+ * from here to cfg_free(): libconfuse has one scanner for the whole process. */
 int conf_file_parse(cfg_t *cfg, const char *path, const char **why);
 
 /* Why a file that says what the daemon may do must not be believed, static, or NULL: everybody may

@@ -37,6 +37,7 @@ SlapdFixture *job_fixture_slapd(const char *policy);
 /* Every other entry than the administrators' goes; ben@ and cleo@one.example come. */
 void job_fixture_reset(SlapdFixture *slapd);
 
+/* Not two threads at once: it reads a configuration. The rest: one thread at a time. */
 JobFixture *job_fixture_new(SlapdFixture *slapd);
 /* After job_fixture_reset(). */
 JobFixture *job_fixture_begin(SlapdFixture *slapd);

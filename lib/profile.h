@@ -8,7 +8,7 @@
 
 /* The profile knows the schema: DN templates, object classes, the attribute of each field, how
  * members and targets are stored. The engine never names an attribute. Read from a file
- * (libconfuse; policy/profiles/default.conf), immutable afterwards. Any thread. */
+ * (libconfuse; policy/profiles/default.conf), immutable afterwards; then any thread. */
 typedef struct Profile Profile;
 
 typedef enum { PROFILE_ERROR_SYNTAX, PROFILE_ERROR_NOT_AVAILABLE } ProfileError;
@@ -21,7 +21,7 @@ GQuark profile_error_quark(void);
 #define PROFILE_QUOTA_FACTOR_MAX (1024 * 1024)
 
 /* Loads a profile for a directory suffix. NULL with PROFILE_ERROR (file and line in the message).
- * Caller owns the result. */
+ * Not two threads at once (libconfuse). Caller owns the result. */
 Profile *profile_load(const char *path, const char *base, GError **error);
 void profile_free(Profile *profile);
 

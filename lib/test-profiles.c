@@ -462,7 +462,7 @@ static void test_taken_numbers(void)
 #define ROWS 3
 
 typedef struct {
-    SlapdFixture *slapd;
+    JobFixture *fixture;
     const char *domain;
 } Side;
 
@@ -470,15 +470,14 @@ static gpointer add_many(gpointer data)
 {
     const Side *side = data;
     g_autofree char *admin = g_strconcat("admin@", side->domain, NULL);
-    g_autoptr(JobFixture) fixture = job_fixture_new(side->slapd);
     for (unsigned i = 0; i < JOBS; i++) {
         g_autoptr(GString) csv = g_string_new(OX_HEAD);
         for (unsigned j = 0; j < ROWS; j++)
             g_string_append_printf(csv, "%s;u%u;FULL;ADD;" SECRET ";;;;;\n", side->domain,
                                    i * ROWS + j);
-        g_autofree char *id = job_fixture_mail(fixture, admin, "allow", PASSWORD, csv->str);
-        job_fixture_run(fixture);
-        g_autoptr(Job) job = job_fixture_job(fixture, id);
+        g_autofree char *id = job_fixture_mail(side->fixture, admin, "allow", PASSWORD, csv->str);
+        job_fixture_run(side->fixture);
+        g_autoptr(Job) job = job_fixture_job(side->fixture, id);
         g_assert_cmpuint(job->counts[RESULT_CREATED], ==, ROWS);
     }
     return NULL;
@@ -488,7 +487,9 @@ static gpointer add_many(gpointer data)
 static void test_numbers(void)
 {
     SlapdFixture *slapd = slapd_fixture_of_profile("open-xchange", domains, PASSWORD);
-    Side sides[] = {{slapd, "one.example"}, {slapd, "two.example"}};
+    /* Here, not in the threads: files are read by one thread at a time. */
+    Side sides[] = {{job_fixture_new(slapd), "one.example"},
+                    {job_fixture_new(slapd), "two.example"}};
     GThread *other = g_thread_new("other", add_many, &sides[1]);
     const char *const number[] = {"uidNumber", NULL};
     g_autoptr(GError) error = NULL;
@@ -504,6 +505,8 @@ static void test_numbers(void)
     for (guint i = 0; i < entries->len; i++)
         g_assert_true(g_hash_table_add(met, (char *)entry_value(entries->pdata[i], "uidNumber")));
     g_clear_pointer(&directory, directory_free);
+    for (guint i = 0; i < G_N_ELEMENTS(sides); i++)
+        job_fixture_free(sides[i].fixture);
     slapd_fixture_free(slapd);
 }
 
