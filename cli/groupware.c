@@ -327,12 +327,6 @@ static bool is_own(const Command *command, const char *name)
            (strcmp(name, PASSWORD "-fd") == 0 && find_option(command, PASSWORD) != NULL);
 }
 
-static bool is_attribute(const char *name)
-{
-    return g_ascii_isalpha(*name) &&
-           name[strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-")] == '\0';
-}
-
 /* One that the command's own table does not have: a column, or an attribute. */
 static int add_other(Row *row, const DoorOption *given)
 {
@@ -353,7 +347,7 @@ static int add_other(Row *row, const DoorOption *given)
         return 0;
     }
     nearest = field_nearest(given->given);
-    if (nearest != NULL || !is_attribute(given->given))
+    if (nearest != NULL || !field_is_attribute(given->given))
         return cli_fault(EX_USAGE, "there is no option --%s%s%s; see %s --help", given->given,
                          nearest != NULL ? "; did you mean the column " : "",
                          nearest != NULL ? nearest : "", command->name);

@@ -246,6 +246,8 @@ def others(world):
         _, errors = add_user(world, "other", code=1, **{name: "x"})
         tap.contains(errors, "@" + name)
     tap.contains(add_user(world, "other", code=64, titel="x")[1], "did you mean the column TITLE")
+    for name in ("1st", "cn;binary", "2.5.4.3", "a" * 65):
+        tap.contains(add_user(world, "other", code=64, **{name: "x"})[1], "there is no option --" + name)
     tap.contains(add_user(world, "other", code=64, member="x")[1], "--member can't be given here")
     tap.contains(act(world, "deluser", username="dora", title="x", code=64)[1], "no option --title")
     tap.equal(world.entry(at("other")), None, "entry")
