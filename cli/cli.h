@@ -14,6 +14,7 @@
  *   65  EX_DATAERR      what was given on standard input can't be used
  *   66  EX_NOINPUT      there is no spool at that place
  *   69  EX_UNAVAILABLE  this version can't do that yet
+ *   73  EX_CANTCREAT    the file that was to be written could not be made, or is there already
  *   74  EX_IOERR        the output could not be written
  *   75  EX_TEMPFAIL     the spool, or a table, could not be read just now, or the daemon is away
  *   77  EX_NOPERM       the spool is not ours to read

@@ -103,7 +103,7 @@ static void test_command_line(void)
         {"doctor x", EX_USAGE, "whole installation"},
         {"--spool / doctor", EX_USAGE, "whole installation"},
         {"doctor --help", 0, "--postfix=FOLDER"},
-        {"export", EX_USAGE, "export takes domains"},
+        {"export", EX_USAGE, "export takes domains and addresses"},
         {"export --help", 0, "sent back"},
         {"--spool / export a.example", EX_USAGE, "give -c"},
         {"-c /nonexistent/x export a.example", EX_CONFIG, "/nonexistent/x"},

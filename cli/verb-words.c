@@ -270,7 +270,7 @@ char *verb_type_help(ObjectType type)
                            word, verb_names(type), verb_things(type));
     for (int i = 0; i < ACTION_COUNT; i++) {
         g_autofree char *name = g_ascii_strdown(action_name((Action)i), -1);
-        if (type_does(type, (Action)i))
+        if (type_does(type, (Action)i) && !action_reads((Action)i))
             g_string_append_printf(out, "  %-8s  a request of TYPE %s, ACTION %s\n", name,
                                    type_name(type), action_name((Action)i));
     }

@@ -235,7 +235,8 @@ static int run(const CliPlace *place, const Verb *verb, int argc, char **argv)
     if (code != 0)
         return code;
     if (verb->show)
-        return verb_show(place, (int)verb->type, argv + 1, options.csv, options.json);
+        return verb_show(place, (int)verb->type, argv + 1,
+                         &(VerbShow){.csv = options.csv, .json = options.json});
     return run_action(place, verb, &options, argv + 1);
 }
 
@@ -246,7 +247,8 @@ static bool find_action(const char *word, Verb *verb)
     verb->show = strcmp(word, "show") == 0;
     if (verb->show)
         return true;
-    if (!action_find(word, &verb->action) || !type_does(verb->type, verb->action))
+    if (!action_find(word, &verb->action) || action_reads(verb->action) ||
+        !type_does(verb->type, verb->action))
         return false;
     name = g_ascii_strdown(word, -1);
     return strcmp(name, word) == 0;

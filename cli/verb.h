@@ -53,9 +53,16 @@ bool verb_parse(const Verb *verb, int *argc, char ***argv, VerbOptions *options,
  * code. */
 int verb_password(const Verb *verb, const VerbOptions *options, Secret **password);
 
-/* What is there, for each of the names (addresses or domains), or for a whole domain where all.
+/* How it is told what is there: for people, or else. */
+typedef struct {
+    bool csv, json;
+    bool hashes;        /* with the passwords' hashes */
+    const char *output; /* a new file, which only we may read; NULL: standard output */
+} VerbShow;
+
+/* What is there, for each of the names (addresses or domains), of a type or (TYPE_COUNT) all of it.
  * Returns the exit code. */
-int verb_show(const CliPlace *place, int type, char **names, bool csv, bool json);
+int verb_show(const CliPlace *place, int type, char **names, const VerbShow *how);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VerbOptions, verb_options_clear)
 

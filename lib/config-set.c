@@ -494,6 +494,8 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     LIMIT("rows_max", take_count, table.rows_max, 1, 10000000, "1000000"),
     LIMIT("columns_max", take_count, table.columns_max, 4, 1000, "100"),
     LIMIT("field_bytes_max", take_size, table.field_bytes_max, 64, MIB, "64k"),
+    LIMIT("export_rows_max", take_count, export_rows_max, 1, 10000000, "50000"),
+    LIMIT("export_bytes_max", take_size, export_bytes_max, KIB, 256 * MIB, "16M"),
     LIMIT("list_members_max", take_count, list_members_max, 1, 1000000, "1000"),
 
     SPOOL("directory", take_path, directory, 0, 0, LOCALSTATEDIR "/spool/batchload"),

@@ -60,7 +60,9 @@ typedef struct {
     Profile *profile;
     SubmitSettings submit;
     guint64 response_bytes_max; /* of a response as the MTA has it */
-    guint64 compress_above;     /* a response larger than this has its attachments compressed */
+    unsigned export_rows_max;   /* of all that one request asks to see, together */
+    guint64 export_bytes_max;
+    guint64 compress_above; /* a response larger than this has its attachments compressed */
 } Config;
 
 typedef enum { CONFIG_ERROR_SYNTAX, CONFIG_ERROR_FILE } ConfigError;

@@ -36,11 +36,11 @@ static unsigned first_line(const Slice *slice)
     return ((const TableRow *)slice->rows->pdata[0])->line;
 }
 
-/* What is in a domain is looked at when all before is done. */
+/* What is in a domain, or is asked for, is looked at when all before is done. */
 static bool stands_alone(const Slice *slice)
 {
     const Operation *operation = slice->operations->pdata[0];
-    return operation && operation_stands_alone(operation);
+    return operation && operation_kind(operation) != ROW_WRITES;
 }
 
 /* Why it fails is of no interest: the slice will be planned once more, and then it is told. */

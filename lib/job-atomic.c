@@ -207,6 +207,11 @@ static bool atomic_apply(Atomic *atomic, GError **error)
     if (settle_rows(&settle, rows, error) != ANSWER_YES)
         return false;
 
+    g_autoptr(SpoolEffects) effects = spool_effects_new(atomic->claim);
+    if (job_slice_reads(atomic->slice) && !job_show(atomic->worker, atomic->context, atomic->claim,
+                                                    atomic->slice, rows, effects, error))
+        return false;
+
     unsigned expected[RESULT_COUNT] = {0}, got[RESULT_COUNT] = {0};
     g_variant_unref(job_slice_outcomes(plan, expected));
     g_autoptr(GVariant) outcomes = job_slice_outcomes(rows, got);
@@ -216,6 +221,7 @@ static bool atomic_apply(Atomic *atomic, GError **error)
                       .phase = PHASE_APPLY,
                       .slice = job->slices_done + 1,
                       .outcomes = outcomes,
+                      .effects = effects,
                       .trail = trail};
     for (unsigned i = 0; i < RESULT_COUNT; i++)
         step.counts[i] = job->counts[i] - expected[i] + got[i];

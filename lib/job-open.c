@@ -129,6 +129,7 @@ typedef struct {
     const OperationRules *rules;
     GPtrArray *pending; /* of TableRow */
     gsize bytes;
+    RowKind kind;         /* of all of them */
     unsigned atomic_rows; /* most rows where all are to be done or none; else 0 */
     bool door;            /* names may lack their domain */
 } Slicer;
@@ -174,6 +175,20 @@ static Answer next_row(JobWorker *worker, TableReader *reader, const Slicer *sli
     return ANSWER_UNKNOWN;
 }
 
+/* Takes row over. A row of another kind than those before begins a slice. */
+static bool slicer_add(Slicer *slicer, TableRow *row, GError **error)
+{
+    RowKind kind = operation_row_kind(row, slicer->head);
+    if ((kind != slicer->kind || kind == ROW_ALONE) && !slicer_flush(slicer, error)) {
+        table_row_free(row);
+        return false;
+    }
+    slicer->kind = kind;
+    g_ptr_array_add(slicer->pending, row);
+    slicer->bytes += row_bytes(row);
+    return true;
+}
+
 /* Reads the file to its end into slices. false with an error of the table or the mail (the file
  * is refused), or of anything else (could not tell). */
 static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, unsigned rows_max,
@@ -189,13 +204,8 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
             return false;
         if (answer == ANSWER_NO)
             return slicer_flush(slicer, error);
-        bool alone = operation_row_stands_alone(row, slicer->head);
-        if (alone && !slicer_flush(slicer, error)) {
-            table_row_free(row);
+        if (!slicer_add(slicer, row, error))
             return false;
-        }
-        g_ptr_array_add(slicer->pending, row);
-        slicer->bytes += row_bytes(row);
         count++;
         if (slicer->atomic_rows && count > slicer->atomic_rows) {
             g_set_error(error, TABLE_ERROR, TABLE_ERROR_LIMIT,
@@ -212,7 +222,7 @@ static bool slice_table(JobWorker *worker, TableReader *reader, Slicer *slicer, 
                         rows_max);
             return false;
         }
-        if ((alone || slicer->pending->len >= worker->config->slice_rows ||
+        if ((slicer->kind == ROW_ALONE || slicer->pending->len >= worker->config->slice_rows ||
              slicer->bytes >= JOB_SLICE_BYTES_MAX) &&
             !slicer_flush(slicer, error))
             return false;
@@ -256,7 +266,12 @@ static bool store_table(JobWorker *worker, SpoolClaim *claim, const Request *req
     g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func((GDestroyNotify)table_row_free);
     const OperationRules rules = job_rules(worker, spool_claim_job(claim));
     const bool door = spool_is_by_door(&spool_claim_job(claim)->facts);
-    Slicer slicer = {rows, head, grant, &rules, pending, 0, 0, door};
+    Slicer slicer = {.rows = rows,
+                     .head = head,
+                     .grant = grant,
+                     .rules = &rules,
+                     .pending = pending,
+                     .door = door};
     unsigned rows_max =
         grant->rows ? MIN(grant->rows, config->table.rows_max) : config->table.rows_max;
     bool atomic = request->mode == MODE_ATOMIC;

@@ -78,6 +78,17 @@ bool job_slice_load(JobWorker *worker, SpoolClaim *claim, unsigned number, Slice
 /* Plans every row of a fresh slice (of PlannedRow). NULL with an error: could not tell. */
 GPtrArray *job_slice_plan(Plan *plan, const Slice *slice, GError **error);
 bool job_writes_anything(GPtrArray *planned);
+/* Whether rows of the slice ask to see something. */
+bool job_slice_reads(const Slice *slice);
+/* Reads what those of the planned rows that did not fail ask to see, gives them their outcomes, and
+ * adds to effects, which are committed with these, what is to be shown; where the job is only
+ * checked, only how much it would be. false with an error: could not tell. */
+bool job_show(JobWorker *worker, const PlanContext *context, SpoolClaim *claim, const Slice *slice,
+              GPtrArray *planned, SpoolEffects *effects, GError **error);
+/* How much is shown in all, in rows and bytes, and whether there was no room for all; and the lines
+ * of one slice ("s"; owned by the caller). ANSWER_NO: nothing is. */
+Answer job_shown(SpoolClaim *claim, unsigned *rows, unsigned *bytes, bool *full, GError **error);
+Answer job_shown_part(SpoolClaim *claim, unsigned slice, GVariant **part, GError **error);
 /* SPOOL_OUTCOMES_TYPE, a full reference; adds to counts. */
 GVariant *job_slice_outcomes(GPtrArray *planned, unsigned counts[RESULT_COUNT]);
 /* SPOOL_TRAIL_TYPE, a full reference: what the rows have changed. */

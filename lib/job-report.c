@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/job-private.h"
 #include "lib/response.h"
+#include "lib/show.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct {
     GHashTable *left;   /* line → Outcome, of rows whose calls did not succeed; or NULL */
     bool counted;       /* counts are those of all rows */
     unsigned counts[RESULT_COUNT];
+    unsigned shown, shown_bytes; /* what is to be seen: lines of export.csv */
     GPtrArray *rows; /* of TableRow, as many; given out ones are NULL; NULL: not yet asked for */
 } Reader;
 
@@ -138,6 +140,41 @@ static TableRow *reader_row(gpointer data, GError **error)
     return g_steal_pointer(&g_ptr_array_index(reader->rows, reader->at - 1));
 }
 
+static char *head_shown(const Reader *reader)
+{
+    GString *head = g_string_new(NULL);
+    show_file_head(head, reader->worker->config->profile, TYPE_COUNT);
+    return g_string_free(head, FALSE);
+}
+
+/* The headline of export.csv, and then what the rows of one slice each asked to see. */
+static Answer reader_part(gpointer data, unsigned number, char **lines, GError **error)
+{
+    const Reader *reader = data;
+    g_autoptr(GVariant) part = NULL;
+    if (number == 0) {
+        *lines = head_shown(reader);
+        return ANSWER_YES;
+    }
+    if (--number >= spool_claim_job(reader->claim)->slices)
+        return ANSWER_NO;
+    if (!job_goes_on(reader->worker, error) ||
+        job_shown_part(reader->claim, number, &part, error) == ANSWER_UNKNOWN)
+        return ANSWER_UNKNOWN;
+    *lines = part ? g_variant_dup_string(part, NULL) : NULL;
+    return ANSWER_YES;
+}
+
+/* What was seen of what has been taken back since is of no use to anybody. */
+static bool reader_find_shown(Reader *reader, GError **error)
+{
+    bool full;
+    if (is_undone(spool_claim_job(reader->claim)))
+        return true;
+    return job_shown(reader->claim, &reader->shown, &reader->shown_bytes, &full, error) !=
+           ANSWER_UNKNOWN;
+}
+
 static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
 {
     reader->claim = claim;
@@ -147,7 +184,8 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
     if (!names)
         return false;
     reader->head = table_head_from_names((const char *const *)names, NULL, error);
-    if (!reader->head || !spool_note(claim, &reader->note, error))
+    if (!reader->head || !spool_note(claim, &reader->note, error) ||
+        !reader_find_shown(reader, error))
         return false;
     reader->left = job_calls_left(reader->worker, spool_claim_job(claim), error);
     return reader->left != NULL;
@@ -157,8 +195,16 @@ static bool reader_init(Reader *reader, SpoolClaim *claim, GError **error)
 static bool store_response(Reader *reader, ResponseForm form, guint64 bytes_max, GError **error)
 {
     SpoolClaim *claim = reader->claim;
-    ResponseSource source = {reader->head, reader->note, reader_rewind,
-                             reader_next,  reader_row,   reader};
+    const ResponseSource source = {
+        .head = reader->head,
+        .note = reader->note,
+        .rewind = reader_rewind,
+        .next = reader_next,
+        .row = reader_row,
+        .data = reader,
+        .shown = reader->shown,
+        .part = reader_part,
+    };
     g_autoptr(GOutputStream) out = spool_response_create(claim, error);
     if (!out ||
         !response_write(spool_claim_job(claim), &source, form, bytes_max, g_get_real_time(), out,
@@ -176,7 +222,7 @@ static bool is_too_large(const Reader *reader, guint64 bytes_max)
 {
     const Job *job = spool_claim_job(reader->claim);
     guint64 row = strlen("failed") + strlen("\r\n") + (reader->head ? reader->head->columns : 0);
-    return row * job->rows > bytes_max;
+    return row * job->rows + reader->shown_bytes > bytes_max;
 }
 
 /* The response in the first form, from this one on, that is small enough. */

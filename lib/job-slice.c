@@ -230,12 +230,16 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
         *planned = slice_intent(&ahead->context, claim, slice, &ahead->plan, &again, error);
     if (!*planned)
         return false;
-    if (!is_part(*planned))
+    const bool reads = job_slice_reads(slice);
+    if (!is_part(*planned) && !reads)
         job_ahead_begin(ahead, slice);
     Settle settle = {context, slice->operations, commit_intent, claim, again, &deviated};
     if (settle_rows(&settle, *planned, error) != ANSWER_YES)
         return false;
     *more = job_ahead_end(ahead, deviated);
+    g_autoptr(SpoolEffects) effects = reads ? spool_effects_new(claim) : NULL;
+    if (reads && !job_show(ahead->worker, context, claim, slice, *planned, effects, error))
+        return false;
     unsigned counts[RESULT_COUNT] = {0};
     tell_part(spool_claim_job(claim), *planned);
     g_autoptr(GVariant) outcomes = job_slice_outcomes(*planned, counts);
@@ -243,6 +247,8 @@ static bool apply_one(PlanContext *context, JobAhead *ahead, Slice *slice, GPtrA
     job_put_calls(ahead->worker, claim, slice->operations, *planned);
     if (is_part(*planned))
         return commit_part(claim, trail, error);
+    if (reads)
+        return spool_slice_checked(claim, outcomes, counts, effects, error);
     if (!*more)
         return spool_slice_done(claim, outcomes, counts, trail, error);
     if (!spool_slice_done_ahead(claim, outcomes, counts, trail, ahead->intent, error))
@@ -305,7 +311,8 @@ SpoolEffects *job_slice_effects(SpoolClaim *claim, const Plan *plan)
 /* --- Mode: check --- */
 
 /* Plans the slice over what the slices before would have made, and keeps what it would make. */
-static bool slice_check(PlanContext *context, SpoolClaim *claim, const Slice *slice, GError **error)
+static bool slice_check(JobWorker *worker, PlanContext *context, SpoolClaim *claim,
+                        const Slice *slice, GError **error)
 {
     const PlanOverlay overlay = job_overlay(claim);
     context->overlay = &overlay;
@@ -315,6 +322,8 @@ static bool slice_check(PlanContext *context, SpoolClaim *claim, const Slice *sl
     if (!planned)
         return false;
     g_autoptr(SpoolEffects) effects = job_slice_effects(claim, plan);
+    if (job_slice_reads(slice) && !job_show(worker, context, claim, slice, planned, effects, error))
+        return false;
     unsigned counts[RESULT_COUNT] = {0};
     g_autoptr(GVariant) outcomes = job_slice_outcomes(planned, counts);
     return spool_slice_checked(claim, outcomes, counts, effects, error);
@@ -351,7 +360,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     };
     switch (job->mode) {
     case MODE_CHECK:
-        return slice_check(&context, claim, &slice, error);
+        return slice_check(worker, &context, claim, &slice, error);
     case MODE_ATOMIC:
         return job_atomic(worker, &context, claim, &slice, error);
     case MODE_APPLY:

@@ -34,7 +34,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/submit.c lib/submit.h lib/submit-sendmail.c lib/submit-sendmail.h \
 	lib/config.c lib/config.h lib/config-set.c lib/config-set.h \
 	lib/job.c lib/job.h \
-	lib/job-open.c lib/job-name.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-ahead.c \
+	lib/job-open.c lib/job-name.c lib/job-cancel.c lib/job-atomic.c lib/job-slice.c lib/job-show.c lib/job-ahead.c \
 	lib/job-report.c lib/job-call.c \
 	lib/panel.c lib/panel.h lib/addon.c lib/addon.h lib/follow.c lib/follow.h \
 	lib/follow-ask.c lib/follow-ask.h \
@@ -264,6 +264,10 @@ check_PROGRAMS += test-job-door
 test_job_door_SOURCES = lib/test-job-door.c lib/job-fixture.c lib/job-fixture.h
 test_job_door_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_wait
+check_PROGRAMS += test-job-show
+test_job_show_SOURCES = lib/test-job-show.c lib/job-fixture.c lib/job-fixture.h
+test_job_show_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_job_show_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_slice_checked
 check_PROGRAMS += test-job-servers
 test_job_servers_SOURCES = lib/test-job-servers.c lib/job-fixture.c lib/job-fixture.h $(stream_fixture)
 test_job_servers_LDADD = tests/libfixture.a $(ENGINE_LIBS)

@@ -275,17 +275,20 @@ static bool check_action(Check *check)
     const char *cell = check_cell(check, FIELD_ACTION);
     Operation *operation = check->operation;
     if (!action_find(cell, &operation->action))
-        return refuse_word(check, FIELD_ACTION, "Write ADD, DELETE, MODIFY, SUSPEND or RESUME.",
+        return refuse_word(check, FIELD_ACTION,
+                           "Write ADD, DELETE, MODIFY, SUSPEND, RESUME, SHOW or EXPORT.",
                            action_names(), action_later_names());
     if (type_does(operation->type, operation->action))
         return true;
     bool modify = type_does(operation->type, ACTION_MODIFY);
-    return check_refuse(check, FIELD_ACTION, cell,
-                        operation->action == ACTION_MODIFY ? "Use DELETE, and ADD in the next row."
-                        : modify                           ? "It has ADD, DELETE and MODIFY."
-                                                           : "It has ADD and DELETE.",
-                        "TYPE %s has no ACTION %s.", type_name(operation->type),
-                        action_name(operation->action));
+    return check_refuse(
+        check, FIELD_ACTION, cell,
+        action_reads(operation->action)
+            ? "Use it with TYPE FULL, or EXPORT with TYPE DOMAIN, which has all that is in it."
+        : operation->action == ACTION_MODIFY ? "Use DELETE, and ADD in the next row."
+        : modify                             ? "It has ADD, DELETE and MODIFY."
+                                             : "It has ADD and DELETE.",
+        "TYPE %s has no ACTION %s.", type_name(operation->type), action_name(operation->action));
 }
 
 /* Of two wrong parts the domain is told. */
@@ -365,17 +368,26 @@ Operation *operation_from_row(const TableRow *row, const TableHead *head,
     return g_steal_pointer(&operation);
 }
 
-bool operation_row_stands_alone(const TableRow *row, const TableHead *head)
+static RowKind kind_of(ObjectType type, Action action)
+{
+    if (action_reads(action))
+        return ROW_READS;
+    return type == TYPE_DOMAIN && action == ACTION_DELETE ? ROW_ALONE : ROW_WRITES;
+}
+
+RowKind operation_row_kind(const TableRow *row, const TableHead *head)
 {
     const char *type_cell = table_row_cell(row, head, FIELD_TYPE);
     const char *action_cell = table_row_cell(row, head, FIELD_ACTION);
-    ObjectType type;
+    ObjectType type = TYPE_COUNT;
     Action action;
-    return type_cell && action_cell && type_find(type_cell, &type) && type == TYPE_DOMAIN &&
-           action_find(action_cell, &action) && action == ACTION_DELETE;
+    if (!type_cell || !action_cell || !action_find(action_cell, &action))
+        return ROW_WRITES;
+    (void)type_find(type_cell, &type);
+    return kind_of(type, action);
 }
 
-bool operation_stands_alone(const Operation *operation)
+RowKind operation_kind(const Operation *operation)
 {
-    return operation->type == TYPE_DOMAIN && operation->action == ACTION_DELETE;
+    return kind_of(operation->type, operation->action);
 }

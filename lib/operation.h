@@ -73,10 +73,14 @@ Operation *operation_from_row(const TableRow *row, const TableHead *head,
                               const OperationRules *rules, Outcome **outcome);
 void operation_free(Operation *operation);
 
-/* Whether a row may take more than one plan, and is a slice of its own: one that deletes a domain.
- */
-bool operation_row_stands_alone(const TableRow *row, const TableHead *head);
-bool operation_stands_alone(const Operation *operation);
+/* What a row is worked on together with: of the rows in one slice all have the same kind. */
+typedef enum {
+    ROW_WRITES,
+    ROW_READS, /* looks at what is there once everything before is done */
+    ROW_ALONE, /* one that deletes a domain: it may take more than one plan */
+} RowKind;
+RowKind operation_row_kind(const TableRow *row, const TableHead *head);
+RowKind operation_kind(const Operation *operation);
 
 /* Whether a cell may be (a part of) a password that does not stand in its column, so that it must
  * not be repeated: one after the PASSWORD column, where one of those can't stand there (a separator

@@ -378,6 +378,15 @@ static Answer plan_enable(Step *step, bool enabled)
                                    enabled ? "It is not suspended." : "It is suspended already.");
 }
 
+/* It is there. What it is, is read once everything before is done. */
+static Answer plan_read(Step *step)
+{
+    Answer answer = check_there(step);
+    if (answer == ANSWER_YES)
+        step->row->outcome = outcome_new(RESULT_UNCHANGED);
+    return answer;
+}
+
 /* What refers to an address that goes: it is taken off lists, and what leads to it alone goes, too.
  */
 static Answer write_gone(Step *step, const Seen *referrer)
@@ -651,6 +660,9 @@ Answer plan_change(Step *step, GError **error)
     case ACTION_SUSPEND:
     case ACTION_RESUME:
         return plan_enable(step, operation->action == ACTION_RESUME);
+    case ACTION_SHOW:
+    case ACTION_EXPORT:
+        return plan_read(step);
     case ACTION_COUNT:
         break;
     }

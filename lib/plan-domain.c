@@ -431,6 +431,14 @@ static Answer plan_filter(Step *step)
     return ANSWER_YES;
 }
 
+static Answer read_domain(Step *step)
+{
+    Answer answer = check_domain_there(step, TYPE_DOMAIN);
+    if (answer == ANSWER_YES)
+        step->row->outcome = outcome_new(RESULT_UNCHANGED);
+    return answer;
+}
+
 Answer plan_domain_change(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
@@ -448,6 +456,9 @@ Answer plan_domain_change(Step *step, GError **error)
     case ACTION_SUSPEND:
     case ACTION_RESUME:
         return enable_domain(step, operation->action == ACTION_RESUME);
+    case ACTION_SHOW:
+    case ACTION_EXPORT:
+        return read_domain(step);
     case ACTION_COUNT:
         break;
     }

@@ -78,7 +78,7 @@ Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error);
  * makes no circle of what still leads to them. */
 Answer plan_check_gone(Step *step, const GPtrArray *gone, const char *field, GError **error);
 
-/* What is to be written. */
+/* What is to be written; nothing of a row that reads. */
 Answer plan_change(Step *step, GError **error);
 /* The same of rows about a domain as a whole. */
 Answer plan_domain_change(Step *step, GError **error);

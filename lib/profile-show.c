@@ -105,6 +105,16 @@ const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entr
     return attribute != NULL ? entry_values(entry, attribute) : NULL;
 }
 
+const GPtrArray *profile_entry_passwords(const Profile *profile, const Entry *entry)
+{
+    return entry_values(entry, profile->name[NAME_PASSWORD]);
+}
+
+const char *profile_password_attribute(const Profile *profile)
+{
+    return profile->name[NAME_PASSWORD];
+}
+
 char *profile_domain_of(const char *dn)
 {
     const char *name = dn + strcspn(dn, "=");

@@ -217,6 +217,9 @@ const char *profile_entry_surname(const Profile *profile, const Entry *entry);
  * entry, may be NULL. */
 const GPtrArray *profile_entry_member_names(const Profile *profile, const Entry *entry);
 const GPtrArray *profile_entry_blocked(const Profile *profile, const Entry *entry);
+/* Stored passwords, where they were asked for; owned by the entry, may be NULL. */
+const GPtrArray *profile_entry_passwords(const Profile *profile, const Entry *entry);
+const char *profile_password_attribute(const Profile *profile); /* owned by the profile */
 /* The domain that a DN is named by, in normal form, or NULL. Caller owns the result. */
 char *profile_domain_of(const char *dn);
 /* What has an entry's address; owned by the profile. */

@@ -44,7 +44,8 @@ typedef struct {
     GMimeStream parent;
     const ResponseSource *source;
     ResponseFailure *failure;
-    bool only_failed;
+    ResponseTable table;
+    unsigned part; /* of export.csv: the next one */
     bool begun, ended;
     GString *pending; /* lines made and not yet read */
     gsize at;
@@ -119,6 +120,11 @@ static bool begin(TableStream *stream)
 {
     GError *error = NULL;
     stream->begun = true;
+    if (stream->table == RESPONSE_TABLE_EXPORT) {
+        stream->part = 0;
+        g_string_append(stream->pending, BYTE_ORDER_MARK);
+        return true;
+    }
     if (!stream->source->rewind(stream->source->data, &error)) {
         response_fail(stream->failure, error);
         return false;
@@ -129,21 +135,39 @@ static bool begin(TableStream *stream)
     return true;
 }
 
-/* Makes the next line. false: none could be made. */
+static bool add_part(TableStream *stream)
+{
+    GError *error = NULL;
+    g_autofree char *lines = NULL;
+    const Answer answer =
+        stream->source->part(stream->source->data, stream->part++, &lines, &error);
+    stream->ended = answer != ANSWER_YES;
+    if (answer == ANSWER_UNKNOWN)
+        response_fail(stream->failure, error);
+    else if (lines)
+        g_string_append(stream->pending, lines);
+    return answer != ANSWER_UNKNOWN;
+}
+
+/* Makes the next line, or some. false: none could be made. */
 static bool make_line(TableStream *stream)
 {
     g_string_truncate(stream->pending, 0);
     stream->at = 0;
     if (!stream->begun)
         return begin(stream);
-    while (stream->pending->len == 0) {
+    while (stream->table == RESPONSE_TABLE_EXPORT && stream->pending->len == 0 && !stream->ended)
+        if (!add_part(stream))
+            return false;
+    while (stream->pending->len == 0 && !stream->ended) {
         Outcome *next = NULL;
         Answer answer = response_next(stream->source, &next, stream->failure);
         stream->ended = answer != ANSWER_YES;
         if (answer != ANSWER_YES)
             return answer == ANSWER_NO;
         g_autoptr(Outcome) outcome = next;
-        bool told = !stream->only_failed || (outcome->result == RESULT_FAILED && !outcome->done);
+        bool told = stream->table == RESPONSE_TABLE_RESULT ||
+                    (outcome->result == RESULT_FAILED && !outcome->done);
         if (told && !add_row(stream, outcome))
             return false;
     }
@@ -208,13 +232,13 @@ static void table_stream_init(TableStream *stream)
     stream->pending = g_string_new(NULL);
 }
 
-GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,
+GMimeStream *response_table_stream(const ResponseSource *source, ResponseTable table,
                                    ResponseFailure *failure)
 {
     TableStream *stream = g_object_new(table_stream_get_type(), NULL);
     g_mime_stream_construct(&stream->parent, 0, -1);
     stream->source = source;
-    stream->only_failed = only_failed;
+    stream->table = table;
     stream->failure = failure;
     return &stream->parent;
 }
@@ -311,12 +335,12 @@ static void packed_stream_init(PackedStream *stream)
     stream->gzip = G_CONVERTER(g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP, 6));
 }
 
-GMimeStream *response_packed_stream(const ResponseSource *source, bool only_failed,
+GMimeStream *response_packed_stream(const ResponseSource *source, ResponseTable table,
                                     ResponseFailure *failure)
 {
     PackedStream *stream = g_object_new(packed_stream_get_type(), NULL);
     g_mime_stream_construct(&stream->parent, 0, -1);
-    stream->plain = response_table_stream(source, only_failed, failure);
+    stream->plain = response_table_stream(source, table, failure);
     stream->failure = failure;
     return &stream->parent;
 }

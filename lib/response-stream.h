@@ -26,13 +26,18 @@ TableRow *response_row(const ResponseSource *source, ResponseFailure *failure);
 bool response_cell_is_hidden(const TableRow *row, const TableHead *head, const Outcome *outcome,
                              unsigned column);
 
-/* result.csv, or with only_failed the batchload.csv to be corrected: read-only, from the start
- * whenever it is reset. The source is borrowed. */
-GMimeStream *response_table_stream(const ResponseSource *source, bool only_failed,
+typedef enum {
+    RESPONSE_TABLE_RESULT, /* result.csv */
+    RESPONSE_TABLE_FAILED, /* the batchload.csv to be corrected */
+    RESPONSE_TABLE_EXPORT, /* export.csv */
+} ResponseTable;
+
+/* One of the tables: read-only, from the start whenever it is reset. The source is borrowed. */
+GMimeStream *response_table_stream(const ResponseSource *source, ResponseTable table,
                                    ResponseFailure *failure);
 
 /* The same, as gzip. */
-GMimeStream *response_packed_stream(const ResponseSource *source, bool only_failed,
+GMimeStream *response_packed_stream(const ResponseSource *source, ResponseTable table,
                                     ResponseFailure *failure);
 
 /* Writes to out, which is borrowed and stays open; beyond bytes_max it fails with

@@ -30,6 +30,7 @@ typedef struct {
     gint64 now;
     unsigned rows, counts[RESULT_COUNT];
     unsigned again;    /* failed rows that are to be sent again */
+    unsigned shown;    /* rows of export.csv */
     unsigned listed;   /* failed rows in failures */
     bool gaps;         /* some of them lack cells other than passwords in what is attached */
     GString *failures; /* their text */
@@ -254,12 +255,18 @@ static void add_mode(GString *out, const Job *job)
                            "done was taken back, except for the rows below that say so.");
 }
 
+/* What was asked for is there, attached or not. */
+static bool has_export(const Report *report)
+{
+    return report->shown > 0 && report->job->mode != MODE_CHECK;
+}
+
 /* The response has no result.csv. Where it has no batchload.csv either, the text itself tells all
  * that there was room for. */
 static void add_left_out(GString *out, const Report *report)
 {
     bool failed = report->again > 0, apply = report->job->mode == MODE_APPLY;
-    bool attached = report->form == RESPONSE_FAILED;
+    bool attached = report->form == RESPONSE_FAILED && failed;
     bool all = attached || report->listed == report->counts[RESULT_FAILED];
     add_paragraph(out,
                   "result.csv is left out, since this mail would be too large with it.%s%s A "
@@ -273,6 +280,30 @@ static void add_left_out(GString *out, const Report *report)
                   : apply ? " To send the failed rows again, take their lines from your "
                             "own file, correct them, and send them as a new request."
                           : " Correct these rows in your file, and send the whole file again.");
+}
+
+static void add_export(GString *out, const Report *report)
+{
+    const char *end = report->form == RESPONSE_PLAIN ? "" : ".gz";
+    const char *rows = report->shown == 1 ? "row" : "rows";
+    if (report->shown == 0)
+        return;
+    if (!has_export(report))
+        add_paragraph(out,
+                      "As it is now, an export.csv with %u %s would be attached: what the request "
+                      "asks to see.",
+                      report->shown, rows);
+    else if (report->form == RESPONSE_TEXT)
+        add_paragraph(out,
+                      "What you asked to see (%u %s) is left out, since this mail would be too "
+                      "large with it. Ask for less in one request, or ask your service provider.",
+                      report->shown, rows);
+    else
+        add_paragraph(out,
+                      "What you asked to see is in the attached export.csv%s, in %u %s. It has the "
+                      "form of a request, without passwords. To have it made again, name it "
+                      "batchload.csv, fill in a password for each FULL, and send it.",
+                      end, report->shown, rows);
 }
 
 /* How to go on with the failed rows. */
@@ -300,24 +331,38 @@ static void add_correction(GString *out, const Report *report)
             passwords ? ", fill in passwords again (they are never mailed back)," : "", gaps);
 }
 
+/* The attachments that are compressed, in words. Caller owns the result. */
+static char *packed_files(const Report *report)
+{
+    const char *names[4] = {NULL};
+    unsigned count = 0;
+    if (report->form == RESPONSE_COMPRESSED)
+        names[count++] = "result.csv.gz";
+    if (report->again > 0)
+        names[count++] = "batchload.csv.gz";
+    if (has_export(report))
+        names[count++] = "export.csv.gz";
+    return g_strjoinv(" and ", (char **)names);
+}
+
 /* What to do with the attachments. */
 static void add_how_on(GString *out, const Report *report)
 {
     bool packed = report->form == RESPONSE_COMPRESSED, failed = report->again > 0;
+    g_autofree char *files = packed_files(report);
     if (failed)
         add_correction(out, report);
     if (report->form == RESPONSE_FAILED)
-        add_paragraph(out,
-                      "Unpack batchload.csv.gz before use (a double click does it on most "
-                      "computers)%s.",
-                      report->job->mode == MODE_APPLY ? ", and send it unpacked" : "");
+        add_paragraph(out, "Unpack %s before use (a double click does it on most computers)%s.",
+                      files,
+                      !failed || report->job->mode != MODE_APPLY ? ""
+                      : has_export(report) ? ", and send batchload.csv unpacked"
+                                           : ", and send it unpacked");
     if (packed)
         add_paragraph(out,
-                      "The attachments are compressed, since they are large. Unpack "
-                      "result.csv.gz%s before use (a double click does it on most "
-                      "computers)%s.",
-                      failed ? " and batchload.csv.gz" : "",
-                      failed ? ", and send batchload.csv unpacked" : "");
+                      "The attachments are compressed, since they are large. Unpack %s before use "
+                      "(a double click does it on most computers)%s.",
+                      files, failed ? ", and send batchload.csv unpacked" : "");
 }
 
 static void add_failures(GString *out, const Report *report)
@@ -351,6 +396,7 @@ static char *text_of_rows(const Report *report)
     else
         add_paragraph(out, job->mode == MODE_CHECK ? "processed ok: every row can be carried out."
                                                    : "processed ok");
+    add_export(out, report);
     if (report->form != RESPONSE_TEXT)
         add_how_on(out, report);
     if (report->form >= RESPONSE_FAILED && !is_for_command(job))
@@ -524,17 +570,21 @@ static GMimeObject *make_text(const char *text)
 }
 
 static GMimeObject *make_attachment(const Report *report, const ResponseSource *source,
-                                    bool only_failed, ResponseFailure *failure)
+                                    ResponseTable table, ResponseFailure *failure)
 {
-    const char *name = only_failed ? "batchload.csv" : "result.csv";
+    static const char *const names[] = {
+        [RESPONSE_TABLE_RESULT] = "result.csv",
+        [RESPONSE_TABLE_FAILED] = "batchload.csv",
+        [RESPONSE_TABLE_EXPORT] = "export.csv",
+    };
+    const char *name = names[table];
     g_autofree char *packed_name = g_strconcat(name, ".gz", NULL);
     bool packed = report->form != RESPONSE_PLAIN;
     GMimePart *part =
-        packed
-            ? make_part("application", "gzip", response_packed_stream(source, only_failed, failure),
-                        GMIME_CONTENT_ENCODING_BASE64)
-            : make_part("text", "csv", response_table_stream(source, only_failed, failure),
-                        GMIME_CONTENT_ENCODING_BASE64);
+        packed ? make_part("application", "gzip", response_packed_stream(source, table, failure),
+                           GMIME_CONTENT_ENCODING_BASE64)
+               : make_part("text", "csv", response_table_stream(source, table, failure),
+                           GMIME_CONTENT_ENCODING_BASE64);
     g_mime_object_set_disposition(GMIME_OBJECT(part), GMIME_DISPOSITION_ATTACHMENT);
     g_mime_part_set_filename(part, packed ? packed_name : name);
     return GMIME_OBJECT(part);
@@ -562,9 +612,11 @@ static GMimeObject *make_body(const Report *report, const ResponseSource *source
     g_mime_multipart_set_boundary(multipart, boundary);
     add_part(multipart, make_text(text));
     if (report->form != RESPONSE_FAILED)
-        add_part(multipart, make_attachment(report, source, false, failure));
+        add_part(multipart, make_attachment(report, source, RESPONSE_TABLE_RESULT, failure));
     if (report->again)
-        add_part(multipart, make_attachment(report, source, true, failure));
+        add_part(multipart, make_attachment(report, source, RESPONSE_TABLE_FAILED, failure));
+    if (has_export(report))
+        add_part(multipart, make_attachment(report, source, RESPONSE_TABLE_EXPORT, failure));
     return GMIME_OBJECT(multipart);
 }
 
@@ -607,9 +659,10 @@ bool response_write(const Job *job, const ResponseSource *source, ResponseForm f
                              .failures = g_string_new(NULL)};
     report.head = job->refusal ? NULL : source->head;
     report.note = source->note;
+    report.shown = source->shown;
     start_gmime();
     if (!report.head || gather(&report, source, &failure)) {
-        if (report.form == RESPONSE_FAILED && report.again == 0)
+        if (report.form == RESPONSE_FAILED && report.again == 0 && !has_export(&report))
             report.form = RESPONSE_TEXT;
         bool small = report.form == RESPONSE_TEXT || !report.head;
         bytes_max = small ? G_MAXUINT64 : bytes_max - MIN(bytes_max, ADDED_BYTES_MAX);

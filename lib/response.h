@@ -17,10 +17,10 @@
 
 /* How a response carries its tables, the larger form first. */
 typedef enum {
-    RESPONSE_PLAIN,      /* result.csv, batchload.csv */
-    RESPONSE_COMPRESSED, /* result.csv.gz, batchload.csv.gz */
-    RESPONSE_FAILED,     /* batchload.csv.gz alone: each failed row and why */
-    RESPONSE_TEXT,       /* not at all */
+    RESPONSE_PLAIN,      /* result.csv, batchload.csv, export.csv */
+    RESPONSE_COMPRESSED, /* result.csv.gz, batchload.csv.gz, export.csv.gz */
+    RESPONSE_FAILED, /* without result.csv.gz: each failed row and why, and what was asked for */
+    RESPONSE_TEXT,   /* not at all */
     RESPONSE_FORM_COUNT,
 } ResponseForm;
 
@@ -42,12 +42,18 @@ typedef struct {
     Answer (*next)(gpointer data, Outcome **outcome, GError **error);
     TableRow *(*row)(gpointer data, GError **error);
     gpointer data;
+    /* What the request asks to see: so many rows of export.csv (of a request that is only checked,
+     * it would be), in parts from 0, the headline, on (NULL where there is none). ANSWER_NO: that
+     * was the last. */
+    unsigned shown;
+    Answer (*part)(gpointer data, unsigned number, char **lines, GError **error);
 } ResponseSource;
 
 /* Writes the whole message (RFC 5322, CRLF, 7 bit) for a job in REPORTING to out, which stays
  * open. Message-ID is <JOB.batchload@domain of the batch address>. bytes_max: of the message as the
  * MTA will have it; over it, the error is RESPONSE_ERROR_TOO_LARGE (never of RESPONSE_TEXT, which
- * tells fewer rows instead). RESPONSE_FAILED is RESPONSE_TEXT where no row failed. now:
+ * tells fewer rows instead). RESPONSE_FAILED is RESPONSE_TEXT where no row
+ * failed and nothing is shown. now:
  * g_get_real_time(), for Date and how long it took. false with an error, also that of source or
  * out. One thread. */
 bool response_write(const Job *job, const ResponseSource *source, ResponseForm form,

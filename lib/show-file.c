@@ -42,6 +42,8 @@ char *show_row_cell(const ShowRow *row, Field field)
         return g_strdup(type_name(row->type));
     case FIELD_ACTION:
         return g_strdup(action_name(row->action));
+    case FIELD_PASSWORD:
+        return row->password != NULL ? secret_dup(row->password) : g_strdup("");
     default:
         break;
     }
@@ -95,14 +97,25 @@ void show_file_head(GString *out, const Profile *profile, int type)
     table_write_line(out, SEPARATOR, (const char *const *)names->pdata, names->len);
 }
 
-void show_file_row(GString *out, const Profile *profile, int type, const ShowRow *row)
+unsigned show_file_row(GString *out, const Profile *profile, int type, const ShowRow *row)
 {
-    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
+    g_autoptr(GArray) fields = g_array_new(FALSE, FALSE, sizeof(Field));
     const char *const *attribute = attributes_of(profile, type);
-    for (Field field = 0; field < FIELD_COUNT; field++)
-        if (has_column(type, field))
-            g_ptr_array_add(cells, show_row_cell(row, field));
-    for (; attribute != NULL && *attribute != NULL; attribute++)
+    const Field other = FIELD_ATTRIBUTE;
+    unsigned lost = 0;
+    for (Field field = 0; field < FIELD_COUNT; field++) {
+        if (!has_column(type, field))
+            continue;
+        g_array_append_val(fields, field);
+        g_ptr_array_add(cells, show_row_cell(row, field));
+        lost += show_file_loses(row, field);
+    }
+    for (; attribute != NULL && *attribute != NULL; attribute++) {
+        g_array_append_val(fields, other);
         g_ptr_array_add(cells, show_row_attribute(row, *attribute));
-    table_write_line(out, SEPARATOR, (const char *const *)cells->pdata, cells->len);
+    }
+    table_write_row(out, SEPARATOR, (const Field *)fields->data, (const char *const *)cells->pdata,
+                    cells->len);
+    return lost;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/show.h"
 
+#include "lib/password.h"
 #include <string.h>
 
 /* --- one entry --- */
@@ -9,6 +10,7 @@ static void row_clear(ShowRow *row)
 {
     g_free(row->domain);
     g_free(row->user);
+    secret_free(row->password);
     for (unsigned i = 0; i < FIELD_COUNT; i++)
         g_clear_pointer(&row->cell[i], g_ptr_array_unref);
     g_clear_pointer(&row->attributes, g_ptr_array_unref);
@@ -45,6 +47,7 @@ typedef struct {
     ObjectType type; /* the entry's own */
     char *domain, *user;
     int wanted; /* the type of rows, TYPE_COUNT: any */
+    unsigned hash_schemes;
     ShowFound found;
     gpointer data;
 } Rows;
@@ -162,6 +165,18 @@ static void fill_row(const Rows *rows, ShowRow *row, bool owner)
         row->attributes = profile_entry_attributes(rows->profile, rows->entry, row->type);
 }
 
+/* The first password that a request takes as it is. */
+static Secret *find_hash(const Rows *rows)
+{
+    const GPtrArray *values = profile_entry_passwords(rows->profile, rows->entry);
+    const char *reason, *advice;
+    for (guint i = 0; values != NULL && i < values->len; i++)
+        if (password_form(values->pdata[i], rows->hash_schemes, &reason, &advice) ==
+            PASSWORD_FORM_HASHED)
+            return secret_dup(values->pdata[i]);
+    return NULL;
+}
+
 static bool give_own(const Rows *rows, bool owner)
 {
     g_auto(ShowRow) row = {0};
@@ -169,6 +184,8 @@ static bool give_own(const Rows *rows, bool owner)
         return true;
     row_begin(&row, rows, rows->type, ACTION_ADD);
     fill_row(rows, &row, owner);
+    if (rows->type == TYPE_FULL && rows->hash_schemes != 0)
+        row.password = find_hash(rows);
     if (row.cell[FIELD_LIST_MEMBER] != NULL)
         return give_members(rows, &row, FIELD_LIST_MEMBER);
     if (row.cell[FIELD_MEMBER] != NULL)
@@ -251,14 +268,50 @@ static bool give_suspended(const Rows *rows)
     return rows->found(rows->data, &row);
 }
 
+/* All of them. rows has what init leaves as it is. */
+static bool give_entry(Rows *rows, const Profile *profile, const Entry *entry)
+{
+    return !rows_init(rows, profile, entry) ||
+           (give_own(rows, true) && give_answer(rows) && give_aliases(rows) && give_blocked(rows) &&
+            give_suspended(rows));
+}
+
 bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound found,
                 gpointer data)
 {
     g_auto(Rows) rows = {.wanted = type, .found = found, .data = data};
+    return give_entry(&rows, profile, entry);
+}
+
+/* --- what hangs on one address --- */
+
+/* The row by which a list or group gets the address back. */
+static bool give_membership(const Rows *rows, const char *address)
+{
+    const Field field = type_is_group(rows->type) ? FIELD_MEMBER : FIELD_LIST_MEMBER;
+    const GPtrArray *names = profile_entry_member_names(rows->profile, rows->entry);
+    const gsize length = strlen(address);
+    g_auto(ShowRow) row = {0};
+    row_begin(&row, rows, rows->type, ACTION_ADD);
+    set_cell(&row, field, address, length);
+    for (guint i = 0; names != NULL && i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        if (g_ascii_strncasecmp(name, address, length) == 0 && name[length] == ' ') {
+            set_cell(&row, FIELD_MEMBER_NAME, name + length + 1, strlen(name + length + 1));
+            break;
+        }
+    }
+    return rows->found(rows->data, &row);
+}
+
+static bool give_referrer(const Profile *profile, const Entry *entry, const char *address,
+                          ShowFound found, gpointer data)
+{
+    g_auto(Rows) rows = {.wanted = TYPE_COUNT, .found = found, .data = data};
     if (!rows_init(&rows, profile, entry))
         return true;
-    return give_own(&rows, true) && give_answer(&rows) && give_aliases(&rows) &&
-           give_blocked(&rows) && give_suspended(&rows);
+    return type_is_list(rows.type) || type_is_group(rows.type) ? give_membership(&rows, address)
+                                                               : give_own(&rows, true);
 }
 
 /* --- many --- */
@@ -266,6 +319,9 @@ bool show_entry(const Profile *profile, const Entry *entry, int type, ShowFound 
 typedef struct {
     const Profile *profile;
     int type;
+    unsigned hash_schemes;
+    const char *const *attributes;
+    const char *address; /* what the entries found hang on */
     ShowFound found;
     gpointer data;
     bool any;            /* something was shown */
@@ -293,7 +349,11 @@ static bool give(Stream *stream, const Entry *entry)
     g_autoptr(Address) address = profile_entry_address(stream->profile, entry);
     if (address != NULL)
         g_hash_table_remove(stream->waiting, address->full);
-    return show_entry(stream->profile, entry, stream->type, on_row, stream);
+    g_auto(Rows) rows = {.wanted = stream->type,
+                         .hash_schemes = stream->hash_schemes,
+                         .found = on_row,
+                         .data = stream};
+    return give_entry(&rows, stream->profile, entry);
 }
 
 static bool found_plain(gpointer data, const DirectoryQuery *query, Entry *entry)
@@ -401,7 +461,7 @@ static Answer show_inside(Directory *directory, const ShowScope *scope, Stream *
                           GError **error)
 {
     const Profile *profile = stream->profile;
-    const char *const *all = profile_attributes(profile);
+    const char *const *all = stream->attributes;
     const char *const some[] = {profile_address_attribute(profile), NULL};
     g_autofree char *base = profile_domain_dn(profile, scope->domain);
     g_autofree char *plain = profile_filter_shown(profile, scope->type, false);
@@ -425,7 +485,7 @@ static Answer show_names(Directory *directory, const ShowScope *scope, Stream *s
     g_autofree char *filter = profile_filter_names_of(profile, scope->domain);
     if (filter == NULL)
         return ANSWER_YES;
-    return search(directory, base, filter, profile_attributes(profile), found_plain, stream, error);
+    return search(directory, base, filter, stream->attributes, found_plain, stream, error);
 }
 
 /* The whole of it: the domain itself, its names, what lies below; and in the end what can be said
@@ -450,7 +510,7 @@ static Answer show_domain(Directory *directory, const ShowScope *scope, Stream *
     g_autofree char *dn = profile_domain_dn(profile, scope->domain);
     g_autoptr(Entry) domain = NULL;
     g_auto(Rows) rows = {.wanted = scope->type, .found = on_row, .data = stream};
-    Answer answer = directory_read(directory, dn, profile_attributes(profile), &domain, error);
+    Answer answer = directory_read(directory, dn, stream->attributes, &domain, error);
     if (answer != ANSWER_YES)
         return answer;
     const bool known = rows_init(&rows, profile, domain);
@@ -479,8 +539,49 @@ static Answer show_bearer(Directory *directory, const Address *address, Stream *
     g_ptr_array_add(one, (gpointer)address);
     g_autofree char *base = profile_domain_dn(stream->profile, address->domain);
     g_autofree char *filter = profile_filter_addresses(stream->profile, one);
-    return search(directory, base, filter, profile_attributes(stream->profile), found_plain, stream,
-                  error);
+    return search(directory, base, filter, stream->attributes, found_plain, stream, error);
+}
+
+static bool found_referrer(gpointer data, const DirectoryQuery *query, Entry *entry)
+{
+    g_autoptr(Entry) owned = entry;
+    Stream *stream = data;
+    (void)query;
+    return give_referrer(stream->profile, owned, stream->address, on_row, stream);
+}
+
+/* ANSWER_NO: enough. */
+static Answer show_around(Directory *directory, const ShowScope *scope, const Address *address,
+                          Stream *stream, GError **error)
+{
+    const Profile *profile = stream->profile;
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new();
+    g_autoptr(GPtrArray) bases = g_ptr_array_new_with_free_func(g_free);
+    Answer answer = ANSWER_YES;
+    g_ptr_array_add(addresses, address->full);
+    g_autofree char *filter = profile_filter_referrers(profile, addresses);
+    stream->address = address->full;
+    if (scope->everywhere)
+        g_ptr_array_add(bases, profile_domains_dn(profile));
+    for (const char *const *domain = scope->around; !scope->everywhere && *domain; domain++)
+        g_ptr_array_add(bases, profile_domain_dn(profile, *domain));
+    for (guint i = 0; answer == ANSWER_YES && i < bases->len; i++) {
+        DirectoryQuery query = {
+            .base = bases->pdata[i],
+            .scope = scope->everywhere ? DIRECTORY_SCOPE_SUB : DIRECTORY_SCOPE_ONE,
+            .filter = filter,
+            .attributes = stream->attributes,
+            .limit = SHOW_AROUND_MAX,
+        };
+        g_autoptr(GPtrArray) queries = g_ptr_array_new();
+        g_ptr_array_add(queries, &query);
+        answer = directory_search_many(directory, queries, found_referrer, stream, error);
+        if (answer == ANSWER_YES && query.state != QUERY_DONE && query.state != QUERY_NO_BASE) {
+            directory_query_fault(&query, error);
+            answer = ANSWER_UNKNOWN;
+        }
+    }
+    return answer;
 }
 
 static Answer show_address(Directory *directory, const ShowScope *scope, Stream *stream,
@@ -491,21 +592,45 @@ static Answer show_address(Directory *directory, const ShowScope *scope, Stream 
     g_autoptr(Entry) entry = NULL;
     if (address == NULL)
         return ANSWER_NO;
-    if (profile_addresses_vary(profile))
-        return show_bearer(directory, address, stream, error);
-    g_autofree char *dn = profile_entry_dn(profile, address);
-    const Answer answer = directory_read(directory, dn, profile_attributes(profile), &entry, error);
-    if (answer == ANSWER_YES)
-        give(stream, entry);
-    return answer;
+    Answer answer;
+    if (profile_addresses_vary(profile)) {
+        answer = show_bearer(directory, address, stream, error);
+    } else {
+        g_autofree char *dn = profile_entry_dn(profile, address);
+        answer = directory_read(directory, dn, stream->attributes, &entry, error);
+        if (answer == ANSWER_YES)
+            give(stream, entry);
+    }
+    return answer == ANSWER_YES && stream->any && scope->around != NULL
+               ? show_around(directory, scope, address, stream, error)
+               : answer;
+}
+
+/* Caller frees the array alone. */
+static const char **attributes_of(const Profile *profile, bool passwords)
+{
+    const char *const *all = profile_attributes(profile);
+    const guint count = g_strv_length((char **)all);
+    const char **attributes = g_new0(const char *, count + 2);
+    for (guint i = 0; i < count; i++)
+        attributes[i] = all[i];
+    if (passwords)
+        attributes[count] = profile_password_attribute(profile);
+    return attributes;
 }
 
 Answer show_stream(Directory *directory, const Profile *profile, const ShowScope *scope,
                    ShowFound found, gpointer data, GError **error)
 {
-    g_auto(Stream) stream = {.profile = profile, .type = scope->type, .found = found, .data = data};
+    g_auto(Stream) stream = {.profile = profile,
+                             .type = scope->type,
+                             .hash_schemes = scope->hash_schemes,
+                             .found = found,
+                             .data = data};
     stream.waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     stream.kept = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
+    g_autofree const char **attributes = attributes_of(profile, scope->hash_schemes != 0);
+    stream.attributes = attributes;
     const Answer answer = scope->user != NULL ? show_address(directory, scope, &stream, error)
                                               : show_domain(directory, scope, &stream, error);
     if (answer == ANSWER_UNKNOWN)

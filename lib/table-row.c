@@ -99,7 +99,9 @@ GPtrArray *table_rows_from_variant(GVariant *rows, const TableHead *head)
 static void write_cell(GString *out, char separator, const char *cell, bool guarded)
 {
     const char special[] = {'"', '\r', '\n', ' ', '\t', '\'', separator, '\0'};
-    bool formula = guarded && *cell && strchr("=+-@\t\r", *cell);
+    /* Also what looks as if it had been guarded: so all that is taken off is what was put there. */
+    const char *first = cell + strspn(cell, "'");
+    bool formula = guarded && *first && strchr("=+-@\t\r", *first);
     bool quoted = strpbrk(cell, special) != NULL;
     if (quoted)
         g_string_append_c(out, '"');

@@ -182,10 +182,14 @@ static bool is_blank(const char *data, gsize size, char separator)
 
 /* --- the headline --- */
 
-/* What table_write_line() put before a formula's first character is taken off again. */
+/* What table_write_line() put before a formula's first character (and the ' that stand
+ * before it) is taken off again. */
 static gsize guard_length(const char *field, gsize size)
 {
-    return size >= 2 && field[0] == '\'' && strchr("=+-@\t\r", field[1]) ? 1 : 0;
+    gsize marks = 0;
+    while (marks < size && field[marks] == '\'')
+        marks++;
+    return marks > 0 && marks < size && strchr("=+-@\t\r", field[marks]) ? 1 : 0;
 }
 
 /* Takes the line end off. */

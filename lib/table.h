@@ -108,7 +108,9 @@ const char *table_reader_note(TableReader *reader);
 
 /* Writes one line of CSV (RFC 4180, CRLF, separator ';' by default of the caller) with every
  * field quoted where needed, and a leading ' before a cell that a spreadsheet would run as a
- * formula (=, +, -, @, tab, CR first). out is appended to. */
+ * formula (=, +, -, @, tab, CR first), or that would come back without a ' of its own. out is
+ * appended to.
+ */
 void table_write_line(GString *out, char separator, const char *const *cells, unsigned count);
 /* The same of a row of these fields (NULL: none of them secret): a cell of a secret column stands
  * as it is, since nothing is taken off it on the way in. */

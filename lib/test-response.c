@@ -27,6 +27,7 @@ typedef struct {
     bool no_rows;             /* it has no more than outcomes */
     ResponseForm form;
     const char *note;
+    unsigned shown; /* rows of export.csv */
 
     TableHead *head;
     GPtrArray *rows;
@@ -120,14 +121,36 @@ static Job make_job(const char *reference, const char *refusal)
     return job;
 }
 
+static Answer fixture_part(gpointer data, unsigned number, char **lines, GError **error)
+{
+    const Fixture *fixture = data;
+    (void)error;
+    if (number > fixture->shown + 1)
+        return ANSWER_NO;
+    /* Not all slices have something to show. */
+    *lines = number == 0   ? g_strdup("DOMAIN;USER;TYPE;ACTION;PASSWORD;MAILFORWARD;\r\n")
+             : number == 1 ? NULL
+                           : g_strdup_printf("a.de;u%u;FULL;ADD\r\n", number - 1);
+    return ANSWER_YES;
+}
+
+static ResponseSource source_of(Fixture *fixture)
+{
+    return (ResponseSource){
+        .head = fixture ? fixture->head : NULL,
+        .note = fixture ? fixture->note : NULL,
+        .rewind = fixture_rewind,
+        .next = fixture_next,
+        .row = fixture_row,
+        .data = fixture,
+        .shown = fixture ? fixture->shown : 0,
+        .part = fixture_part,
+    };
+}
+
 static char *write_response(const Job *job, Fixture *fixture, GError **error)
 {
-    ResponseSource source = {fixture ? fixture->head : NULL,
-                             fixture ? fixture->note : NULL,
-                             fixture_rewind,
-                             fixture_next,
-                             fixture_row,
-                             fixture};
+    const ResponseSource source = source_of(fixture);
     g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
     ResponseForm form = fixture ? fixture->form : RESPONSE_PLAIN;
     if (!response_write(job, &source, form, G_MAXUINT64, NOW, out, error))
@@ -214,7 +237,7 @@ static char *decode(GMimeObject *part, bool *packed)
 }
 
 typedef struct {
-    char *subject, *text, *result, *batchload;
+    char *subject, *text, *result, *batchload, *export;
     bool packed;
 } Parts;
 
@@ -224,6 +247,7 @@ static void parts_clear(Parts *parts)
     g_free(parts->text);
     g_free(parts->result);
     g_free(parts->batchload);
+    g_free(parts->export);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Parts, parts_clear)
 
@@ -242,12 +266,16 @@ static Parts take_apart(const char *mail)
         GMimeMultipart *multipart = GMIME_MULTIPART(body);
         int count = g_mime_multipart_get_count(multipart);
         g_assert_cmpint(count, >=, 2);
-        g_assert_cmpint(count, <=, 3);
+        g_assert_cmpint(count, <=, 4);
         parts.text = decode(g_mime_multipart_get_part(multipart, 0), &parts.packed);
         for (int i = 1; i < count; i++) {
             GMimeObject *part = g_mime_multipart_get_part(multipart, i);
-            bool result = g_str_has_prefix(g_mime_part_get_filename(GMIME_PART(part)), "result.");
-            *(result ? &parts.result : &parts.batchload) = decode(part, &parts.packed);
+            const char *name = g_mime_part_get_filename(GMIME_PART(part));
+            char **file = g_str_has_prefix(name, "result.")   ? &parts.result
+                          : g_str_has_prefix(name, "export.") ? &parts.export
+                                                              : &parts.batchload;
+            g_assert_null(*file);
+            *file = decode(part, &parts.packed);
         }
     } else {
         parts.text = decode(body, &parts.packed);
@@ -489,7 +517,7 @@ static void test_smallest(void)
                        .repeat = 5000,
                        .form = RESPONSE_FAILED};
     Job job = make_job("many", NULL);
-    ResponseSource source = {NULL, NULL, fixture_rewind, fixture_next, fixture_row, &fixture};
+    ResponseSource source = source_of(&fixture);
     fixture_open(&fixture);
     g_autofree char *mail = write_response(&job, &fixture, NULL);
     g_auto(Parts) parts = take_apart(mail);
@@ -508,6 +536,45 @@ static void test_smallest(void)
     fixture_close(&fixture);
 }
 
+/* R8.80 R8.84: what was asked to be seen is attached in the larger forms; without failed rows, too,
+ * where result.csv has no room. */
+static void test_export(void)
+{
+    static const struct {
+        ResponseForm form;
+        const char *words;
+    } forms[] = {
+        [RESPONSE_PLAIN] = {RESPONSE_PLAIN, "attached export.csv, in 3 rows"},
+        [RESPONSE_COMPRESSED] = {RESPONSE_COMPRESSED, "attached export.csv.gz, in 3 rows"},
+        [RESPONSE_FAILED] = {RESPONSE_FAILED, "Unpack export.csv.gz before use"},
+        [RESPONSE_TEXT] = {RESPONSE_TEXT, "What you asked to see (3 rows) is left out"},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(forms); i++) {
+        Fixture fixture = {.lines = LINES(P, "a.de;;DOMAIN;EXPORT;"),
+                           .said = SAID({RESULT_UNCHANGED, 0, 0, "It is shown.", 0}),
+                           .form = forms[i].form,
+                           .shown = 3};
+        Job job = make_job("see", NULL);
+        fixture_open(&fixture);
+        g_autofree char *mail = write_response(&job, &fixture, NULL);
+        g_auto(Parts) parts = take_apart(mail);
+        g_auto(GStrv) lines = g_strsplit(parts.text, "\r\n", -1);
+        g_autofree char *words = g_strjoinv(" ", lines);
+        g_test_message("%s", words);
+        g_assert_nonnull(strstr(words, forms[i].words));
+        g_assert_cmpint(parts.export != NULL, ==, i != RESPONSE_TEXT);
+        g_assert_cmpint(parts.result != NULL, ==, i <= RESPONSE_COMPRESSED);
+        g_assert_null(parts.batchload);
+        if (parts.export) {
+            g_assert_true(g_str_has_prefix(parts.export, "\xef\xbb\xbf" P ";MAILFORWARD;"));
+            g_assert_true(g_str_has_suffix(parts.export,
+                                           "\r\na.de;u1;FULL;ADD\r\na.de;u2;FULL;ADD\r\n"
+                                           "a.de;u3;FULL;ADD\r\n"));
+        }
+        fixture_close(&fixture);
+    }
+}
+
 /* R4.9: a response is as large as allowed, or not at all. */
 static void test_too_large(void)
 {
@@ -519,8 +586,7 @@ static void test_too_large(void)
     for (unsigned i = 0; i < 3; i++) {
         ResponseForm form = i < 2 ? RESPONSE_PLAIN : RESPONSE_TEXT;
         guint64 bytes_max = i == 1 ? size + added - 1 : i == 0 ? size + added : 0;
-        ResponseSource source = {fixture.head, NULL,        fixture_rewind,
-                                 fixture_next, fixture_row, &fixture};
+        ResponseSource source = source_of(&fixture);
         g_autoptr(GOutputStream) out = g_memory_output_stream_new_resizable();
         g_autoptr(GError) error = NULL;
         bool well = response_write(&job, &source, form, bytes_max, NOW, out, &error);
@@ -644,8 +710,7 @@ static void test_failures(void)
     g_assert_cmpint(full, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(full, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, NULL,        fixture_rewind,
-                             fixture_next, fixture_row, &fixture};
+    ResponseSource source = source_of(&fixture);
     g_assert_false(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
     g_assert_false(g_output_stream_is_closed(out));
@@ -673,8 +738,7 @@ static void write_nowhere(unsigned rows)
     g_assert_cmpint(null, >=, 0);
     g_autoptr(GOutputStream) out = g_unix_output_stream_new(null, TRUE);
     g_autoptr(GError) error = NULL;
-    ResponseSource source = {fixture.head, NULL,        fixture_rewind,
-                             fixture_next, fixture_row, &fixture};
+    ResponseSource source = source_of(&fixture);
     g_assert_true(response_write(&job, &source, RESPONSE_PLAIN, G_MAXUINT64, NOW, out, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(fixture.pass, ==, 3);
@@ -706,6 +770,7 @@ int main(int argc, char **argv)
     g_test_add_func("/response/201 rows, the last of them cut short (R4.4)", test_many_gaps);
     g_test_add_func("/response/forms (R4.9)", test_forms);
     g_test_add_func("/response/smallest (R4.9)", test_smallest);
+    g_test_add_func("/response/export (R8.80 R8.84)", test_export);
     g_test_add_func("/response/too large (R4.9)", test_too_large);
     g_test_add_func("/response/time taken (R4.5)", test_durations);
     g_test_add_func("/response/sent again (R4.7)", test_again);

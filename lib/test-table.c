@@ -162,7 +162,7 @@ static const struct {
     {"R4.7 our own columns", S("RESULT;DOMAIN;USER;TYPE;ACTION;REASON\nfailed;a;u;F;A;x\n"),
      "2/6:failed|a|u|F|A|x\n"},
     {"R4.8 one ' before a formula", S(HEAD "'=a;'+u;'-F;'@A\n'x;';''=;\"'\ty\"\n"),
-     "2/4:=a|+u|-F|@A\n3/4:'x|'|''=|\ty\n"},
+     "2/4:=a|+u|-F|@A\n3/4:'x|'|'=|\ty\n"},
     {"R4.8 in the headline", S("'-DOMAIN;USER;TYPE;ACTION\na;u;F;A\n"), "2/4:a|u|F|A\n"},
     {"R4.8 not in secret columns", S("DOMAIN;USER;TYPE;ACTION;PASSWORD\na;u;F;A;'=x\n"),
      "2/5:a|u|F|A|'=x\n"},
@@ -534,6 +534,9 @@ static void test_write(void)
         {"\tx", "\"'\tx\""},
         {"\rx", "\"'\rx\""},
         {"it's", "\"it's\""},
+        {"'x", "\"'x\""},
+        {"'=x", "\"''=x\""},
+        {"''-1", "\"'''-1\""},
         {"ä€", "ä€"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cells); i++) {

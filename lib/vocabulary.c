@@ -11,13 +11,14 @@
 #define ALWAYS (A(ADD) | A(DELETE))
 #define CHANGED (ALWAYS | A(MODIFY))
 #define STOPPED (CHANGED | A(SUSPEND) | A(RESUME))
+#define READ (A(SHOW) | A(EXPORT))
 
 static const struct {
     const char *noun;
     unsigned actions;
     bool user;
 } types[TYPE_COUNT] = {
-    [TYPE_FULL] = {"mailbox", STOPPED, true},
+    [TYPE_FULL] = {"mailbox", STOPPED | READ, true},
     [TYPE_FORWARD] = {"forward", STOPPED, true},
     [TYPE_LIST] = {"list", STOPPED, true},
     [TYPE_DLIST] = {"distribution list", STOPPED, true},
@@ -26,7 +27,7 @@ static const struct {
     [TYPE_GROUP] = {"group", CHANGED, true},
     [TYPE_RESOURCE] = {"resource", CHANGED, true},
     [TYPE_RESOURCEGROUP] = {"group of resources", CHANGED, true},
-    [TYPE_DOMAIN] = {"domain", STOPPED, false},
+    [TYPE_DOMAIN] = {"domain", STOPPED | READ, false},
     [TYPE_DOMAINALIAS] = {"further name of a domain", ALWAYS, false},
     [TYPE_AUTORESPONDER] = {"automatic answer", CHANGED, true},
     [TYPE_SPAMFILTER] = {"spam filter", ALWAYS, false},
@@ -50,12 +51,13 @@ static const char *const names[TYPE_COUNT + 1] = {
 
 static const char *const actions[ACTION_COUNT + 1] = {
     [ACTION_ADD] = "ADD",         [ACTION_DELETE] = "DELETE", [ACTION_MODIFY] = "MODIFY",
-    [ACTION_SUSPEND] = "SUSPEND", [ACTION_RESUME] = "RESUME",
+    [ACTION_SUSPEND] = "SUSPEND", [ACTION_RESUME] = "RESUME", [ACTION_SHOW] = "SHOW",
+    [ACTION_EXPORT] = "EXPORT",
 };
 
 /* Of the wider vocabulary: known, and refused by a clear word. */
 static const char *const later_types[] = {NULL};
-static const char *const later_actions[] = {"IMPORT", "EXPORT", "SHOW", NULL};
+static const char *const later_actions[] = {"IMPORT", NULL};
 
 /* Who takes a column, with what. */
 typedef struct {
@@ -192,6 +194,11 @@ const char *const *type_later_names(void)
 const char *const *action_later_names(void)
 {
     return later_actions;
+}
+
+bool action_reads(Action action)
+{
+    return action >= ACTION_SHOW;
 }
 
 bool type_does(ObjectType type, Action action)

@@ -31,6 +31,8 @@ typedef enum {
     ACTION_MODIFY,
     ACTION_SUSPEND,
     ACTION_RESUME,
+    ACTION_SHOW, /* from here on: nothing is changed, see action_reads() */
+    ACTION_EXPORT,
     ACTION_COUNT,
 } Action;
 
@@ -46,6 +48,8 @@ const char *const *action_names(void);
 const char *const *type_later_names(void);
 const char *const *action_later_names(void);
 
+/* Whether it tells what is there, and changes nothing. */
+bool action_reads(Action action);
 /* Whether there is this action on this type. */
 bool type_does(ObjectType type, Action action);
 /* Whether USER names it; else it is the domain's, and USER stays empty. */

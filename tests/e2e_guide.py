@@ -159,14 +159,16 @@ def files(world):
     wanted = {(kind, action) for kind in types() for action in ("ADD", "DELETE")}
     wanted |= {(kind, "MODIFY") for kind in ("FULL", "FORWARD", "LIST", "GROUP", "DOMAIN")}
     wanted |= {(kind, action) for kind in ("FULL", "DOMAIN") for action in ("SUSPEND", "RESUME")}
+    wanted |= {("FULL", "SHOW"), ("DOMAIN", "EXPORT")}
     tap.equal(sorted(cells), sorted(wanted), "cells")
     looks = [full_added, full_changed, full_named, full_filled, full_deleted, forward_added, forward_changed,
              forward_deleted, list_added, list_changed, list_named, list_deleted, more_added,
-             answer_added, group_added, more_deleted, blocked, domain_added, domain_deleted]
+             answer_added, group_added, more_deleted, blocked, domain_added, domain_deleted, shown]
     tap.equal(len(found), len(looks), "files")
     for text, look in zip(found, looks):
         response = world.ask(csv=text)
         tap.equal(response.subject, "Batchload: processed ok", text + response.text)
+        world.response_shown = response
         look(world)
 
 
@@ -174,6 +176,13 @@ def full_named(world):
     entry = world.entry("office.one@" + DOMAIN)
     tap.equal((entry["displayname"], sorted(entry["physicaldeliveryofficename"])),
               (["Office One"], ["Room 1", "Room 2"]), "attributes")
+
+
+def shown(world):
+    rows = world.response_shown.rows("export.csv")
+    tap.equal([(each["USER"], each["TYPE"]) for each in rows[:1]], [("erika.muster", "FULL")], "SHOW")
+    tap.equal(len(rows) > 3, True, "EXPORT")
+    tap.equal({each["PASSWORD"] for each in rows}, {""}, "passwords")
 
 
 MORE = ["%s@%s" % (local, DOMAIN) for local in ("e.muster", "", "room")]

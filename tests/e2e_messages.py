@@ -232,8 +232,13 @@ case("address-reserved", person("postmaster"), person("Abuse"),
 case("administrators", row("MODIFY FULL chief", PASSWORD=SECRET), row("DELETE FULL chief"),
      row("DELETE FULL admin"), row("ADD LIST admin", LIST_MEMBER="anna"))
 case("type-and-action", person("max", kind="FUL"), person("max", kind="MAILBOX"),
-     person("max", kind=""), person("max", action="EXPORT"), person("max", action="CREATE"),
+     person("max", kind=""), person("max", action="IMPORT"), person("max", action="CREATE"),
      person("max", action="DELET"), person("max", action=""))
+case("shown", row("SHOW FULL anna"), row("EXPORT FULL ben"))
+case("shown-check", row("SHOW FULL anna"), person("max"), row("SHOW FULL max"), mode="check")
+case("show-problems", row("SHOW LIST team"), row("SHOW FULL zoe"), row("EXPORT FULL team"),
+     row("SHOW DOMAIN @" + DOMAIN), row("EXPORT DOMAIN @" + OTHER))
+case("show-not-granted", row("EXPORT FULL anna"), sender=at("creator"))
 case("action-not-granted", row("DELETE FULL anna"), row("ADD LIST max", LIST_MEMBER="anna"),
      sender=at("creator"))
 case("password-problems", person("max", password=""), person("max", password="-"),
@@ -335,6 +340,18 @@ def configured(world, settings):
     finally:
         world.milter.configure(world.settings)
         world.milter.restart()
+
+
+@special
+def shown_too_much(world):
+    with configured(world, {"limits.export_rows_max": 1}):
+        return world.ask([row("SHOW FULL anna"), row("SHOW FULL ben")], reference="staff of july")
+
+
+@special
+def shown_compressed(world):
+    with configured(world, {"compress_above": 0}):
+        return world.ask([row("SHOW FULL anna")], reference="staff of july")
 
 
 def sent(world, rows, **options):
