@@ -24,6 +24,21 @@ static bool is_filling(const Operation *operation)
 
 /* --- columns that are not for this TYPE --- */
 
+/* Where what stands in the wrong column was most likely meant to stand. NULL: nowhere. */
+static const char *near_column(ObjectType type, Field field)
+{
+    if (field == FIELD_MEMBER && type_is_list(type))
+        return "members of a list stand in LIST MEMBER.";
+    if (field == FIELD_LIST_MEMBER && type_is_group(type))
+        return "members of a group stand in MEMBER.";
+    if (field == FIELD_TARGET && (type == TYPE_FORWARD || type == TYPE_FULL))
+        return "where mail is forwarded to stands in MAILFORWARD.";
+    if ((field == FIELD_MAILFORWARD || field == FIELD_ALIAS) &&
+        (type == TYPE_ALIAS || type == TYPE_CATCHALL))
+        return "the address of the mailbox stands in TARGET.";
+    return NULL;
+}
+
 static bool refuse_column(Check *check, Field field)
 {
     const Operation *operation = check->operation;
@@ -38,8 +53,10 @@ static bool refuse_column(Check *check, Field field)
     if (field == FIELD_MAILFORWARD && type_is_list(operation->type))
         return check_refuse(check, field, cell, "Put the members of the list into LIST MEMBER.",
                             "TYPE %s takes no MAILFORWARD.", type);
+    const char *near = near_column(operation->type, field);
     g_autofree char *advice =
-        field == FIELD_PASSWORD      ? g_strdup("Leave PASSWORD empty, or give TYPE FULL.")
+        near                         ? g_strdup_printf("Leave %s empty; %s", name, near)
+        : field == FIELD_PASSWORD    ? g_strdup("Leave PASSWORD empty, or give TYPE FULL.")
         : field == FIELD_LIST_MEMBER ? g_strdup("Leave LIST MEMBER empty, or give TYPE LIST.")
                                      : g_strdup_printf("Leave %s empty.", name);
     return check_refuse(check, field, cell, advice, "TYPE %s takes no %s.", type, name);
@@ -184,6 +201,19 @@ static void add_found(GPtrArray *found, GHashTable **seen, Address *address)
     g_hash_table_add(*seen, address->full);
 }
 
+/* A + or ~ where it would be taken for a part of the address, and mail go nowhere. */
+static bool refuse_sign(Check *check, Field field, const char *word)
+{
+    const char *advice = field == FIELD_MAILFORWARD
+                             ? "Name all addresses that mail is to go to, without signs."
+                         : field == FIELD_TARGET
+                             ? "Write the address without the sign."
+                             : "Use ADD to add members and DELETE to remove them, without signs.";
+    return check_refuse(check, field, word, advice,
+                        "%s of TYPE %s takes no + or ~ before an address.", field_name(field),
+                        type_name(check->operation->type));
+}
+
 /* The addresses of a cell, without doubles. removed: where to put those that a ~ stands before, or
  * NULL where + and ~ mean nothing. NULL: refused. */
 static GPtrArray *check_addresses(Check *check, Field field, const char *default_domain,
@@ -205,6 +235,10 @@ static GPtrArray *check_addresses(Check *check, Field field, const char *default
         bool sign = removed && (*cell == '+' || *cell == '~'), away = sign && *cell == '~';
         g_autofree char *word = g_strndup(cell + sign, length - sign);
         cell += length;
+        if (!removed && is_filling(check->operation) && (*word == '+' || *word == '~')) {
+            refuse_sign(check, field, word);
+            return NULL;
+        }
         *(sign ? &signs : &plain) += 1;
         g_autoptr(Address) address = check_one(check, field, word, default_domain);
         if (!address)

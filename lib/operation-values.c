@@ -86,7 +86,8 @@ static const char *const forms[][2] = {
                        "Write the code, like DE for Germany or US for the United States."},
     [VALUE_SWITCH] = {"must be yes or no.", "Write yes or no, or 1 or 0."},
     [VALUE_NUMBER] = {"must be a whole number above 0.", "Write digits only, like 500."},
-    [VALUE_LIMIT] = {"must be a whole number.", "Write digits only, or -1 for no limit."},
+    [VALUE_LIMIT] = {"must be a whole number, 0 or above.",
+                     "Write digits only, or -1 for no limit."},
     [VALUE_IP] = {"must be an IP address.", "Write an address like 192.0.2.1 or 2001:db8::1."},
     [VALUE_URL] = {"must be a web address.", "Write it whole, like https://mail.example.com/."},
     [VALUE_WORD] = {"has a blank or another sign in it that can't be there.",
@@ -94,9 +95,16 @@ static const char *const forms[][2] = {
                     "de_DE or Europe/Berlin."},
 };
 
+static const char *const too_large[] = {"is too large a number.",
+                                        "Write a smaller one, or - for no limit."};
+
 static bool refuse_form(Check *check, Field field, const char *cell)
 {
-    const char *const *form = forms[field_kind(field)];
+    const ValueKind kind = field_kind(field);
+    const bool digits =
+        cell[strspn(cell, "0123456789")] == '\0' && strspn(cell, "0") < strlen(cell);
+    const bool large = digits && (kind == VALUE_NUMBER || kind == VALUE_LIMIT);
+    const char *const *form = large ? too_large : forms[kind];
     unsigned column = (unsigned)check->head->column_of[field];
     bool doubtful = operation_cell_is_doubtful(check->row, check->head, column);
     return check_refuse(check, field, doubtful ? NULL : cell, form[1], "%s %s", field_name(field),
