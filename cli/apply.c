@@ -263,6 +263,12 @@ int cli_hand_in(const CliPlace *place, const char *word, const CliFile *file, co
                             : EX_USAGE;
 }
 
+/* as is taken over; where --as did not tell who asks, the environment does. */
+static char *or_variable(char *as)
+{
+    return as != NULL ? as : g_strdup(g_getenv("BATCHLOAD_AS"));
+}
+
 static int store_file(const CliPlace *place, const char *word, const char *path, const char *as,
                       const char *reference, Address **address, char **id)
 {
@@ -304,16 +310,19 @@ int cli_check(const CliPlace *place, int argc, char **argv)
     static const char usage[] = "batchload [-c FILE | --spool DIR] check FILE --as ADDRESS";
     int code = 0;
 
-    if (!cli_options(&argc, &argv, usage,
-                     "Tells what a batchload.csv would change if ADDRESS sent it, in the words of\n"
-                     "a response, and changes nothing. Nobody gets a mail.\n\n"
-                     "  --as=ADDRESS  whose request it would be: its grant counts\n"
-                     "  -h, --help    print this\n\n"
-                     "Ends with 0 where all rows are good, with 1 where some are not.\n",
-                     entries, &code))
+    if (!cli_options(
+            &argc, &argv, usage,
+            "Tells what a batchload.csv would change if ADDRESS sent it, in the words of\n"
+            "a response, and changes nothing. Nobody gets a mail.\n\n"
+            "  --as=ADDRESS  whose request it would be: its grant counts; else BATCHLOAD_AS\n"
+            "  -h, --help    print this\n\n"
+            "Ends with 0 where all rows are good, with 1 where some are not.\n",
+            entries, &code))
         return code;
+    as = or_variable(as);
     if (argc != 2 || as == NULL)
-        return cli_fault(EX_USAGE, "check takes one file, and --as; usage: %s", usage);
+        return cli_fault(EX_USAGE, "check takes one file, and --as or BATCHLOAD_AS; usage: %s",
+                         usage);
     code = store_file(place, "check", argv[1], as, "", &address, &id);
     if (code != 0)
         return code;
@@ -347,7 +356,7 @@ int cli_apply(const CliPlace *place, int argc, char **argv)
             &argc, &argv, usage,
             "Hands a batchload.csv to the daemon as if ADDRESS had sent it by mail, and\n"
             "follows it. The response goes to ADDRESS. No password of ADDRESS is asked.\n\n"
-            "  --as=ADDRESS       whose request it is: its grant counts\n"
+            "  --as=ADDRESS       whose request it is: its grant counts; else BATCHLOAD_AS\n"
             "  --reference=TEXT   repeated in the response, at most 200 bytes\n"
             "  --no-wait          end when the daemon has taken it\n"
             "  -h, --help         print this\n\n"
@@ -355,8 +364,10 @@ int cli_apply(const CliPlace *place, int argc, char **argv)
             "was processed.\n",
             entries, &code))
         return code;
+    as = or_variable(as);
     if (argc != 2 || as == NULL)
-        return cli_fault(EX_USAGE, "apply takes one file, and --as; usage: %s", usage);
+        return cli_fault(EX_USAGE, "apply takes one file, and --as or BATCHLOAD_AS; usage: %s",
+                         usage);
     if (reference != NULL && !cli_is_reference(reference))
         return cli_fault(EX_USAGE, CLI_REFERENCE_FAULT);
     return apply_file(place, argv[1], as, reference != NULL ? reference : "", !no_wait);

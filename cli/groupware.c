@@ -335,9 +335,6 @@ static int add_other(Row *row, const DoorOption *given)
     g_autofree char *attribute = g_strconcat("@", given->given, NULL);
     Field field;
 
-    if (!command->others)
-        return cli_fault(EX_USAGE, "there is no option --%s; see %s --help", given->given,
-                         command->name);
     if (field_find(given->given, &field)) {
         if (field_is_mandatory(field) || field_is_secret(field) ||
             !type_takes(command->type, command->action, field))
@@ -373,6 +370,18 @@ static int add_given(Row *row)
     }
     if (row->password != NULL)
         add_column(row, FIELD_PASSWORD, row->password);
+    return 0;
+}
+
+/* Of a command that takes only what its table has: what is mistyped is not told as missing. */
+static int check_known(const Row *row)
+{
+    for (guint i = 0; !row->command->others && i < row->options->len; i++) {
+        const DoorOption *given = row->options->pdata[i];
+        if (!is_own(row->command, given->name) && find_option(row->command, given->name) == NULL)
+            return cli_fault(EX_USAGE, "there is no option --%s; see %s --help", given->given,
+                             row->command->name);
+    }
     return 0;
 }
 
@@ -458,8 +467,10 @@ static int submit(const CliPlace *place, const Row *row, const Secret *password)
 /* All that can be said without the daemon; then the row is complete. */
 static int make_row(Row *row, bool *ours)
 {
-    int code = check_needed(row);
+    int code = check_known(row);
 
+    if (code == 0)
+        code = check_needed(row);
     if (code == 0)
         code = check_stores(row, ours);
     if (code == 0)

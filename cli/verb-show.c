@@ -178,6 +178,18 @@ static Config *load(const CliPlace *place, int *code)
     return config;
 }
 
+/* type: as in ShowScope. */
+static int show_none(int type, const char *name)
+{
+    const bool address = strchr(name, '@') != NULL;
+    g_autofree char *word = type < TYPE_COUNT ? verb_word((ObjectType)type) : g_strdup("entry");
+
+    if (!address && (type == TYPE_COUNT || type == TYPE_DOMAIN))
+        return cli_fault(CLI_NO, "there is no domain %s", name);
+    return cli_fault(CLI_NO, "there is no %s %s %s", word,
+                     address ? "with the address" : "in the domain", name);
+}
+
 static int show_one(const Config *config, Directory *directory, Printer *printer, int type,
                     const char *name)
 {
@@ -200,7 +212,7 @@ static int show_one(const Config *config, Directory *directory, Printer *printer
     case ANSWER_YES:
         return 0;
     case ANSWER_NO:
-        return cli_fault(CLI_NO, "there is nothing of that kind at %s", name);
+        return show_none(type, name);
     case ANSWER_UNKNOWN:
         break;
     }

@@ -259,6 +259,19 @@ char *verb_usage(const Verb *verb)
                            word, action, names);
 }
 
+char *verb_actions(ObjectType type)
+{
+    GString *out = g_string_new(NULL);
+
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        g_autofree char *name = g_ascii_strdown(action_name((Action)i), -1);
+        if (type_does(type, (Action)i))
+            g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", name);
+    }
+    g_string_append(out, " and show");
+    return g_string_free(out, FALSE);
+}
+
 char *verb_type_help(ObjectType type)
 {
     g_autofree char *word = verb_word(type);

@@ -265,7 +265,7 @@ void cli_print_verbs(void)
 int cli_verb(const CliPlace *place, int argc, char **argv)
 {
     Verb verb = {0};
-    g_autofree char *help = NULL;
+    g_autofree char *help = NULL, *actions = NULL;
 
     if (!verb_type(argv[0], &verb.type))
         return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", argv[0]);
@@ -276,6 +276,8 @@ int cli_verb(const CliPlace *place, int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    return cli_fault(EX_USAGE, "%s %s: see batchload %s --help", argv[0],
-                     argc > 1 ? "does not know that action" : "lacks an action", argv[0]);
+    actions = verb_actions(verb.type);
+    return cli_fault(EX_USAGE, "%s %s %s: see batchload %s --help", argv[0],
+                     argc > 1 ? "does not know that action, but" : "lacks an action:", actions,
+                     argv[0]);
 }

@@ -39,6 +39,9 @@ bool verb_takes(const Verb *verb, Field field);
 /* "given-name" for GIVENNAME; owned by the caller. */
 char *verb_option(Field field);
 
+/* The actions of a type, as "add, delete and show" lists them. Owned by the caller. */
+char *verb_actions(ObjectType type);
+
 /* The help of all verbs of a type, of one verb, and the usage line of one. Owned by the caller. */
 char *verb_type_help(ObjectType type);
 char *verb_help(const Verb *verb);

@@ -250,6 +250,7 @@ def others(world):
         tap.contains(add_user(world, "other", code=64, **{name: "x"})[1], "there is no option --" + name)
     tap.contains(add_user(world, "other", code=64, member="x")[1], "--member can't be given here")
     tap.contains(act(world, "deluser", username="dora", title="x", code=64)[1], "no option --title")
+    tap.contains(act(world, "setquota", username="dora", quota="5", code=64)[1], "no option --quota;")
     tap.equal(world.entry(at("other")), None, "entry")
 
 

@@ -136,6 +136,10 @@ def no_wait(world):
     world.mailbox(world.admin).wait("Subject", "Batchload later on: processed ok")
     tap.equal(world.entry(later)["batchloadtarget"], [world.admin], "targets")
     act(world, "forward", "delete", later)
+    write(world.nursery.path("one.csv"), "DOMAIN;USER;TYPE;ACTION\n%s;later;FORWARD;DELETE\n" % world.domain)
+    out, _ = run(world, "check", world.nursery.path("one.csv"), code=1,
+                 environment={"BATCHLOAD_AS": world.admin})
+    tap.contains(out, "There is no forward with the address " + later)
 
 
 @tap.test("R8.73 a password from a file; one of any form is set as it stands")
@@ -224,8 +228,10 @@ def show(world):
     tap.equal({row["PASSWORD"] for row in rows_shown}, {""}, "passwords")
     tap.equal([row["GIVENNAME"] for row in rows_shown if row["USER"] == "s-ann"], ["'=1+1"],
               "a formula")
-    tap.contains(run(world, "list", "show", ann, code=1)[1], "nothing of that kind")
-    tap.contains(run(world, "user", "show", "x@nowhere.example", code=1)[1], "nothing")
+    tap.contains(run(world, "list", "show", ann, code=1)[1], "no list with the address " + ann)
+    tap.contains(run(world, "user", "show", "x@nowhere.example", code=1)[1], "no user with the address")
+    tap.contains(run(world, "list", "show", "nowhere.example", code=1)[1], "no list in the domain nowhere")
+    tap.contains(run(world, "export", "nowhere.example", code=1)[1], "there is no domain nowhere.example")
     world.slapd.kill()
     tap.contains(run(world, "user", "show", ann, code=75)[1], "directory")
     world.slapd.start()
