@@ -176,41 +176,58 @@ static Answer check_other_targets(Step *step, const GPtrArray *fresh, GError **e
     return plan_check_circles(step, others, error);
 }
 
-/* The aliases there are that the row takes away, as writes. */
-static Answer write_gone_aliases(Step *step, GError **error)
+bool plan_cell_removes(const AddressCell *cell, const Address *address)
 {
-    const AddressCell *cell = &step->operation->aliases;
+    return cell->named &&
+           is_in(cell->edit ? cell->removed : cell->named, address->full) == cell->edit;
+}
+
+/* The aliases of its own that the account has and the row takes away. */
+static Answer add_gone_aliases(Step *step, Gone *gone, GError **error)
+{
     const Profile *profile = step->context->profile;
+    const Address *own = step->operation->address;
     g_autoptr(GPtrArray) referrers = NULL;
-    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
-    Answer answer = view_lists_with(step->view, step->operation->address, &referrers, error);
+    Answer answer = view_lists_with(step->view, own, &referrers, error);
     if (answer == ANSWER_NO)
-        return step_end(step, plan_words_many(step->operation->address));
+        return step_end(step, plan_words_many("USER", own));
     for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++) {
         const Seen *seen = referrers->pdata[i];
         g_autoptr(Address) address = profile_entry_address(profile, seen->entry);
-        if (!address || !leads_to_own(step, seen->entry) ||
-            is_in(cell->edit ? cell->removed : cell->named, address->full) != cell->edit)
-            continue;
-        step_needs(step, seen->line);
-        step_write(step, profile_delete(profile, seen->entry));
-        g_ptr_array_add(gone, g_steal_pointer(&address));
+        if (address && leads_to_own(step, seen->entry) &&
+            plan_cell_removes(&step->operation->aliases, address))
+            gone_add_alias(gone, step, seen, own);
     }
-    return answer == ANSWER_YES ? plan_check_gone(step, gone, "ALIAS", error) : answer;
+    return answer;
 }
 
-static Answer write_aliases(Step *step, GPtrArray *fresh, GError **error)
+/* The aliases that a row takes away, with what refers to them. NULL with *answer. */
+static Gone *gone_aliases(Step *step, Answer *answer, GError **error)
 {
+    const Profile *profile = step->context->profile;
     const AddressCell *cell = &step->operation->aliases;
-    Answer answer = ANSWER_YES;
+    g_autoptr(Gone) gone = gone_new();
+    *answer = ANSWER_YES;
+    if (!cell->named || (cell->edit && cell->removed->len == 0))
+        return g_steal_pointer(&gone);
+    if (profile_aliases_inside(profile))
+        gone_add_aliases(gone, profile, step->own->seen->entry, cell);
+    else
+        *answer = add_gone_aliases(step, gone, error);
+    if (*answer == ANSWER_YES)
+        *answer = gone_find(step, gone, "ALIAS", error);
+    if (*answer == ANSWER_YES)
+        *answer = plan_check_gone(step, gone_addresses(gone), "ALIAS", error);
+    return *answer == ANSWER_YES ? g_steal_pointer(&gone) : NULL;
+}
+
+/* Where they are a part of the account's entry, they are a part of its own change. */
+static void write_aliases(Step *step, GPtrArray *fresh)
+{
     if (profile_aliases_inside(step->context->profile))
-        return ANSWER_YES; /* they are a part of the account's own change */
-    if (step->operation->action == ACTION_MODIFY && cell->named &&
-        (!cell->edit || cell->removed->len))
-        answer = write_gone_aliases(step, error);
-    for (guint i = 0; answer == ANSWER_YES && i < fresh->len; i++)
+        return;
+    for (guint i = 0; i < fresh->len; i++)
         write_alias(step, fresh->pdata[i]);
-    return answer;
 }
 
 /* --- where its mail goes on to --- */
@@ -311,9 +328,9 @@ static Answer plan_new_entry(Step *step, GError **error)
         answer = inside ? write_inside(step) : plan_write_account(step, operation, error);
     if (answer != ANSWER_YES)
         return answer;
-    answer = write_aliases(step, aliases, error);
+    write_aliases(step, aliases);
     step->row->outcome = outcome_new(RESULT_CREATED);
-    return answer;
+    return ANSWER_YES;
 }
 
 /* Changes what is there as operation says, which is the row's own or stands for it. */
@@ -337,10 +354,27 @@ static Answer end_modified(Step *step)
     return ANSWER_YES;
 }
 
+/* A password or value that the directory refuses is best refused before anything else is done. But
+ * where the change takes aliases away itself, they are taken off their lists before that. */
+static Answer write_with_aliases(Step *step, GPtrArray *fresh, const Gone *gone, const char *hash)
+{
+    const bool inside = profile_aliases_inside(step->context->profile);
+    Answer answer = ANSWER_YES;
+    if (!inside)
+        answer = write_modified(step, step->operation, hash);
+    if (answer == ANSWER_YES)
+        answer = gone_write_members(step, gone, "ALIAS");
+    if (answer != ANSWER_YES)
+        return answer;
+    gone_write_pointers(step, gone);
+    write_aliases(step, fresh);
+    return inside ? write_modified(step, step->operation, hash) : ANSWER_YES;
+}
+
 static Answer plan_modify(Step *step, GError **error)
 {
-    const Operation *operation = step->operation;
     g_autoptr(GPtrArray) aliases = NULL;
+    g_autoptr(Gone) gone = NULL;
     const char *hash = NULL;
     Answer answer = check_there(step);
     if (answer == ANSWER_YES)
@@ -350,11 +384,11 @@ static Answer plan_modify(Step *step, GError **error)
     if (answer == ANSWER_YES)
         answer = check_other_targets(step, aliases, error);
     if (answer == ANSWER_YES)
+        gone = gone_aliases(step, &answer, error);
+    if (answer == ANSWER_YES)
         answer = step_hash(step, &hash, error);
     if (answer == ANSWER_YES)
-        answer = write_modified(step, operation, hash);
-    if (answer == ANSWER_YES)
-        answer = write_aliases(step, aliases, error);
+        answer = write_with_aliases(step, aliases, gone, hash);
     return answer == ANSWER_YES ? end_modified(step) : answer;
 }
 
@@ -387,58 +421,22 @@ static Answer plan_read(Step *step)
     return answer;
 }
 
-/* What refers to an address that goes: it is taken off lists, and what leads to it alone goes, too.
- */
-static Answer write_gone(Step *step, const Seen *referrer)
-{
-    const Profile *profile = step->context->profile;
-    const Address *address = step->operation->address;
-    const GPtrArray *members = profile_entry_members(profile, referrer->entry);
-    ObjectType type = TYPE_COUNT;
-    (void)profile_entry_type(profile, referrer->entry, &type);
-    step_needs(step, referrer->line);
-    if (type == TYPE_ALIAS || type == TYPE_CATCHALL) {
-        step_write(step, profile_delete(profile, referrer->entry));
-        return ANSWER_YES;
-    }
-    if (type != TYPE_COUNT && type_is_group(type) && members && members->len == 1) {
-        g_autoptr(Address) group = profile_entry_address(profile, referrer->entry);
-        return step_end(step, plan_words_last_member(address, group));
-    }
-    g_autoptr(GPtrArray) gone = g_ptr_array_new();
-    g_ptr_array_add(gone, address->full);
-    step_write(step, profile_members(profile, referrer->entry, NULL, gone, step->mark));
-    return ANSWER_YES;
-}
-
-/* The row's address, and the aliases that go with it. Caller owns the array. */
-static GPtrArray *gone_with(const Step *step, const GPtrArray *referrers)
-{
-    const Profile *profile = step->context->profile;
-    GPtrArray *gone = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
-    g_ptr_array_add(gone, address_copy(step->operation->address));
-    for (guint i = 0; i < referrers->len; i++) {
-        const Entry *entry = ((const Seen *)referrers->pdata[i])->entry;
-        Address *alias = leads_to_own(step, entry) ? profile_entry_address(profile, entry) : NULL;
-        if (alias)
-            g_ptr_array_add(gone, alias);
-    }
-    return gone;
-}
-
+/* The row's address with its aliases, as far as something refers to them. */
 static Answer write_all_gone(Step *step, GError **error)
 {
-    const Address *address = step->operation->address;
-    g_autoptr(GPtrArray) referrers = NULL;
-    Answer answer = view_lists_with(step->view, address, &referrers, error);
-    if (answer == ANSWER_NO)
-        return step_end(step, plan_words_many(address));
-    if (answer != ANSWER_YES)
-        return answer;
-    g_autoptr(GPtrArray) gone = gone_with(step, referrers);
-    answer = plan_check_gone(step, gone, "USER", error);
-    for (guint i = 0; answer == ANSWER_YES && i < referrers->len; i++)
-        answer = write_gone(step, referrers->pdata[i]);
+    const Profile *profile = step->context->profile;
+    const Operation *operation = step->operation;
+    g_autoptr(Gone) gone = gone_new();
+    gone_add(gone, operation->address);
+    if (operation->type != TYPE_ALIAS)
+        gone_add_aliases(gone, profile, step->own->seen->entry, NULL);
+    Answer answer = gone_find(step, gone, "USER", error);
+    if (answer == ANSWER_YES)
+        answer = plan_check_gone(step, gone_addresses(gone), "USER", error);
+    if (answer == ANSWER_YES)
+        answer = gone_write_members(step, gone, "USER");
+    if (answer == ANSWER_YES)
+        gone_write_pointers(step, gone);
     return answer;
 }
 

@@ -63,108 +63,24 @@ static Answer check_entry(Step *step, const Entry *entry, const Address *address
                                          address->full));
 }
 
-/* The addresses of a part, which is known to the view from then on. NULL with *answer. */
-static GPtrArray *see_part(Step *step, const GPtrArray *entries, Answer *answer, GError **error)
+/* The addresses of a part, which is known to the view from then on, and what refers to them from
+ * other domains. NULL with *answer. */
+static Gone *see_part(Step *step, const GPtrArray *entries, Answer *answer, GError **error)
 {
-    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    const Profile *profile = step->context->profile;
+    g_autoptr(Gone) gone = gone_new();
     for (guint i = 0; i < entries->len; i++) {
         const Entry *entry = entries->pdata[i];
-        g_autoptr(Address) address = profile_entry_address(step->context->profile, entry);
+        g_autoptr(Address) address = profile_entry_address(profile, entry);
         *answer = check_entry(step, entry, address, error);
         if (*answer != ANSWER_YES)
             return NULL;
         view_observe(step->view, entry->dn, entry);
-        g_ptr_array_add(addresses, g_steal_pointer(&address));
+        gone_add(gone, address);
+        gone_add_aliases(gone, profile, entry, NULL);
     }
-    return g_steal_pointer(&addresses);
-}
-
-/* --- what refers to them from other domains --- */
-
-typedef struct {
-    const Seen *seen;
-    GPtrArray *gone; /* of char *: members, borrowed */
-} Referrer;
-
-static void referrer_free(gpointer data)
-{
-    Referrer *referrer = data;
-    g_ptr_array_unref(referrer->gone);
-    g_free(referrer);
-}
-
-static void note_referrer(GHashTable *referrers, const Seen *seen, char *address)
-{
-    Referrer *referrer = g_hash_table_lookup(referrers, seen);
-    if (!referrer) {
-        referrer = g_new0(Referrer, 1);
-        referrer->seen = seen;
-        referrer->gone = g_ptr_array_new();
-        g_hash_table_insert(referrers, (gpointer)seen, referrer);
-    }
-    g_ptr_array_add(referrer->gone, address);
-}
-
-static bool is_inside(const Step *step, const Seen *seen)
-{
-    g_autoptr(Address) address = profile_entry_address(step->context->profile, seen->entry);
-    return address && g_str_equal(address->domain, step->operation->address->domain);
-}
-
-static Answer find_referrers(Step *step, GPtrArray *addresses, GHashTable *referrers,
-                             GError **error)
-{
-    if (view_fetch_lists(step->view, addresses, G_MAXSIZE, error) == ANSWER_UNKNOWN)
-        return ANSWER_UNKNOWN;
-    for (guint i = 0; i < addresses->len; i++) {
-        const Address *address = addresses->pdata[i];
-        g_autoptr(GPtrArray) found = NULL;
-        Answer answer = view_lists_with(step->view, address, &found, error);
-        if (answer == ANSWER_NO)
-            return step_end(step, plan_words_many(address));
-        if (answer != ANSWER_YES)
-            return answer;
-        for (guint j = 0; j < found->len; j++)
-            if (!is_inside(step, found->pdata[j]))
-                note_referrer(referrers, found->pdata[j], address->full);
-    }
-    return ANSWER_YES;
-}
-
-static Answer write_referrer(Step *step, const Referrer *referrer)
-{
-    const Profile *profile = step->context->profile;
-    const Entry *entry = referrer->seen->entry;
-    const GPtrArray *members = profile_entry_members(profile, entry);
-    ObjectType type = TYPE_COUNT;
-    (void)profile_entry_type(profile, entry, &type);
-    if (type == TYPE_ALIAS || type == TYPE_CATCHALL) {
-        step_write(step, profile_delete(profile, entry));
-        return ANSWER_YES;
-    }
-    if (type != TYPE_COUNT && type_is_group(type) && members &&
-        members->len == referrer->gone->len) {
-        g_autoptr(Address) group = profile_entry_address(profile, entry);
-        const char *name = group ? group->full : "another group";
-        return step_end(step, outcome_failed("DOMAIN", step->operation->address->domain,
-                                             "Delete that group first, or add others to it.",
-                                             "A group is never without members, and all those of "
-                                             "%s go with this domain.",
-                                             name));
-    }
-    step_write(step, profile_members(profile, entry, NULL, referrer->gone, step->mark));
-    return ANSWER_YES;
-}
-
-static Answer write_referrers(Step *step, GHashTable *referrers)
-{
-    GHashTableIter iter;
-    gpointer value;
-    Answer answer = ANSWER_YES;
-    g_hash_table_iter_init(&iter, referrers);
-    while (answer == ANSWER_YES && g_hash_table_iter_next(&iter, NULL, &value))
-        answer = write_referrer(step, value);
-    return answer;
+    *answer = gone_find(step, gone, "DOMAIN", error);
+    return *answer == ANSWER_YES ? g_steal_pointer(&gone) : NULL;
 }
 
 /* --- parts --- */
@@ -172,21 +88,19 @@ static Answer write_referrers(Step *step, GHashTable *referrers)
 static Answer clear_part(Step *step, GPtrArray *entries, GError **error)
 {
     const Profile *profile = step->context->profile;
-    g_autoptr(GHashTable) referrers = g_hash_table_new_full(NULL, NULL, NULL, referrer_free);
     Answer answer = ANSWER_YES;
-    g_autoptr(GPtrArray) addresses = see_part(step, entries, &answer, error);
-    if (addresses)
-        answer = find_referrers(step, addresses, referrers, error);
+    g_autoptr(Gone) gone = see_part(step, entries, &answer, error);
     if (answer != ANSWER_YES)
         return answer;
     Change *off = profile_enable(profile, step->own->seen->entry, false, step->mark);
     if (off)
         step_write(step, off);
-    answer = write_referrers(step, referrers);
-    for (guint i = 0; answer == ANSWER_YES && i < entries->len; i++)
-        step_write(step, profile_delete(profile, entries->pdata[i]));
+    answer = gone_write_members(step, gone, "DOMAIN");
     if (answer != ANSWER_YES)
         return answer;
+    gone_write_pointers(step, gone);
+    for (guint i = 0; i < entries->len; i++)
+        step_write(step, profile_delete(profile, entries->pdata[i]));
     step->row->outcome = outcome_new(RESULT_DELETED);
     step->row->outcome->reason = g_strdup(PLAN_PART);
     return ANSWER_YES;

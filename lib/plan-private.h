@@ -78,6 +78,32 @@ Answer plan_check_circles(Step *step, GPtrArray *addresses, GError **error);
  * makes no circle of what still leads to them. */
 Answer plan_check_gone(Step *step, const GPtrArray *gone, const char *field, GError **error);
 
+/* Whether a cell of a row takes away an address that is there. */
+bool plan_cell_removes(const AddressCell *cell, const Address *address);
+
+/* Addresses that a row takes away, and what refers to them. */
+typedef struct Gone Gone;
+Gone *gone_new(void);
+void gone_free(Gone *gone);
+/* Adds an address (NULL: none), a copy. */
+void gone_add(Gone *gone, const Address *address);
+/* The aliases inside an account's entry: those that a cell removes, or all (NULL). */
+void gone_add_aliases(Gone *gone, const Profile *profile, const Entry *entry,
+                      const AddressCell *cell);
+/* An alias of its own, which goes, and so no longer leads to its target; that is borrowed. */
+void gone_add_alias(Gone *gone, const Step *step, const Seen *alias, const Address *target);
+/* Finds all that refers to them, and the aliases that go with that. Too much of it is the fault of
+ * a field. */
+Answer gone_find(Step *step, Gone *gone, const char *field, GError **error);
+/* All of them (of Address *). */
+const GPtrArray *gone_addresses(const Gone *gone);
+/* Takes them off lists and groups, each in one write. Before anything that takes one of them away
+ * is written: should the row be planned anew in between, it finds them by what is there. */
+Answer gone_write_members(Step *step, const Gone *gone, const char *field);
+/* Deletes what leads to them alone, an alias after what leads to that. */
+void gone_write_pointers(Step *step, const Gone *gone);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Gone, gone_free)
+
 /* What is to be written; nothing of a row that reads. */
 Answer plan_change(Step *step, GError **error);
 /* The same of rows about a domain as a whole. */

@@ -149,8 +149,7 @@ static bool is_among(const GPtrArray *addresses, const char *address)
  * lists, and its catch-alls and aliases go with it. */
 static bool leaves_with(const Walk *walk, const Address *address, ObjectType type)
 {
-    return type != TYPE_FORWARD && type != TYPE_FULL && is_among(walk->gone, address->full) &&
-           g_str_equal(address->full, walk->step->operation->address->full);
+    return type != TYPE_FORWARD && type != TYPE_FULL && is_among(walk->gone, address->full);
 }
 
 /* Mail comes to an address, which is taken over, from what is of a type. ANSWER_NO: it must not. */

@@ -69,18 +69,25 @@ Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType 
                           "The address %s is %s, not %s.", address->full, noun, other);
 }
 
-Outcome *plan_words_many(const Address *address)
+Outcome *plan_words_many(const char *field, const Address *address)
 {
-    return outcome_failed("USER", address->full, "Take it off some of them first.",
+    return outcome_failed(field, address->full, "Take it off some of them first.",
                           "The address %s is on more than %d lists.", address->full,
                           PLAN_LISTS_MAX);
 }
 
-Outcome *plan_words_last_member(const Address *address, const Address *group)
+Outcome *plan_words_last_member(const Operation *operation, const char *field, const char *member,
+                                const Address *group)
 {
-    return outcome_failed("USER", address->full, "Delete that group first, or add somebody to it.",
-                          "A group is never without members, and %s is the last one of %s.",
-                          address->full, group ? group->full : "a group");
+    if (operation->type == TYPE_DOMAIN)
+        return outcome_failed(field, operation->address->domain,
+                              "Delete that group first, or add others to it.",
+                              "A group is never without members, and all those of %s go with this "
+                              "domain.",
+                              group ? group->full : "another group");
+    return outcome_failed(field, member, "Delete that group first, or add somebody to it.",
+                          "A group is never without members, and %s is the last one of %s.", member,
+                          group ? group->full : "a group");
 }
 
 Outcome *plan_words_lacks(const Profile *profile, const Operation *operation)

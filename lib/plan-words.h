@@ -25,9 +25,11 @@ Outcome *plan_words_other_type(const Operation *operation, ObjectType type, Obje
 Outcome *plan_words_unfit(const char *field, const Address *address, ObjectType type,
                           ObjectType wanted);
 /* Of an address that more refers to than one row can take away. */
-Outcome *plan_words_many(const Address *address);
-/* Of an address that can't go, since a group would be without members; group may be NULL. */
-Outcome *plan_words_last_member(const Address *address, const Address *group);
+Outcome *plan_words_many(const char *field, const Address *address);
+/* Of a member that can't go, alone or with its domain, since a group would be without members;
+ * group may be NULL. */
+Outcome *plan_words_last_member(const Operation *operation, const char *field, const char *member,
+                                const Address *group);
 
 /* Of a row that the profile can't express, or NULL. */
 Outcome *plan_words_lacks(const Profile *profile, const Operation *operation);

@@ -188,6 +188,7 @@ static void note_joined(Plan *plan, const Operation *operation, const PlannedRow
     }
     if (!profile_aliases_inside(plan->context->profile))
         return;
+    write = row->writes->pdata[row->writes->len - 1]; /* the account's */
     for (guint i = 0; operation->aliases.named && i < operation->aliases.named->len; i++)
         note_one(plan, ((Address *)operation->aliases.named->pdata[i])->full, write->change);
     if (operation->type == TYPE_ALIAS)

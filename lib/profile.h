@@ -138,6 +138,8 @@ Change *profile_with_password(const Profile *profile, Change *change, const Entr
  * array may be NULL or empty. */
 Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
                         GPtrArray *removed, const char *mark);
+/* What such a change removes (of char *, the change's). Caller owns the array. */
+GPtrArray *profile_removed_members(const Profile *profile, const Change *change);
 /* Adds the name of the row's one member to a change, where the row gives it. */
 void profile_member_name(const Profile *profile, Change *change, const Operation *operation);
 /* Gives an account a further address, or takes it off; where aliases are inside. */

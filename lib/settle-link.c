@@ -8,9 +8,16 @@ static const PlannedWrite *write_at(const Work *work, const Link *link)
     return row_at(work, link->at)->writes->pdata[link->number];
 }
 
+static bool is_deletion(const Work *work, guint at)
+{
+    const Operation *operation = operation_at(work, at);
+    return operation && operation->action == ACTION_DELETE && operation->type != TYPE_ALIAS;
+}
+
 /* Whether a write relies on no more of another one's row than that this write is done. A row of one
- * write is done with it. A row of several deletes an address, and takes it off its lists before:
- * who takes off another one does not rely on the deletion. */
+ * write is done with it. A deletion of several takes an address off its lists before: who takes off
+ * another one does not rely on the rest. On that of a row which takes an alias off its account, the
+ * account's own deletion does. */
 static bool follows(const Work *work, const Link *link, const Link *before)
 {
     const PlannedWrite *write = write_at(work, link);
@@ -23,7 +30,8 @@ static bool follows(const Work *work, const Link *link, const Link *before)
         plan_mark_line(work->settle->context->job, write->mark) != row->line)
         return false;
     return writes_of(row) == 1 ||
-           (change_only_removes(earlier, own) && change_only_removes(write->change, own));
+           (is_deletion(work, link->at) && is_deletion(work, before->at) &&
+            change_only_removes(earlier, own) && change_only_removes(write->change, own));
 }
 
 void links_find(Work *work)

@@ -300,27 +300,48 @@ static Verdict judge_row(Work *work, guint at)
 
 /* --- planning anew --- */
 
+/* Those of the members that a write takes off a list which are on it still. */
+static GPtrArray *members_left(const Profile *profile, const Change *old, const Entry *list)
+{
+    g_autoptr(GPtrArray) removed = profile_removed_members(profile, old);
+    GPtrArray *left = g_ptr_array_new();
+    for (guint i = 0; i < removed->len; i++)
+        if (profile_entry_has_member(profile, list, removed->pdata[i]))
+            g_ptr_array_add(left, removed->pdata[i]);
+    return left;
+}
+
+/* What is left of a removal now; NULL: nothing. */
+static Change *renew_change(const Work *work, guint at, const Change *old, const Entry *entry)
+{
+    const Profile *profile = work->settle->context->profile;
+    const Operation *operation = operation_at(work, at);
+    g_autofree char *mark =
+        g_strdup_printf("%s/%u", work->settle->context->job, row_at(work, at)->line);
+    if (old->kind == CHANGE_DELETE)
+        return operation && profile_entry_refers(profile, entry, operation->address->full)
+                   ? profile_delete(profile, entry)
+                   : NULL;
+    g_autoptr(GPtrArray) left = members_left(profile, old, entry);
+    return left->len ? profile_members(profile, entry, NULL, left, mark) : NULL;
+}
+
 /* The row of which only removals are left, from the lists as they are now, and of what leads to the
  * address. */
 static PlannedRow *renew(const Work *work, guint at)
 {
     const Profile *profile = work->settle->context->profile;
     const PlannedRow *row = row_at(work, at);
-    const Operation *operation = operation_at(work, at);
-    g_autofree char *mark = g_strdup_printf("%s/%u", work->settle->context->job, row->line);
-    g_autoptr(GPtrArray) gone = g_ptr_array_new();
     PlannedRow *fresh = planned_row_new(row->line, outcome_copy(row->outcome));
-    g_ptr_array_add(gone, operation->address->full);
     for (guint j = 0; j < row->writes->len; j++) {
         const PlannedWrite *old = row->writes->pdata[j];
         const State *state = g_hash_table_lookup(work->states, old->change->dn);
-        if (work->tracks[at].parts[j] == PART_DONE || !state || !state->entry ||
-            !profile_entry_refers(profile, state->entry, operation->address->full))
+        const bool open = work->tracks[at].parts[j] != PART_DONE && state && state->entry;
+        Change *change = open ? renew_change(work, at, old->change, state->entry) : NULL;
+        if (!change)
             continue;
         PlannedWrite *write = g_new0(PlannedWrite, 1);
-        write->change = old->change->kind == CHANGE_DELETE
-                            ? profile_delete(profile, state->entry)
-                            : profile_members(profile, state->entry, NULL, gone, mark);
+        write->change = change;
         write->expect_present = true;
         write->uuid = g_strdup(profile_entry_uuid(profile, state->entry));
         write->version = g_strdup(profile_entry_version(profile, state->entry));

@@ -89,7 +89,7 @@ static void remove_node(World *world, guint gone)
         if (!(other->to & bit(gone)))
             continue;
         if (alone)
-            *other = (Node){TYPE_COUNT, 0};
+            remove_node(world, i);
         else if (other->type == TYPE_LIST)
             other->to &= ~bit(gone);
     }
@@ -114,7 +114,7 @@ static World after(const World *before, const Row *row)
         if ((row->alias & bit(i)) && row->alias_sign != '~')
             world.node[i] = alias;
         else if ((row->alias & bit(i)) && has)
-            world.node[i] = (Node){TYPE_COUNT, 0};
+            remove_node(&world, i);
     }
     return world;
 }

@@ -349,6 +349,7 @@ static void test_aliases_renewed(void)
     g_auto(Run) run = {0};
     reset();
     add_alias(HERE("b2"), "b2@one.example");
+    put_on(HERE("staff"), "b2@one.example");
     run_start(&run, texts);
     faults.sent = 0;
     faults.meddle = delete_ben;
@@ -357,6 +358,7 @@ static void test_aliases_renewed(void)
     g_assert_cmpstr(run.outcomes, ==, "2 deleted\n");
     g_assert_null(strstr(run.directory_after, HERE("b2")));
     g_assert_null(strstr(run.directory_after, "batchloadmember: ben@"));
+    g_assert_null(strstr(run.directory_after, "batchloadmember: b2@"));
 }
 
 static void delete_alias(void)
@@ -383,6 +385,42 @@ static void test_modified_with_aliases(void)
     g_assert_nonnull(strstr(run.directory_after, HERE("ben") " title: Dr"));
     g_assert_nonnull(strstr(run.directory_after, HERE("b2")));
     g_assert_null(strstr(run.directory_after, HERE("b3")));
+}
+
+static void change_lists(void)
+{
+    replace_value(HERE("staff"), "title", "by hand");
+    replace_value(THERE("all"), "title", "by hand");
+    replace_value(HERE("ben"), "description", "by hand");
+}
+
+/* Before each write of a row that takes aliases away somebody else changes the account and the
+ * lists that they are on: the aliases leave none behind. */
+static void test_memberships_of_aliases(void)
+{
+    static const char *const texts[][2] = {
+        {"DELETE FULL ben@one.example", NULL},
+        {"MODIFY FULL ben@one.example TITLE=Dr ALIAS=~b2@one.example,b3@one.example", NULL},
+        {"MODIFY FULL ben@one.example ALIAS=b4@one.example", NULL}};
+    /* Beyond the last write there is none. */
+    for (guint i = 0; i < 8 * G_N_ELEMENTS(texts); i++) {
+        g_auto(Run) run = {0};
+        reset();
+        add_alias(HERE("b2"), "b2@one.example");
+        add_alias(HERE("b3"), "b3@one.example");
+        put_on(HERE("staff"), "b2@one.example");
+        put_on(HERE("staff"), "b3@one.example");
+        put_on(THERE("all"), "b3@one.example");
+        run_start(&run, texts[i / 8]);
+        faults.sent = 0;
+        faults.meddle = change_lists;
+        faults.meddle_at = i % 8;
+        run_whole(&run);
+        g_test_message("%s at %u: %s", texts[i / 8][0], i % 8, run.outcomes);
+        g_assert_null(strstr(run.directory_after, HERE("b2")));
+        g_assert_null(strstr(run.directory_after, "batchloadmember: b3@"));
+        g_assert_null(strstr(run.directory_after, "batchloadmember: b2@"));
+    }
 }
 
 /* --- cut off, and meddled with --- */
@@ -475,7 +513,10 @@ static char *random_other(void)
                                          "staff@one.example"};
     guint user = (guint)g_test_rand_int_range(0, 4), which = (guint)g_test_rand_int_range(0, 4),
           third = (guint)g_test_rand_int_range(0, 4);
-    switch (g_test_rand_int_range(0, 18)) {
+    switch (g_test_rand_int_range(0, 20)) {
+    case 18:
+    case 19:
+        return g_strdup_printf("ADD LIST staff@one.example LIST_MEMBER=%s", others[which]);
     case 0:
         return g_strdup_printf("ADD FULL %s PASSWORD={CRYPT}$6$x$y ALIAS=%s", users[user],
                                others[which]);
@@ -528,6 +569,17 @@ static void test_filter_sweep(void)
     sweep(texts, NULL, 1, 1);
 }
 
+/* Who follows on a common list does not come before what the row before takes away. */
+static void test_memberships_swept(void)
+{
+    static const char *const texts[] = {
+        "MODIFY FULL ben@one.example ALIAS=b5@one.example,b6@one.example",
+        "ADD LIST staff@one.example LIST_MEMBER=b5@one.example,b6@one.example",
+        "MODIFY FULL ben@one.example ALIAS=b6@one.example", "DELETE FULL ben@one.example", NULL};
+    sweep(texts, NULL, 0, 1);
+    sweep(texts, NULL, 1, 1);
+}
+
 static void test_random_others(void)
 {
     random_slices(random_other, g_test_thorough() ? 2000 : 60);
@@ -554,6 +606,8 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/R5.6/deletion-refused-anew", test_deletion_refused_anew);
     g_test_add_func("/settle/R8.12/aliases-renewed", test_aliases_renewed);
     g_test_add_func("/settle/R8.5/modified-with-aliases", test_modified_with_aliases);
+    g_test_add_func("/settle/R8.12/memberships-of-aliases", test_memberships_of_aliases);
+    g_test_add_func("/settle/R8.12/memberships-swept", test_memberships_swept);
     g_test_add_func("/settle/R5.6/uninterrupted", test_uninterrupted);
     g_test_add_func("/settle/R5.6/sweep", test_sweep);
     g_test_add_func("/settle/R5.6/sweep-repeatedly", test_sweep_repeatedly);

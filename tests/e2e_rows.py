@@ -344,9 +344,14 @@ def memberships(world):
         Case(row("ADD LIST lm2@" + WIDE, LIST_MEMBER=at("lm")), "created"),
         Case(row("ADD FORWARD lm3", MAILFORWARD=at("lm1")), "created"),
         Case(row("ADD LIST lm4", LIST_MEMBER="lm1 lm3"), "created"),
+        Case(row("ADD ALIAS lma", TARGET=at("lm")), "created"),
+        Case(row("ADD LIST lm5", LIST_MEMBER="lma lm x@elsewhere.example"), "created"),
+        Case(row("ADD FORWARD lm6", MAILFORWARD=at("lma")), "created"),
         Case("DELETE FULL lm", "deleted"), Case("DELETE LIST lm1", "deleted"),
         Case("DELETE FORWARD lm3", "deleted")],
         {at("lm2", WIDE): {"batchloadMember": []}, at("lm4"): {"batchloadMember": []},
+         at("lma"): None, at("lm5"): {"batchloadMember": ["x@elsewhere.example"]},
+         at("lm6"): {"batchloadTarget": [at("lma")]},
          at("outside", OTHER): {"batchloadMember": [at("lm"), "x@elsewhere.example"]}},
         sender=at("wide"))
 
