@@ -60,9 +60,12 @@ void gone_add_aliases(Gone *gone, const Profile *profile, const Entry *entry,
                       const AddressCell *cell)
 {
     const GPtrArray *aliases = profile_entry_aliases(profile, entry);
+    g_autoptr(Address) own = profile_entry_address(profile, entry);
     for (guint i = 0; aliases && i < aliases->len; i++) {
         g_autoptr(Address) alias = address_parse(aliases->pdata[i], NULL, NULL);
-        if (alias && (!cell || plan_cell_removes(cell, alias)))
+        /* A site may have the account's own address among them. */
+        if (alias && !(own && g_str_equal(alias->full, own->full)) &&
+            (!cell || plan_cell_removes(cell, alias)))
             gone_add(gone, alias);
     }
 }

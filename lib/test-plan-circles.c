@@ -62,6 +62,11 @@ static const struct {
     {"MODIFY FORWARD f@two.example MAILFORWARD=m@one.example", "leads back to f@two.example"},
     {"MODIFY FORWARD f@two.example MAILFORWARD=x@else.example", NULL},
     {"DELETE FULL q@one.example", NULL},
+    /* What leads to an alias that goes does so no more. */
+    {"ADD FULL p@two.example PASSWORD=s ALIAS=p@one.example", NULL},
+    {"ADD LIST l@two.example LIST_MEMBER=p@one.example", NULL},
+    {"MODIFY FORWARD f@two.example MAILFORWARD=l@two.example", NULL},
+    {"DELETE FULL p@two.example", NULL},
 };
 
 static void test_steps(void)

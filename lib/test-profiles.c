@@ -346,6 +346,23 @@ static const Part qmail_ldap[] = {
      NULL, "is a forward, not a mailbox|is a list, not a forward|in a circle", 6, 3,
      ENTRIES(QMAIL("anna"), "-", QMAIL("l"), "accountStatus=disabled|rfc822member=ben@one.example",
              QMAIL("sales"), "!deliveryMode|!mailForwardingAddress")},
+    /* What lists have of aliases goes with them. */
+    {HEAD "one.example;b;FULL;ADD;b1@one.example b2@one.example b3@one.example;;;;;" SECRET "\n"
+          "one.example;k;LIST;ADD;;;;b1@one.example b2@one.example b3@one.example b@one.example;;\n"
+          "one.example;m;LIST;ADD;;;;b1@one.example;;\n"
+          "one.example;b;FULL;MODIFY;~b1@one.example;;;;;" SECRET "\n"
+          "one.example;b2;ALIAS;DELETE;;;;;;\n",
+     NULL, NULL, 5, 0,
+     ENTRIES(QMAIL("b"), "mailAlternateAddress=b3@one.example", QMAIL("m"), "!rfc822member",
+             QMAIL("k"), "rfc822member=b3@one.example|rfc822member=b@one.example")},
+    {HEAD "one.example;m;LIST;ADD;;;;b3@one.example;;\n"
+          "one.example;b;FULL;MODIFY;b4@one.example;;;;;" SECRET "\n"
+          "one.example;k;LIST;ADD;;;;b4@one.example;;\n",
+     NULL, NULL, 3, 0,
+     ENTRIES(QMAIL("m"), "!rfc822member", QMAIL("k"),
+             "rfc822member=b4@one.example|rfc822member=b@one.example")},
+    {HEAD "one.example;b;FULL;DELETE;;;;;;\n", NULL, NULL, 1, 0,
+     ENTRIES(QMAIL("b"), "-", QMAIL("k"), "!rfc822member")},
 };
 
 /* R9.1, R9.2, R9.3 */
