@@ -265,7 +265,7 @@ char *verb_actions(ObjectType type)
 
     for (int i = 0; i < ACTION_COUNT; i++) {
         g_autofree char *name = g_ascii_strdown(action_name((Action)i), -1);
-        if (type_does(type, (Action)i))
+        if (type_does(type, (Action)i) && !action_reads((Action)i))
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", name);
     }
     g_string_append(out, " and show");
