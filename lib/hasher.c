@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/hasher.h"
 
+#include "lib/secret.h"
+
 #include <sys/resource.h>
 
 /* How much later than others the hashing threads get a processor, as nice(1) counts. */
@@ -77,10 +79,12 @@ static gpointer work(gpointer data)
     give_way();
     g_mutex_lock(&hasher->lock);
     while (!hasher->stopping) {
-        if (g_queue_is_empty(&hasher->turns))
-            g_cond_wait(&hasher->work, &hasher->lock);
-        else
+        if (!g_queue_is_empty(&hasher->turns)) {
             hash_one(hasher);
+            continue;
+        }
+        secret_clear_stack();
+        g_cond_wait(&hasher->work, &hasher->lock);
     }
     g_mutex_unlock(&hasher->lock);
     return NULL;

@@ -6,6 +6,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+/* Deeper than any of our threads goes with a secret; the smallest stack of them has 8 MB. */
+#define STACK_CLEARED (256 * 1024)
+
 Secret *secret_dup(const char *text)
 {
     return text != NULL ? secret_ndup(text, strlen(text)) : NULL;
@@ -31,6 +34,11 @@ void secret_free(Secret *secret)
 void secret_wipe(gpointer memory, gsize size)
 {
     sodium_memzero(memory, size);
+}
+
+void secret_clear_stack(void)
+{
+    sodium_stackzero(STACK_CLEARED);
 }
 
 GVariant *secret_to_bytes_variant(const char *text)

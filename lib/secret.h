@@ -22,6 +22,11 @@ void secret_free(Secret *secret);
 /* Wipes memory that held secrets among other things. */
 void secret_wipe(gpointer memory, gsize size);
 
+/* Overwrites what functions that have returned left on the calling thread's stack: spilled
+ * registers, and those that the dynamic linker keeps there while it finds a function that is called
+ * for the first time. Called by a thread that rests after it had secrets. */
+void secret_clear_stack(void);
+
 /* text as a byte string ("ay", with its NUL), in any encoding; floating. Its own copy of text is
  * wiped with it. One that holds it serialised has another copy: store such a one where you can wipe
  * it (g_variant_store). */

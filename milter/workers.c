@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/workers.h"
 
+#include "lib/secret.h"
+
 /* How long a worker sleeps at most before it looks again whether it shall stop. */
 #define NAP (G_USEC_PER_SEC / 2)
 #define EXPIRE_EVERY (3600 * (gint64)G_USEC_PER_SEC)
@@ -114,6 +116,7 @@ static gpointer work(gpointer data)
             do
                 job_step(seat->hand->worker, claim);
             while (job_is_to_be_answered(seat->hand->worker, claim));
+            secret_clear_stack();
             continue;
         case ANSWER_UNKNOWN:
             if (!complained)
