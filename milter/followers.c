@@ -146,8 +146,9 @@ static gpointer follow(gpointer data)
         const Answer answer = spool_call_next(spool, lane->name, &call, &due, &error);
         if (answer == ANSWER_YES)
             seconds = make_call(lane, world, call);
+        else if (answer == ANSWER_UNKNOWN)
+            seconds = note_away(lane, error);
         secret_clear_stack();
-        else if (answer == ANSWER_UNKNOWN) seconds = note_away(lane, error);
         /* A call holds secrets, and the world does. */
         const World *used = world;
         g_clear_pointer(&call, spool_call_free);
