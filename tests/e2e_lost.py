@@ -218,8 +218,10 @@ class Run:
         self.told = [self._neutral(list(each.values())) for each in found[0].rows()]
         self.subject = found[0].subject
         self.entries = self.snapshot(entries)
+        # The mailbox's identifier, which goes with it, is another one in each run.
         self.trail = [self._neutral([each["line"], each["address"], each["action"], each["result"],
-                                     each["fields"]])
+                                     [field for field in each["fields"]
+                                      if field["field"] != "MAIL STORE"]])
                       for each in trail if each["requester"] == self.admin]
 
     def snapshot(self, entries):
