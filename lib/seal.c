@@ -84,6 +84,8 @@ static void key_derive(SealKey *key, const unsigned char *master)
     crypto_kdf_derive_from_key(key->hash, KEY_BYTES, PURPOSE_HASH, SECTION, master);
 }
 
+static void prepare_streams(void);
+
 SealKey *seal_key_load(const char *path, GError **error)
 {
     unsigned char master[KEY_BYTES];
@@ -103,6 +105,7 @@ SealKey *seal_key_load(const char *path, GError **error)
     }
     if (key_file_fits(fd, path, error)) {
         if (read(fd, master, KEY_BYTES) == KEY_BYTES) {
+            prepare_streams();
             key = g_new0(SealKey, 1);
             key_derive(key, master);
         } else {
@@ -516,4 +519,11 @@ void seal_hash_free(SealHash *hash)
     sodium_memzero(hash->state, sizeof *hash->state);
     g_aligned_free(hash->state);
     g_free(hash);
+}
+
+/* GObject makes a class with its first instance; while the key is read there is one thread. */
+static void prepare_streams(void)
+{
+    g_type_class_unref(g_type_class_ref(SEAL_TYPE_INPUT));
+    g_type_class_unref(g_type_class_ref(SEAL_TYPE_OUTPUT));
 }

@@ -129,6 +129,12 @@ def show_failed(folder, told):
 # Test programs at a time: most wait for servers and syncs more than they work.
 JOBS = max(2, 5 * (os.cpu_count() or 2) // 2)
 
+
+def jobs():
+    """With --all another stage runs beside them."""
+    return max(2, JOBS * 3 // 5) if os.environ.get("BATCHLOAD_ALL") else JOBS
+
+
 # Those that take longest begin first, so that none of them is left alone at the end; what scripts/check
 # tells in its last lines says which they are.
 LONG = ["tests/e2e_lost.py", "test-atomic", "tests/e2e_crash.py", "tests/e2e_completion.py",
@@ -145,7 +151,7 @@ def run_tests(stage, build, tests, seconds=1800, **variables):
             except FileNotFoundError:
                 pass
     tests = [test for test in LONG if test in tests] + [test for test in tests if test not in LONG]
-    build.make("-k", "check", "TESTS=" + " ".join(tests), check=False, jobs=JOBS,
+    build.make("-k", "check", "TESTS=" + " ".join(tests), check=False, jobs=jobs(),
                environment=stage.environment(**variables), seconds=seconds,
                log=os.path.join(build.folder, "check.log"))
     passed, failed, skipped, told = count(build.folder, tests)
@@ -313,7 +319,7 @@ def dist_stage(stage):
     open(log, "wb").close()
     environment = stage.environment()
     environment.pop("BATCHLOAD_ALL", None)
-    status = build.make("distcheck", "TESTS=" + " ".join(tests), check=False, jobs=JOBS, log=log,
+    status = build.make("distcheck", "TESTS=" + " ".join(tests), check=False, log=log,
                         environment=environment)
     text = read(log)
     for word, number in re.findall(r"^# (PASS|SKIP): +(\d+)$", text, re.M):
