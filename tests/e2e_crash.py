@@ -201,6 +201,11 @@ def standing_still(run_, question):
     return ask
 
 
+def go_on(run_):
+    """Of a daemon that stands still and is not to die."""
+    run_.world.milter.process.send_signal(signal.SIGCONT)
+
+
 def parsing(run_):
     """The confined child is at work."""
     milter = run_.world.milter
@@ -318,6 +323,7 @@ def slapd_killed(world):
     for part in (0.3, 0.6):
         within_slice(part)(this)
         world.slapd.kill()
+        go_on(this)
         world.slapd.start()
     this.end().same_as(whole.reference)
 
@@ -329,6 +335,7 @@ def slapd_away(world):
     this = Run(world, whole).begin()
     within_slice(0.4)(this)
     world.slapd.kill()
+    go_on(this)
     waiting = wait_for(lambda: the_job(world)["waiting"], "the job to say why it waits")
     tap.say("waiting: " + waiting)
     tap.equal(the_job(world)["state"], "working", "state")
@@ -366,6 +373,7 @@ def slapd_silent(world):
         for part in (0.2, 0.5):
             within_slice(part)(this)
             os.kill(world.slapd.pid, signal.SIGSTOP)
+            go_on(this)
             try:
                 wait_for(lambda: the_job(world)["waiting"], "the job to wait")
             finally:
