@@ -332,7 +332,9 @@ def dist_stage(stage):
     if not status:
         stage.passed += 1
         return
-    stage.fail("make distcheck, its end:\n" + text[-4000:])
+    # First which: a build machine may show no more than the beginning.
+    stage.fail("\n".join(["make distcheck:", *re.findall(r"(?m)^(?:FAIL|ERROR|XPASS): .*$", text),
+                          "its end:", text[-4000:]]))
     for path in glob.glob(os.path.join(build.folder, "batchload-*", "_build", "sub", "*",
                                        "*.log")) + glob.glob(os.path.join(
                                            build.folder, "batchload-*", "_build", "sub", "*.log")):
