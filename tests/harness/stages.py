@@ -361,7 +361,7 @@ def check_archive(stage, build):
 
 STAGES = {
     "tests": Kind(test_stage, 2700, "gcc with ASan and UBSan, every test"),
-    "clang": Kind(clang_stage, 400, "clang builds without a warning, and without sanitizers"),
+    "clang": Kind(clang_stage, 900, "clang builds without a warning, and without sanitizers"),
     "tidy": Kind(tidy_stage, 900, "clang-tidy"),
     "threads": Kind(thread_stage, 900, "ThreadSanitizer, what has threads"),
     "fuzz": Kind(fuzz_stage, 600, "each fuzzer for a while"),
