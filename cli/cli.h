@@ -106,10 +106,10 @@ Secret *cli_password_take(CliPassword *buffer, gsize size, const char **why);
 /* Reads one to the end of the descriptor; where is for the fault. Returns the exit code. The caller
  * owns it. */
 int cli_password_read(int fd, const char *where, Secret **password);
-/* The program under this name: RegisterMailAddon of the panel-style API. Returns 0, or 1 with a
+/* The call RegisterMailAddon of the panel-style API. Returns 0, or 1 with a
  * message on standard error. */
 #define CLI_REGISTER "RegisterMailAddon"
-int cli_register_addon(int argc, char **argv);
+int cli_register_addon(const CliPlace *installed, int argc, char **argv);
 
 /* A line of the commands' list in --help. */
 void cli_print_summary(const char *command, const char *summary);

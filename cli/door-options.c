@@ -100,7 +100,7 @@ GPtrArray *door_options(int argc, char **argv, int *code)
 /* --- passwords --- */
 
 /* Nobody who looks at the process later finds it there. */
-static Secret *take_variable(const char *variable)
+Secret *door_take_variable(const char *variable)
 {
     char *value = getenv(variable);
     Secret *password = secret_dup(value);
@@ -112,13 +112,13 @@ static Secret *take_variable(const char *variable)
     return password;
 }
 
-static int read_descriptor(const char *name, const char *number, Secret **password)
+int door_read_descriptor(const char *name, const char *number, Secret **password)
 {
     g_autofree char *where = NULL;
     guint64 fd = 0;
 
     if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXINT, &fd, NULL))
-        return cli_fault(EX_USAGE, "--%s-fd is the number of a descriptor", name);
+        return cli_fault(EX_USAGE, "%s is the number of a descriptor", name);
     where = g_strdup_printf("descriptor %d", (int)fd);
     return cli_password_read((int)fd, where, password);
 }
@@ -127,13 +127,14 @@ int door_password(const GPtrArray *options, const char *name, const char *variab
                   Secret **password)
 {
     g_autofree char *by_number = g_strconcat(name, "-fd", NULL);
+    g_autofree char *option = g_strconcat("--", by_number, NULL);
     const char *value = door_option(options, name), *number = door_option(options, by_number);
-    g_autoptr(Secret) known = take_variable(variable);
+    g_autoptr(Secret) known = door_take_variable(variable);
 
     if (value != NULL && number != NULL)
         return cli_fault(EX_USAGE, "--%s and --%s can't be given together", name, by_number);
     if (number != NULL)
-        return read_descriptor(name, number, password);
+        return door_read_descriptor(option, number, password);
     *password = value != NULL ? secret_dup(value) : g_steal_pointer(&known);
     return 0;
 }

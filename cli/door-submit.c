@@ -3,6 +3,7 @@
 #include "cli/progress.h"
 
 #include "lib/command.h"
+#include "lib/mode.h"
 #include "lib/response.h"
 #include "lib/text.h"
 
@@ -23,18 +24,24 @@
 
 static int hand_in(const CliPlace *place, const DoorRequest *request, char **id)
 {
-    g_autofree char *line = g_strdup_printf("prove %s %zu %zu \n", request->admin,
-                                            strlen(request->password), request->table->len);
-    const CliPiece pieces[] = {
-        {line, strlen(line)},
-        {request->password, strlen(request->password)},
-        {request->table->str, request->table->len},
-    };
+    const Secret *password = request->password;
+    const gsize length = password != NULL ? strlen(password) : 0;
+    GString *text = door_table_text(request->table);
+    g_autofree char *line =
+        password != NULL ? g_strdup_printf("prove %s %zu %zu \n", request->admin, length, text->len)
+                         : g_strdup_printf("panel %s %zu %s\n", request->admin, text->len,
+                                           mode_name(request->atomic ? MODE_ATOMIC : MODE_APPLY));
+    const CliPiece pieces[] = {{line, strlen(line)}, {password, length}, {text->str, text->len}};
+    int code;
 
-    if (strlen(line) > COMMAND_LINE_MAX - LINE_ROOM ||
-        strlen(request->password) > CLI_PASSWORD_MAX || request->table->len > COMMAND_DOOR_MAX)
-        return cli_fault(EX_DATAERR, "what was given is longer than a command may be");
-    return cli_control_ask_with(place, pieces, G_N_ELEMENTS(pieces), id);
+    if (strlen(line) > COMMAND_LINE_MAX - LINE_ROOM || length > CLI_PASSWORD_MAX ||
+        text->len > COMMAND_DOOR_MAX)
+        code = cli_fault(EX_DATAERR, "what was given is longer than a command may be");
+    else
+        code = cli_control_ask_with(place, pieces, G_N_ELEMENTS(pieces), id);
+    secret_wipe(text->str, text->allocated_len);
+    g_string_free(text, TRUE);
+    return code;
 }
 
 /* --- following --- */
@@ -92,18 +99,19 @@ static int follow(const CliPlace *place, const char *id, Progress *progress)
 
 /* --- the result --- */
 
-/* What a response's text says of its one row: the second paragraph, without the row's line. The
- * whole text where it is another one. Caller owns the result. */
+/* What a response's text says of the first row that failed: the second paragraph, without the row's
+ * line. The whole text where it is another one. Caller owns the result. */
 static char *about_row(const char *text)
 {
-    static const char line[] = "Line 2: ";
+    static const char line[] = "Line ";
     g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
     g_autofree char *all = g_strjoinv("\n", lines);
     g_auto(GStrv) paragraphs = g_strsplit(all, "\n\n", 3);
 
     if (g_strv_length(paragraphs) < 2 || !g_str_has_prefix(paragraphs[1], line))
         return g_steal_pointer(&all);
-    return g_strdup(paragraphs[1] + strlen(line));
+    const char *behind = strstr(paragraphs[1], ": ");
+    return g_strdup(behind != NULL ? behind + strlen(": ") : paragraphs[1]);
 }
 
 /* What is fetched is mailed to nobody. */
@@ -121,8 +129,17 @@ static int tell_failure(const CliPlace *place, const char *id)
     return cli_fault(CLI_NO, "%s", told);
 }
 
+static void print_results(const DoorRequest *request, const Progress *progress)
+{
+    g_autofree char *what = text_printable(request->what, -1, ADDRESS_MAX);
+
+    for (int i = 0; i < RESULT_COUNT; i++)
+        if (progress->counts[i] > 0)
+            printf("%s: %s\n", what, result_name((Result)i));
+}
+
 static int tell(const CliPlace *place, const DoorRequest *request, const char *id,
-                const Progress *progress)
+                const Progress *progress, unsigned counts[RESULT_COUNT])
 {
     int ignored = 0;
 
@@ -132,15 +149,14 @@ static int tell(const CliPlace *place, const DoorRequest *request, const char *i
         g_bytes_unref(cli_control_response(place, id, &ignored));
     if (progress->refused != 0)
         return cli_fault(CLI_NO, "%s", progress->words);
-    for (int i = 0; i < RESULT_COUNT; i++) {
-        g_autofree char *what = text_printable(request->what, -1, ADDRESS_MAX);
-        if (progress->counts[i] > 0)
-            printf("%s: %s\n", what, result_name((Result)i));
-    }
+    if (counts != NULL)
+        memcpy(counts, progress->counts, sizeof progress->counts);
+    else
+        print_results(request, progress);
     return 0;
 }
 
-int door_submit(const CliPlace *place, const DoorRequest *request)
+int door_submit(const CliPlace *place, const DoorRequest *request, unsigned counts[RESULT_COUNT])
 {
     g_auto(Progress) progress = {0};
     g_autofree char *id = NULL;
@@ -148,5 +164,5 @@ int door_submit(const CliPlace *place, const DoorRequest *request)
 
     if (code == 0)
         code = follow(place, id, &progress);
-    return code != 0 ? code : tell(place, request, id, &progress);
+    return code != 0 ? code : tell(place, request, id, &progress, counts);
 }

@@ -17,9 +17,13 @@
 static void print_help(void)
 {
     printf("Usage: " OWN_NAME " COMMAND --OPTION=VALUE...\n"
-           "       COMMAND --OPTION=VALUE...\n\nThe groupware server's commands:\n");
+           "       COMMAND --OPTION=VALUE...\n"
+           "       CALL PARAMETER...\n\nThe groupware server's commands:\n");
     door_print_groupware();
-    printf("\nA command without options prints those that it takes. The configuration is that of\n"
+    printf("\nThe panel's calls:\n");
+    door_print_panel();
+    printf("\nA command without options prints those that it takes, a call its parameters with\n"
+           "--help. The configuration is that of\n"
            "the environment's " CONFIG_VARIABLE ", else " CLI_CONFIG ".\n");
 }
 
@@ -29,7 +33,7 @@ static int run(int argc, char **argv)
     int code = 0;
 
     g_set_prgname(argv[0]);
-    if (door_groupware(&place, argc, argv, &code))
+    if (door_groupware(&place, argc, argv, &code) || door_panel(&place, argc, argv, &code))
         return code;
     g_set_prgname(OWN_NAME);
     return cli_fault(EX_USAGE, "there is no command of this name; see " OWN_NAME " --help");

@@ -2,6 +2,7 @@
 #include "cli/door.h"
 
 #include "lib/address.h"
+#include "lib/command.h"
 #include "lib/operation.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ typedef enum {
     AS_ACCOUNT,  /* the same; without a domain, --mail is the address */
     AS_MAIL,     /* the address itself */
     AS_ALIASES,  /* as AS_LIST, but for the address itself */
-    AS_ROUTE,    /* an attribute where the profile has it; nothing of ours reads it */
+    AS_ROUTE,    /* an attribute, where the profile has it */
     AS_STORES,   /* which of the older system's stores are meant */
 } Use;
 
@@ -44,6 +45,7 @@ typedef struct {
 #define ADMIN "adminuser"
 #define ADMIN_PASSWORD "adminpasswd"
 #define MAIL "mail"
+#define ROUTE "colocrouteaddr"
 
 #define NEEDED true
 #define END                                                                                        \
@@ -65,7 +67,7 @@ static const Option add_user_options[] = {
     {"alias", AS_ALIASES, NEEDED, FIELD_ALIAS, "ADDRESS,...",
      "its further addresses; its own one may be among them"},
     {MAIL, AS_MAIL, NEEDED, FIELD_COUNT, "ADDRESS", "its own address"},
-    {"colocrouteaddr", AS_ROUTE, NEEDED, FIELD_COUNT, "ADDRESS",
+    {ROUTE, AS_ROUTE, NEEDED, FIELD_COUNT, "ADDRESS",
      "where a profile that has it leads its mail on to"},
     {"givenname", AS_COLUMN, false, FIELD_GIVENNAME, "TEXT", "given name"},
     {"timezone", AS_COLUMN, false, FIELD_TIMEZONE, "NAME", "such as Europe/Berlin"},
@@ -194,28 +196,20 @@ typedef struct {
     const char *admin;
     Secret *password; /* of --password, or NULL */
     char *address;    /* what the row is about: an address, or a name alone */
-    GPtrArray *names; /* of char *: the row's columns, and their cells (of Secret) */
-    GPtrArray *cells;
+    DoorTable *table;
 } Row;
 
 static void row_clear(Row *row)
 {
     secret_free(row->password);
     g_free(row->address);
-    g_ptr_array_unref(row->names);
-    g_ptr_array_unref(row->cells);
+    door_table_free(row->table);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Row, row_clear)
 
-static void add_cell(Row *row, const char *name, const char *cell)
-{
-    g_ptr_array_add(row->names, g_strdup(name));
-    g_ptr_array_add(row->cells, secret_dup(cell));
-}
-
 static void add_column(Row *row, Field field, const char *cell)
 {
-    add_cell(row, field_name(field), cell);
+    door_table_set_field(row->table, field, cell);
 }
 
 /* Whether both are one address, in any spelling. */
@@ -348,7 +342,7 @@ static int add_other(Row *row, const DoorOption *given)
         return cli_fault(EX_USAGE, "there is no option --%s%s%s; see %s --help", given->given,
                          nearest != NULL ? "; did you mean the column " : "",
                          nearest != NULL ? nearest : "", command->name);
-    add_cell(row, attribute, given->value);
+    door_table_set(row->table, attribute, given->value);
     return 0;
 }
 
@@ -422,46 +416,40 @@ static int check_stores(const Row *row, bool *ours)
 
 static int check_route(const Row *row)
 {
-    const char *value = door_option(row->options, "colocrouteaddr");
+    const char *value = door_option(row->options, ROUTE);
 
-    if (value == NULL || find_option(row->command, "colocrouteaddr") == NULL)
+    if (value == NULL || find_option(row->command, ROUTE) == NULL)
         return 0;
     if (strchr(value, '@') == NULL || strpbrk(value, " \t\r\n,;<>") != NULL)
-        return cli_fault(EX_USAGE, "--colocrouteaddr is no address");
+        return cli_fault(EX_USAGE, "--" ROUTE " is no address");
     return 0;
 }
 
 /* --- running --- */
 
-static GString *make_table(const Row *row)
+/* The route is stored where the profile has it. */
+static int add_route(const CliPlace *place, Row *row)
 {
-    const guint count = row->names->len;
-    Field *fields = g_new(Field, count);
-    gsize room = 0;
-    GString *out;
+    const char *value = door_option(row->options, ROUTE);
+    g_autofree char *request = g_strdup_printf("takes %s colocRouteAddr", type_name(TYPE_FULL));
+    g_autofree char *text = NULL;
+    int code;
 
-    for (guint i = 0; i < count; i++) {
-        if (!field_find(row->names->pdata[i], &fields[i]))
-            fields[i] = FIELD_DESCRIPTION; /* an attribute is no secret */
-        room += 2 * (strlen(row->names->pdata[i]) + strlen(row->cells->pdata[i])) + 8;
-    }
-    /* as large as it gets: what was a password must not be left behind */
-    out = g_string_sized_new(room + 8);
-    table_write_line(out, ';', (const char *const *)row->names->pdata, count);
-    table_write_row(out, ';', fields, (const char *const *)row->cells->pdata, count);
-    g_free(fields);
-    return out;
+    if (value == NULL || find_option(row->command, ROUTE) == NULL)
+        return 0;
+    code = cli_control_ask(place, request, &text);
+    if (code == 0 && strcmp(text, COMMAND_TAKES) == 0)
+        door_table_set(row->table, "@colocRouteAddr", value);
+    return code;
 }
 
-static int submit(const CliPlace *place, const Row *row, const Secret *password)
+static int submit(const CliPlace *place, Row *row, const Secret *password)
 {
-    GString *table = make_table(row);
-    const DoorRequest request = {row->admin, password, table, row->address};
-    int code = door_submit(place, &request);
+    const DoorRequest request = {
+        .admin = row->admin, .password = password, .table = row->table, .what = row->address};
+    int code = add_route(place, row);
 
-    secret_wipe(table->str, table->allocated_len);
-    g_string_free(table, TRUE);
-    return code;
+    return code != 0 ? code : door_submit(place, &request, NULL);
 }
 
 /* All that can be said without the daemon; then the row is complete. */
@@ -480,6 +468,7 @@ static int make_row(Row *row, bool *ours)
             code = find_address(row, option, door_option(row->options, option->name));
     if (code != 0)
         return code;
+    door_table_begin_row(row->table);
     add_address(row);
     return add_given(row);
 }
@@ -489,8 +478,7 @@ static int run(const CliPlace *place, const Command *command, const GPtrArray *o
     g_auto(Row) row = {.command = command,
                        .options = options,
                        .admin = door_option(options, ADMIN),
-                       .names = g_ptr_array_new_with_free_func(g_free),
-                       .cells = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free)};
+                       .table = door_table_new()};
     g_autoptr(Secret) password = NULL;
     bool ours = false;
     int code = door_password(options, ADMIN_PASSWORD, "BATCHLOAD_ADMINPASSWD", &password);

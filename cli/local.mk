@@ -3,7 +3,7 @@
 
 bin_PROGRAMS += batchload
 batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli/log.c \
-	cli/policy.c cli/profile.c cli/sample.c cli/register.c \
+	cli/policy.c cli/profile.c cli/sample.c \
 	cli/control.c cli/progress.c cli/progress.h cli/password.c cli/apply.c cli/lockout.c \
 	cli/verb.c cli/verb.h cli/verb-parse.c cli/verb-words.c cli/verb-password.c cli/verb-show.c \
 	cli/doctor.c cli/doctor-addons.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
@@ -11,12 +11,28 @@ batchload_LDADD = $(POLICY_LIBS)
 
 # The doors of older systems: one program, and a link to it by the name of each command.
 pkglibexec_PROGRAMS += batchload-door
-batchload_door_SOURCES = cli/door.c cli/door.h cli/door-options.c cli/door-submit.c cli/groupware.c \
+batchload_door_SOURCES = cli/door.c cli/door.h cli/door-options.c cli/door-submit.c \
+	cli/door-table.c cli/groupware.c cli/panel.c cli/panel.h cli/panel-command.c cli/panel-list.c \
+	cli/register.c \
 	cli/common.c cli/control.c cli/progress.c cli/password.c
 batchload_door_LDADD = $(POLICY_LIBS)
 GROUPWARE_COMMANDS = adduser deluser changepasswd setquota addgroup delgroup addmembers2group \
 	delmembersfromgroup addresource delresource addresourcegroup delresourcegroup \
 	addmembers2resgroup delmembersfromresgroup
+
+PANEL_CALLS = EAddDomain EEditDomain ESuspendDomain EResumeDomain EDeleteDomain EGetMailURL \
+	EChangeDomainIP EAddDomainAlias EDeleteDomainAlias EGetDomainAliasList \
+	EGetDistributionListList EGetDistributionList EGetMailingListList EGetSpamFilterList \
+	EGetCatchallUser EPreExportDomain EPostExportDomain EPreImportDomain \
+	EPostImportDomain EAddDistributionList EDeleteDistributionList EAddMailingList \
+	EDeleteMailingList EAddSpamFilter EDeleteSpamFilter EStartMailServer EStopMailServer \
+	EChangeNetworkSettings EAddUser EEditUser ESuspendUser EResumeUser EDeleteUser \
+	EPreExportUser EPostExportUser EPreImportUser EPostImportUser EAddUserAlias \
+	EDeleteUserAlias EGetUserAliasList EGetForwardList EGetAutoResponder \
+	EDeleteAutoResponder EAddForward EDeleteForward EAddDistributionListMember \
+	EDeleteDistributionListMember EGetDistributionListMemberList EAddMailingListMember \
+	EDeleteMailingListMember EGetMailingListMemberList ESetCatchallUser \
+	ESetAutoResponder RegisterMailAddon
 
 install-exec-hook: install-doors
 install-doors:
@@ -24,23 +40,16 @@ install-doors:
 	for name in $(GROUPWARE_COMMANDS); do \
 	    $(LN_S) -f '$(pkglibexecdir)/batchload-door' '$(DESTDIR)$(groupwaredir)'/$$name || exit 1; \
 	done
+	$(MKDIR_P) '$(DESTDIR)$(paneldir)'
+	for name in $(PANEL_CALLS); do \
+	    $(LN_S) -f '$(pkglibexecdir)/batchload-door' '$(DESTDIR)$(paneldir)'/$$name || exit 1; \
+	done
 uninstall-hook: uninstall-doors
 uninstall-doors:
 	for name in $(GROUPWARE_COMMANDS); do rm -f '$(DESTDIR)$(groupwaredir)'/$$name; done
-	rmdir '$(DESTDIR)$(groupwaredir)' 2>/dev/null || :
+	for name in $(PANEL_CALLS); do rm -f '$(DESTDIR)$(paneldir)'/$$name; done
+	rmdir '$(DESTDIR)$(groupwaredir)' '$(DESTDIR)$(paneldir)' 2>/dev/null || :
 .PHONY: install-doors uninstall-doors
-
-# The same program under the names of the panel-style API.
-install-exec-hook: install-names
-.PHONY: install-names
-install-names:
-	$(MKDIR_P) $(DESTDIR)$(pkglibexecdir)
-	cd $(DESTDIR)$(pkglibexecdir) && rm -f RegisterMailAddon && \
-		$(LN_S) $(bindir)/batchload RegisterMailAddon
-uninstall-hook: uninstall-names
-.PHONY: uninstall-names
-uninstall-names:
-	rm -f $(DESTDIR)$(pkglibexecdir)/RegisterMailAddon
 
 check_PROGRAMS += test-cli
 test_cli_SOURCES = cli/test-cli.c lib/spool-fixture.c lib/spool-fixture.h \

@@ -70,13 +70,10 @@ int main(int argc, char **argv)
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
     int code = 0;
-    g_autofree char *name = argc > 0 ? g_path_get_basename(argv[0]) : g_strdup("");
 
     g_set_prgname("batchload");
     secret_init(); /* files with passwords are read */
     setlocale(LC_ALL, "");
-    if (strcmp(name, CLI_REGISTER) == 0)
-        return cli_register_addon(argc, argv);
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_set_help_enabled(context, FALSE);
     g_option_context_set_strict_posix(context, TRUE); /* the rest is the command's */

@@ -95,9 +95,9 @@ static int store(const Config *config, char **values)
     return 0;
 }
 
-int cli_register_addon(int argc, char **argv)
+int cli_register_addon(const CliPlace *installed, int argc, char **argv)
 {
-    CliPlace place = {NULL, NULL};
+    CliPlace place = *installed;
     int code = 0;
 
     if (argc > 2 && strcmp(argv[1], "-c") == 0) {

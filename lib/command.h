@@ -24,13 +24,20 @@
  *                                 with this password; its response is to be fetched, too. In rows
  *                                 DOMAIN may be empty where USER is the name of what is there
  *
+ *   panel ADDRESS SIZE MODE       and SIZE bytes: as apply, with "Mode: MODE" ("apply", "atomic");
+ *                                 its response is to be fetched, and R9.31 is true of its rows
+ *   takes TYPE ATTRIBUTE          whether the profile lets rows of the TYPE set it by a column
+ *                                 "@attribute": "ok " COMMAND_TAKES, or another text
+ *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
- * daemon's user and members of its group may ask; anybody on this machine may ask prove, and, of a
- * job that he handed in by it, cancel, state and response. */
+ * daemon's user and members of its group may ask; anybody on this machine may ask prove and takes,
+ * and, of a job that he handed in by it, cancel, state and response. */
 #define COMMAND_LINE_MAX 1000
-/* Largest file of prove, in bytes. */
+/* Largest file of prove and panel, in bytes. */
 #define COMMAND_DOOR_MAX (1024 * 1024)
+/* What is answered to takes where it does. */
+#define COMMAND_TAKES "yes"
 /* With "fail": as many are served as may be at a time; nothing was looked at. */
 #define COMMAND_BUSY "too many commands are being served at the moment"
 

@@ -347,6 +347,21 @@ static bool take_batch_addresses(const ConfigSetting *setting, ConfigDraft *draf
     return values[0] != NULL || wrong(error, "at least one address is needed");
 }
 
+static bool take_address(const ConfigSetting *setting, ConfigDraft *draft,
+                         const char *const *values, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(Address) address = address_parse(values[0], NULL, &cause);
+
+    if (address == NULL) {
+        g_autofree char *shown = text_printable(values[0], -1, SHOWN_MAX);
+        return wrong(error, "\"%s\": %s A full address is needed.", shown, cause->message);
+    }
+    g_free(*(char **)place(setting, draft));
+    *(char **)place(setting, draft) = g_strdup(address->full);
+    return true;
+}
+
 static bool take_locals(const ConfigSetting *setting, ConfigDraft *draft, const char *const *values,
                         GError **error)
 {
@@ -476,6 +491,8 @@ const ConfigSetting config_settings[CONFIG_SETTINGS] = {
     TOP("addon_socket", take_unix_socket, addon_socket, "unix:/run/batchload-follow/socket"),
     TOP("addon_user", take_text, addon_user, NULL),
     NUMBER("", "addon_wait", take_time, addon_wait, 1, 7 * DAY, "10m"),
+    TOP("panel_requester", take_address, panel_requester, NULL),
+    TOP("panel_commands", take_path, panel_commands, SYSCONFDIR "/batchload/panel"),
     {"", "profile", take_profile, 0, 0, 0, PKGDATADIR "/policy/profiles/default.conf", false},
     TOP("submit", take_submit, submit.target, "smtp://127.0.0.1:10026"),
     TOP("submit_helo", take_text, submit.helo, NULL),

@@ -26,7 +26,7 @@ struct ConfigSetting {
     bool list;
 };
 
-#define CONFIG_SETTINGS 74
+#define CONFIG_SETTINGS 76
 extern const ConfigSetting config_settings[CONFIG_SETTINGS];
 
 /* Index of a setting that is there. */

@@ -371,6 +371,8 @@ static void config_free(Config *config)
     g_clear_pointer(&config->addons, g_ptr_array_unref);
     g_free(config->addon_socket);
     g_free(config->addon_user);
+    g_free(config->panel_requester);
+    g_free(config->panel_commands);
     g_free(config->submit.target);
     g_free(config->submit.helo);
     g_free(config);

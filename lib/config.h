@@ -52,11 +52,13 @@ typedef struct {
     /* rooms */
     SpoolSettings spool;
     DirectorySettings directory;
-    char *addons_folder; /* of the registrations of add-ons */
-    GPtrArray *addons;   /* of Addon; NULL with config_load_file() */
-    char *addon_socket;  /* "unix:/path" of batchload-follow */
-    char *addon_user;    /* as whom that runs them; NULL: as who it is */
-    unsigned addon_wait; /* seconds the response waits for them at most */
+    char *addons_folder;   /* of the registrations of add-ons */
+    GPtrArray *addons;     /* of Addon; NULL with config_load_file() */
+    char *addon_socket;    /* "unix:/path" of batchload-follow */
+    char *addon_user;      /* as whom that runs them; NULL: as who it is */
+    unsigned addon_wait;   /* seconds the response waits for them at most */
+    char *panel_requester; /* normal form: whose requests a panel's calls are, or NULL */
+    char *panel_commands;  /* the folder of the commands that calls of a panel run */
     Profile *profile;
     SubmitSettings submit;
     guint64 response_bytes_max; /* of a response as the MTA has it */

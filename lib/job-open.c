@@ -244,7 +244,7 @@ OperationRules job_rules(const JobWorker *worker, const Job *job)
 {
     OperationRules rules = worker->config->rules;
     rules.modify_requires_password =
-        rules.modify_requires_password && !spool_is_by_door(&job->facts);
+        rules.modify_requires_password && !spool_is_by_program(&job->facts);
     return rules;
 }
 

@@ -317,7 +317,7 @@ static Answer hand_over(JobWorker *worker, SpoolClaim *claim, guint64 *bytes_max
  */
 static bool is_mailed_unfetched(const Job *job)
 {
-    return spool_is_by_door(&job->facts) && job->proven;
+    return spool_is_by_program(&job->facts) && job->proven;
 }
 
 /* A command fetches it while the job waits, or has gone away. */

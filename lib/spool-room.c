@@ -28,7 +28,8 @@ char *spool_client_key(const JobFacts *facts)
 bool spool_is_by_command(const JobFacts *facts)
 {
     return g_strcmp0(facts->client, SPOOL_CLIENT_COMMAND) == 0 ||
-           g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0;
+           g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0 ||
+           g_strcmp0(facts->client, SPOOL_CLIENT_PANEL) == 0;
 }
 
 bool spool_is_by_door(const JobFacts *facts)
@@ -36,9 +37,14 @@ bool spool_is_by_door(const JobFacts *facts)
     return g_strcmp0(facts->client, SPOOL_CLIENT_DOOR) == 0;
 }
 
+bool spool_is_by_program(const JobFacts *facts)
+{
+    return spool_is_by_door(facts) || g_strcmp0(facts->client, SPOOL_CLIENT_PANEL) == 0;
+}
+
 bool spool_is_fetched(const JobFacts *facts)
 {
-    return spool_is_by_door(facts) || g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0;
+    return spool_is_by_program(facts) || g_strcmp0(facts->client, SPOOL_CLIENT_CHECK) == 0;
 }
 
 /* Against whom a job counts; NULL-terminated, the client (or the proven requester) first. */

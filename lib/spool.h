@@ -75,6 +75,9 @@ typedef struct {
 /* The client of a request that a program of this machine handed in with its requester's password,
  * which is checked as that of a mail; login is "uid N". Its response is fetched, too. */
 #define SPOOL_CLIENT_DOOR "door"
+/* The client of a call of a panel (lib/panel.h): whoever hands it in needs no other proof, as of
+ * SPOOL_CLIENT_COMMAND; its response is fetched. */
+#define SPOOL_CLIENT_PANEL "panel"
 
 /* How far a job in Mode: atomic is. slices_done counts up while it is planned, again while it is
  * applied, and down while it is undone. _LEFT: something could not be taken back. PHASE_PART is for
@@ -115,6 +118,9 @@ char *spool_client_key(const JobFacts *facts);
 bool spool_is_by_command(const JobFacts *facts);
 /* Whether it came by a door, with a password to be checked. */
 bool spool_is_by_door(const JobFacts *facts);
+/* Whether it is one of an older system's commands, by whatever proof: what its rows must say is
+ * what these have words for. */
+bool spool_is_by_program(const JobFacts *facts);
 /* Whether its response is fetched by whoever handed it in. */
 bool spool_is_fetched(const JobFacts *facts);
 

@@ -98,9 +98,11 @@ static void test_client(void)
     taken(fixture, "a@x.example", SPOOL_CLIENT_DOOR, "somebody");
     taken(fixture, "a@x.example", SPOOL_CLIENT_DOOR, "somebody");
     full(fixture, "b@x.example", SPOOL_CLIENT_DOOR, "somebody", "client_jobs_max");
-    /* Who may use the command may fill it. */
-    for (unsigned i = 0; i < 3; i++)
+    /* Who may use the command may fill it, by a panel's calls, too. */
+    for (unsigned i = 0; i < 3; i++) {
         taken(fixture, "a@x.example", SPOOL_CLIENT_COMMAND, NULL);
+        taken(fixture, "a@x.example", SPOOL_CLIENT_PANEL, "uid 0");
+    }
 }
 
 /* R7.8: what others send in a requester's name takes nothing of the requester's room, and of the

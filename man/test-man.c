@@ -508,5 +508,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/man/lint/batchload-milter.8", "batchload-milter.8", test_lint);
     g_test_add_data_func("/man/lint/batchload-policy.8", "batchload-policy.8", test_lint);
     g_test_add_data_func("/man/lint/batchload-groupware.8", "batchload-groupware.8", test_lint);
+    g_test_add_data_func("/man/lint/batchload-panel.8", "batchload-panel.8", test_lint);
     return g_test_run();
 }

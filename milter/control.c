@@ -284,7 +284,7 @@ static bool parse_size(const char *text, guint64 least, guint64 most, guint64 *s
 static void take_file(Client *client, const char *argument, bool check)
 {
     g_auto(GStrv) words = g_strsplit(argument, " ", 3);
-    HandIn what = {.user = client->user, .check = check};
+    HandIn what = {.user = client->user, .mode = check ? MODE_CHECK : MODE_APPLY};
     if (g_strv_length(words) < 3 || !parse_size(words[1], 0, G_MAXINT64, &what.size)) {
         answer(client, "no", "the request can't be understood");
         return;
@@ -302,6 +302,41 @@ static void apply(Client *client, const char *argument)
 static void check(Client *client, const char *argument)
 {
     take_file(client, argument, true);
+}
+
+/* --- panel --- */
+
+static void panel(Client *client, const char *argument)
+{
+    g_auto(GStrv) words = g_strsplit(argument, " ", 4);
+    HandIn what = {.user = client->user, .panel = true, .reference = ""};
+    if (g_strv_length(words) != 3 || !parse_size(words[1], 0, COMMAND_DOOR_MAX, &what.size) ||
+        (strcmp(words[2], "apply") != 0 && strcmp(words[2], "atomic") != 0)) {
+        answer(client, "no", "the request can't be understood");
+        return;
+    }
+    what.address = words[0];
+    what.mode = strcmp(words[2], "atomic") == 0 ? MODE_ATOMIC : MODE_APPLY;
+    store(client, "panel", &what);
+}
+
+/* Whether the profile lets rows of a type set an attribute. */
+static void takes(Client *client, const char *argument)
+{
+    g_auto(GStrv) words = g_strsplit(argument, " ", 3);
+    g_autoptr(World) world = client->control->world();
+    ObjectType type;
+    if (g_strv_length(words) != 2 || !type_find(words[0], &type)) {
+        answer(client, "no", "the request can't be understood");
+    } else if (world == NULL) {
+        answer(client, "fail", "the daemon is about to stop");
+    } else {
+        const char *const *allowed = profile_allowed(world_config(world)->profile)[type];
+        bool found = false;
+        for (; !found && allowed != NULL && *allowed != NULL; allowed++)
+            found = g_ascii_strcasecmp(*allowed, words[1]) == 0;
+        answer(client, "ok", found ? COMMAND_TAKES : "no");
+    }
 }
 
 /* --- prove --- */
@@ -430,6 +465,7 @@ static const struct {
     {"state ", state, WHO_OWNER, false},      {"apply ", apply, WHO_TRUSTED, false},
     {"check ", check, WHO_TRUSTED, false},    {"response ", response, WHO_OWNER, false},
     {"release ", release, WHO_TRUSTED, true}, {"prove ", prove, WHO_ANYBODY, false},
+    {"panel ", panel, WHO_TRUSTED, false},    {"takes ", takes, WHO_ANYBODY, false},
 };
 
 /* Whether the job came by a door from this user. */

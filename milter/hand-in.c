@@ -38,8 +38,8 @@ static bool write_keywords(SpoolIntake *intake, const HandIn *what, const char *
                     "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
                     "Content-Transfer-Encoding: 8bit\r\n\r\nPassword: %s\r\n",
                     boundary, password);
-    if (what->check)
-        g_string_append(text, "Mode: check\r\n");
+    if (what->mode != MODE_APPLY)
+        g_string_append_printf(text, "Mode: %s\r\n", mode_name(what->mode));
     if (*what->reference != '\0')
         g_string_append_printf(text, "Batchload: %s\r\n", what->reference);
     g_string_append_printf(text,
@@ -119,7 +119,9 @@ static const char *client_of(const HandIn *what)
 {
     if (what->password != NULL)
         return SPOOL_CLIENT_DOOR;
-    return what->check ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND;
+    if (what->panel)
+        return SPOOL_CLIENT_PANEL;
+    return what->mode == MODE_CHECK ? SPOOL_CLIENT_CHECK : SPOOL_CLIENT_COMMAND;
 }
 
 /* ANSWER_NO with the words for whoever handed it in: a door tells nobody who has a grant. */

@@ -12,7 +12,8 @@ typedef struct {
     uid_t user;             /* of this machine, who hands it in */
     const char *address;    /* the requester's */
     const Secret *password; /* the requester's own, by a door; else NULL */
-    bool check;             /* with "Mode: check" */
+    bool panel;             /* as a call of a panel */
+    Mode mode;
     const char *reference;
     guint64 size; /* of the file */
 } HandIn;
@@ -21,9 +22,9 @@ typedef struct {
 typedef gssize (*HandInReadFunc)(gpointer data, char *buffer, gsize size);
 
 /* Stores the file as the request of the sender address, under the grant that the sender table gives
- * it. The response is for whoever handed it in where it is checked only, or came by a door.
- * ANSWER_YES: *text is the job's number; ANSWER_NO: *text says why not; owned by the caller.
- * ANSWER_UNKNOWN: not stored, again later. Any thread. */
+ * it. The response is for whoever handed it in where it is checked only, came by a door, or is a
+ * call of a panel. ANSWER_YES: *text is the job's number; ANSWER_NO: *text says why not; owned by
+ * the caller. ANSWER_UNKNOWN: not stored, again later. Any thread. */
 Answer hand_in(const World *world, const HandIn *what, HandInReadFunc read, gpointer data,
                char **text, GError **error);
 

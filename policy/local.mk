@@ -179,7 +179,7 @@ REMOVE_SYSTEMD = rm -f '$(DESTDIR)$(tmpfilesdir)/batchload.conf' '$(DESTDIR)$(sy
 endif
 
 # Folders of our own go with the last file in them.
-uninstall-hook: uninstall-names
+uninstall-hook: uninstall-doors
 	$(REMOVE_SYSTEMD)
 	for each in '$(DESTDIR)$(pkgdatadir)' '$(DESTDIR)$(pkglibexecdir)' '$(DESTDIR)$(docdir)'; do \
 		test ! -d "$$each" || find "$$each" -depth -type d -empty -delete; done

@@ -396,7 +396,7 @@ def mail_store(world):
 
 def register(world, *parameters, code=0):
     result = subprocess.run(["RegisterMailAddon", "-c", world.milter.conf, *parameters], text=True,
-                            executable=world.tree.command, capture_output=True, timeout=60,
+                            executable=world.tree.door, capture_output=True, timeout=60,
                             check=False)
     tap.equal(result.returncode, code, "%r: %s%s" % (parameters, result.stdout, result.stderr))
     return result.stdout + result.stderr

@@ -44,9 +44,11 @@ class DoorWorld(World):
     """With a link by the name of each command, as they are installed, and a gate before slapd."""
 
     def __init__(self):
+        self.settings = {"refusal_pause": 0, "lockout_after": 3, "spool.client_jobs_max": 20,
+                         "login_map": "inline:{x=x@y.example}", "lockout_pause": 0,
+                         "directory.answer_seconds": 2}
         super().__init__(
-            settings={"refusal_pause": 0, "lockout_after": 3, "spool.client_jobs_max": 20, "login_map": "inline:{x=x@y.example}", "lockout_pause": 0,
-                      "directory.answer_seconds": 2},
+            settings=self.settings,
             senders="".join("%s %s\n" % (at(name), grant) for name, grant in GRANTS.items()))
         self.links = self.nursery.path("links")
         os.mkdir(self.links, 0o755)
@@ -124,6 +126,40 @@ def adduser(world):
     tap.contains(errors, "adduser: %s\n" % ann)
     tap.contains(errors, "is taken")
     tap.absent(errors, "Line", "a line, which there is none of")
+
+
+LISTED = 'attributes = {"displayName", "physicalDeliveryOfficeName", "destinationIndicator"}'
+CLASSES = 'classes = {"inetOrgPerson", "batchloadAccount"}'
+
+
+@tap.test("R9.21 adduser: --colocrouteaddr is stored where the profile has its attribute, else only checked")
+def route(world):
+    world.slapd.stop()
+    with open(world.slapd.conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(world.slapd.conf, "w", encoding="utf-8") as file:
+        before, include, behind = text.rpartition("\ninclude")
+        line, end, rest = behind.partition("\n")
+        file.write(before + include + line + end + "include %s/test-fixtures/schema/open-xchange.schema\n"
+                   "objectclass ( testOX:99 NAME 'testRoute' SUP top AUXILIARY MAY colocRouteAddr )\n"
+                   % TOP + rest)
+    world.slapd.start()
+    with open(world.tree.profile, encoding="utf-8") as file:
+        text = file.read()
+    tap.equal((text.count(LISTED), text.count(CLASSES)), (1, 1), "places in the profile")
+    path = world.nursery.path("route.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(LISTED, LISTED[:-1] + ', "colocRouteAddr"}').replace(
+            CLASSES, CLASSES[:-1] + ', "testRoute"}'))
+    os.chmod(path, 0o644)
+    world.reconfigure({**world.settings, "profile": path})
+    add_user(world, "rona", colocrouteaddr="rona@host.example")
+    tap.equal(world.entry(at("rona"))["colocrouteaddr"], ["rona@host.example"], "stored")
+    world.reconfigure(world.settings)
+    add_user(world, "rob", colocrouteaddr="rob@host.example")
+    tap.equal("colocrouteaddr" in world.entry(at("rob")), False, "stored")
+    for name in "rona", "rob":
+        act(world, "deluser", username=name)
 
 
 @tap.test("R9.20 R9.31 changepasswd and setquota: felt by login, and by IMAP's word on the quota")

@@ -27,7 +27,7 @@ BATCH = "batch_load@ibpmail.example"
 PAGES = ("man1/batchload.1", "man5/batchload.conf.5", "man5/batchload-senders.5",
          "man5/batchload-csv.5", "man5/batchload-policy.5",
          "man8/batchload-milter.8", "man8/batchload-policy.8", "man8/batchload-groupware.8",
-         "man8/batchload-follow.8")
+         "man8/batchload-follow.8", "man8/batchload-panel.8")
 
 
 def folders():
