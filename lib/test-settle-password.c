@@ -335,7 +335,9 @@ static void test_cut(gconstpointer data)
         run.directory = run.context.directory = directory_new(&fixture->settings, NULL);
         cutter_end(&cutter);
         g_test_message("%d passed: %s", passed, error ? error->message : "done");
-        run_whole(&run);
+        /* The server may still be at what came before the cut: two passwords set for one entry at
+         * the same moment are refused by its own rules, which is no answer. */
+        run_on(&run);
         assert_end(&run, &model);
         if (first == ANSWER_YES) {
             g_assert_cmpint(passed, >, 10);
