@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/follow-ask.h"
 
+#include "lib/addon.h"
 #include "lib/pack.h"
+#include "lib/panel.h"
 #include "lib/text.h"
 #include <errno.h>
 #include <gio/gio.h>
@@ -124,6 +126,62 @@ GVariant *follow_frame_read(int fd, const char *type, gint64 deadline, GError **
     return NULL;
 }
 
+/* --- what they say --- */
+
+GVariant *follow_call_to_variant(const SpoolCall *call)
+{
+    return g_variant_new(
+        "(ss@as@mayb)", call->addon, call->name,
+        g_variant_new_strv((const char *const *)call->arguments->pdata, call->arguments->len),
+        g_variant_new_maybe(G_VARIANT_TYPE_BYTESTRING,
+                            call->password ? secret_to_bytes_variant(call->password) : NULL),
+        call->password_hashed);
+}
+
+/* The password that is known, if any. false: it is none. */
+static bool take_password(GVariant *known, SpoolCall *call)
+{
+    const char *text = known ? g_variant_get_bytestring(known) : NULL;
+    if (text && strlen(text) + 1 != g_variant_get_size(known))
+        return false;
+    call->password = secret_dup(text);
+    return true;
+}
+
+SpoolCall *follow_call_from_variant(GVariant *value)
+{
+    g_autoptr(SpoolCall) call = g_new0(SpoolCall, 1);
+    g_auto(GStrv) arguments = NULL;
+    g_autoptr(GVariant) password = NULL;
+    gboolean hashed = FALSE;
+    g_variant_get(value, "(ss^as@mayb)", &call->addon, &call->name, &arguments, &password, &hashed);
+    g_autoptr(GVariant) known = g_variant_get_maybe(password);
+    call->arguments = g_ptr_array_new_with_free_func(g_free);
+    for (char **each = arguments; *each; each++)
+        g_ptr_array_add(call->arguments, g_strdup(*each));
+    call->password_hashed = hashed;
+    /* Both become parts of a path. */
+    const bool good = addon_name_is_good(call->addon) &&
+                      (panel_find(call->name) || strcmp(call->name, ADDON_MAIL_STORE) == 0);
+    return good && take_password(known, call) ? g_steal_pointer(&call) : NULL;
+}
+
+Answer follow_answer_from_variant(GVariant *value, char **reason, GError **error)
+{
+    guint8 result = FOLLOW_LATER;
+    const char *words = NULL;
+    g_variant_get(value, "(y&s)", &result, &words);
+    g_autofree char *shown = text_printable(words, -1, SPOOL_CALL_REASON_MAX);
+    if (result == FOLLOW_DONE)
+        return ANSWER_YES;
+    if (result == FOLLOW_FAILED) {
+        *reason = g_steal_pointer(&shown);
+        return ANSWER_NO;
+    }
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "batchload-follow: %s", shown);
+    return ANSWER_UNKNOWN;
+}
+
 /* --- asking --- */
 
 static int connect_to(const char *target, GError **error)
@@ -140,32 +198,6 @@ static int connect_to(const char *target, GError **error)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-static GVariant *frame_of(const SpoolCall *call)
-{
-    return g_variant_new(
-        "(ss@as@mayb)", call->addon, call->name,
-        g_variant_new_strv((const char *const *)call->arguments->pdata, call->arguments->len),
-        g_variant_new_maybe(G_VARIANT_TYPE_BYTESTRING,
-                            call->password ? secret_to_bytes_variant(call->password) : NULL),
-        call->password_hashed);
-}
-
-static Answer conclude(GVariant *answer, char **reason, GError **error)
-{
-    guint8 result = FOLLOW_LATER;
-    const char *words = NULL;
-    g_variant_get(answer, "(y&s)", &result, &words);
-    g_autofree char *shown = text_printable(words, -1, SPOOL_CALL_REASON_MAX);
-    if (result == FOLLOW_DONE)
-        return ANSWER_YES;
-    if (result == FOLLOW_FAILED) {
-        *reason = g_steal_pointer(&shown);
-        return ANSWER_NO;
-    }
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "batchload-follow: %s", shown);
-    return ANSWER_UNKNOWN;
 }
 
 /* Waits for the answer: not to its end where the daemon stops. */
@@ -193,10 +225,10 @@ Answer follow_ask(const char *socket, const SpoolCall *call, unsigned seconds, c
     const gint64 now = g_get_monotonic_time();
     const gint64 end = now + (2 * (gint64)seconds + GRACE) * G_USEC_PER_SEC;
     g_autoptr(GVariant) answer = NULL;
-    if (follow_frame_write(fd, frame_of(call), now + FOLLOW_FRAME_SECONDS * G_USEC_PER_SEC,
-                           error) &&
+    if (follow_frame_write(fd, follow_call_to_variant(call),
+                           now + FOLLOW_FRAME_SECONDS * G_USEC_PER_SEC, error) &&
         await_answer(fd, end, stopping, error))
         answer = follow_frame_read(fd, FOLLOW_ANSWER_TYPE, end, error);
     close(fd);
-    return answer ? conclude(answer, reason, error) : ANSWER_UNKNOWN;
+    return answer ? follow_answer_from_variant(answer, reason, error) : ANSWER_UNKNOWN;
 }

@@ -27,6 +27,12 @@ typedef enum {
     FOLLOW_LATER,  /* nothing was run */
 } FollowResult;
 
+/* What a frame of these types says. A call: of add-on, name, arguments and password alone; NULL
+ * where it is none that is made. An answer: as of follow_ask(). Any thread. */
+GVariant *follow_call_to_variant(const SpoolCall *call); /* floating */
+SpoolCall *follow_call_from_variant(GVariant *value);
+Answer follow_answer_from_variant(GVariant *value, char **reason, GError **error);
+
 /* How long an answer is waited for once the daemon is to stop, in seconds. */
 #define FOLLOW_STOP_SECONDS 3
 

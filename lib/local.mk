@@ -330,6 +330,10 @@ noinst_PROGRAMS += fuzz-request
 fuzz_request_SOURCES = lib/fuzz-request.c
 fuzz_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_request_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-follow
+fuzz_follow_SOURCES = lib/fuzz-follow.c
+fuzz_follow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_follow_LDADD = $(ENGINE_LIBS)
 endif
 
 # The same targets over their seeds, in every build.
@@ -369,5 +373,9 @@ check_PROGRAMS += seeds-request
 seeds_request_SOURCES = lib/fuzz-request.c tests/fuzz-seeds.c
 seeds_request_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/child\"
 seeds_request_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-follow
+seeds_follow_SOURCES = lib/fuzz-follow.c tests/fuzz-seeds.c
+seeds_follow_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/follow\"
+seeds_follow_LDADD = $(ENGINE_LIBS)
 EXTRA_DIST += tests/fuzz-file.h test-fixtures/address test-fixtures/password test-fixtures/grant \
-	test-fixtures/profile test-fixtures/config test-fixtures/record test-fixtures/child
+	test-fixtures/profile test-fixtures/config test-fixtures/record test-fixtures/child test-fixtures/follow

@@ -59,23 +59,6 @@ static bool may_ask(const Service *service, int fd)
            (peer.uid == 0 || peer.uid == service->daemon || peer.uid == geteuid());
 }
 
-/* As lib/follow-ask.c made it. NULL: not so. */
-static SpoolCall *call_from(GVariant *value)
-{
-    g_autoptr(SpoolCall) call = g_new0(SpoolCall, 1);
-    g_auto(GStrv) arguments = NULL;
-    g_autoptr(GVariant) password = NULL;
-    gboolean hashed = FALSE;
-    g_variant_get(value, "(ss^as@mayb)", &call->addon, &call->name, &arguments, &password, &hashed);
-    g_autoptr(GVariant) known = g_variant_get_maybe(password);
-    call->arguments = g_ptr_array_new_with_free_func(g_free);
-    for (char **each = arguments; *each; each++)
-        g_ptr_array_add(call->arguments, g_strdup(*each));
-    call->password = known ? secret_dup(g_variant_get_bytestring(known)) : NULL;
-    call->password_hashed = hashed;
-    return addon_name_is_good(call->addon) ? g_steal_pointer(&call) : NULL;
-}
-
 /* Holds the add-on's registration until this process ends, so that it runs once at a time: a daemon
  * that died may have left a call behind. */
 static bool lock_addon(const char *folder, const char *name)
@@ -114,7 +97,7 @@ static void serve(const Service *service, int fd)
     } else if (!(value = follow_frame_read(fd, FOLLOW_CALL_TYPE, deadline, &error))) {
         words = g_strdup("the call can't be understood");
     } else {
-        g_autoptr(SpoolCall) call = call_from(value);
+        g_autoptr(SpoolCall) call = follow_call_from_variant(value);
         if (call)
             result = make_call(service->config, call, &words);
         else
