@@ -86,9 +86,11 @@ sed -i 's/^ssl = .*/ssl = no/; s/^ssl_/#&/' /etc/dovecot/conf.d/10-ssl.conf
 printf rootsecret >/root/rootpw; chmod 600 /root/rootpw
 printf %s "$ADMIN_PASSWORD" >/root/adminpw; chmod 600 /root/adminpw
 # the sanitizers' own ways: leaks are looked for by ptrace(2)
-mkdir -p /etc/systemd/system/batchload-milter.service.d
-printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
-    >/etc/systemd/system/batchload-milter.service.d/sanitizers.conf
+for unit in milter follow; do
+    mkdir -p /etc/systemd/system/batchload-$unit.service.d
+    printf '[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' \
+        >/etc/systemd/system/batchload-$unit.service.d/sanitizers.conf
+done
 service slapd start
 for i in $(seq 100); do ldapwhoami -Q -Y EXTERNAL -H ldapi:/// >/dev/null 2>&1 && break; sleep 0.1; done
 ldapmodify -Q -Y EXTERNAL -H ldapi:/// <<END
@@ -127,10 +129,18 @@ def run_steps(folder):
         return []
 
 
+def main_pid(unit):
+    """As systemd knows it; 0: none."""
+    return int(run(["systemctl", "show", "-p", "MainPID", "--value", unit]).stdout)
+
+
 def daemon():
-    """Its pid, as systemd knows it; 0: none."""
-    shown = run(["systemctl", "show", "-p", "MainPID", "--value", "batchload-milter"])
-    return int(shown.stdout)
+    return main_pid("batchload-milter")
+
+
+def core_of(pid):
+    with open("/proc/%d/limits" % pid, encoding="ascii") as file:
+        return re.search(r"Max core file size +(\S+) +(\S+)", file.read()).groups()
 
 
 def status_of(pid):
@@ -182,14 +192,14 @@ def look_at_the_unit(facts):
     pid = daemon()
     facts["status"] = status_of(pid)
     facts["user"] = run(["stat", "-c", "%U %G", "/proc/%d" % pid]).stdout.decode().strip()
-    with open("/proc/%d/limits" % pid, encoding="ascii") as file:
-        facts["core"] = re.search(r"Max core file size +(\S+) +(\S+)", file.read()).groups()
+    facts["core"] = core_of(pid)
     facts["socket"] = run(["stat", "-c", "%U %G %a", "/var/spool/postfix/batchload/milter"]
                           ).stdout.decode().strip()
     facts["verify"] = analyze("verify", "batchload-milter.service")
     facts["exposed"] = analyze("security", "--offline=yes", "--threshold=20",
                                folders()["systemdsystemunitdir"] + "/batchload-milter.service")
     facts["probe"] = probe()
+    follow(facts)
     facts["reload"] = run(["systemctl", "reload", "batchload-milter"], check=False).returncode
     facts["reloaded"] = daemon() == pid
     run(["systemctl", "kill", "-s", "KILL", "batchload-milter"])
@@ -226,6 +236,58 @@ def probe():
     run(["systemctl", "start", "batchload-probe"], check=False)
     with open(out, encoding="utf-8") as file:
         return json.load(file)
+
+
+ADDON = """#!/usr/bin/python3
+import os, sys
+sys.argv[1:] = ["/run/batchload-follow/%%s" %% os.path.basename(sys.argv[0]), "%s"]
+with open("/usr/lib/unit-probe", encoding="utf-8") as file:
+    exec(file.read())
+"""
+
+
+def run_calls(*calls):
+    """A row for each call, which is made of it by an add-on; what was possible there."""
+    done = [run(["batchload", "user", call, ERIKA, "--as=" + ADMIN], check=False) for call in calls]
+    found = []
+    for name in sorted(os.listdir("/run/batchload-follow")):
+        if name.startswith("E"):
+            with open("/run/batchload-follow/" + name, encoding="utf-8") as file:
+                found.append((name, json.load(file)))
+    return [each.returncode for each in done], found
+
+
+def follow(facts):
+    """What runs add-ons, by its own unit."""
+    paths = folders()
+    conf = paths["sysconfdir"] + "/batchload/addons"
+    os.makedirs(conf, exist_ok=True)
+    os.mkdir("/usr/lib/addon")
+    for call in "ESuspendUser", "EResumeUser":
+        write("/usr/lib/addon/" + call, ADDON % (paths["localstatedir"] + "/spool/batchload"), 0o755)
+    write(conf + "/probe.conf", 'version = 1\nfolder = "/usr/lib/addon"\n'
+          'calls = { "ESuspendUser", "EResumeUser" }\n', 0o644)
+    facts["follow started"] = run(["systemctl", "start", "batchload-follow"], check=False).returncode
+    pid = main_pid("batchload-follow")
+    facts["follow status"] = status_of(pid)
+    facts["follow user"] = run(["stat", "-c", "%U %G", "/proc/%d" % pid]).stdout.decode().strip()
+    facts["follow core"] = core_of(pid)
+    facts["follow verify"] = analyze("verify", "batchload-follow.service")
+    facts["follow exposed"] = analyze("security", "--offline=yes", "--threshold=50",
+                                      paths["systemdsystemunitdir"] + "/batchload-follow.service")
+    run(["systemctl", "reload", "batchload-milter"])
+    facts["follow calls"] = run_calls("suspend")
+    run(["systemctl", "kill", "-s", "KILL", "batchload-follow"])
+    facts["follow again"] = wait_for(lambda: main_pid("batchload-follow") not in (0, pid),
+                                     "batchload-follow to be started again")
+    facts["follow calls again"] = run_calls("resume")
+    run(["systemctl", "stop", "batchload-follow"])
+    facts["follow stopped"] = run(["systemctl", "show", "-p", "Result", "--value",
+                                   "batchload-follow"]).stdout.decode().strip()
+    facts["follow journal"] = run(["journalctl", "-q", "-o", "cat", "-t", "batchload-follow"]
+                                  ).stdout.decode()
+    os.remove(conf + "/probe.conf")
+    run(["systemctl", "reload", "batchload-milter"])
 
 
 def example_of_credentials():
@@ -335,6 +397,11 @@ def inside(folder):
 
 # --- outside ---
 
+# An add-on is any program: it may do more than the daemon, but reads nothing of the spool's.
+CAN_ADDON = ["a socket of IPv4", "a socket of a path", "a socket of netlink", "become somebody, even itself",
+             "keys of the kernel", "memory to write and run", "see other processes",
+             "see the kernel's settings", "seccomp of its own", "trace"]
+
 class Installation(Machine):
     """Use as a context: facts is what was found inside."""
 
@@ -421,6 +488,33 @@ def served(world):
     tap.equal(world.facts.get("again"), True, "started again")
     tap.contains(world.facts["journal"], "action=done to=" + ADMIN)
     tap.equal(world.facts["stopped"], "success", "how it ended")
+
+
+@tap.test("R9.69 the add-ons' unit: systemd finds nothing wrong with it; no capability, no new "
+          "privileges, no core, a user of its own")
+def follower(world):
+    tap.equal(world.facts["follow started"], 0, world.facts["follow journal"])
+    tap.equal(world.facts["follow verify"], [0, ""], "verify")
+    tap.equal(world.facts["follow exposed"][0], 0, world.facts["follow exposed"][1])
+    status = world.facts["follow status"]
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        tap.equal(int(status[name], 16), 0, name)
+    tap.equal((status["NoNewPrivs"], len(set(status["Groups"].split()))), ("1", 1), "NoNewPrivs, groups")
+    tap.equal(world.facts["follow user"], "batchload-follow batchload-follow", "user")
+    tap.equal(world.facts["follow core"], ["0", "0"], "core")
+
+
+@tap.test("R9.69 the add-ons' unit: what an add-on run by it can and can't do; one that died is started "
+          "again, and calls are made by the next one")
+def follower_calls(world):
+    codes, found = world.facts["follow calls"]
+    tap.equal((codes, [name for name, _ in found]), ([0], ["ESuspendUser"]), "calls")
+    tap.equal(sorted(name for name, able in found[0][1].items() if able), sorted(CAN_ADDON),
+              "possible")
+    tap.equal(world.facts["follow again"], True, "started again")
+    codes, found = world.facts["follow calls again"]
+    tap.equal((codes, "EResumeUser" in [name for name, _ in found]), ([0], True), "calls")
+    tap.equal(world.facts["follow stopped"], "success", world.facts["follow journal"])
 
 
 @tap.test("the unit with credentials, as batchload-milter(8) has it: key and password are root's alone")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Run by the daemon's unit in its place: what is possible there, as JSON to the file named."""
+"""Run by the daemon's unit in its place, or as an add-on: what is possible there, as JSON to the
+file named; then the spool, where that does not lie in it."""
 
 import ctypes
 import json
@@ -10,7 +11,8 @@ import stat
 import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-SPOOL = os.path.dirname(sys.argv[1])
+OUT = os.path.dirname(sys.argv[1])
+SPOOL = sys.argv[2] if len(sys.argv) > 2 else OUT
 LOG = SPOOL.replace("/spool/", "/log/") + "/milter.log"
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 SECCOMP_SET_MODE_FILTER, SYS_SECCOMP, SYS_KEYCTL, SYS_PTRACE = 1, 317, 250, 101
@@ -48,7 +50,7 @@ def sit(family, kind=socket.SOCK_STREAM):
 
 
 def set_id():
-    path = SPOOL + "/probe-id"
+    path = OUT + "/probe-id"
     opened(path)
     try:
         os.chmod(path, 0o700 | stat.S_ISUID)
