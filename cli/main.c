@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/cli.h"
+#include "cli/verb.h"
+
+#include "lib/nearest.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -42,8 +44,35 @@ static void print_help(void)
            "  -h, --help         print this; after a command: its own options\n");
 }
 
+static int tell_unknown(const char *word)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *name = NULL;
+    const char *meant;
+    ObjectType type;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (commands[i].run != NULL)
+            g_ptr_array_add(names, g_ascii_strup(commands[i].name, -1));
+    for (int i = 0; i < TYPE_COUNT; i++) {
+        name = verb_word((ObjectType)i);
+        g_ptr_array_add(names, g_ascii_strup(name, -1));
+        g_ptr_array_add(names, g_strdup(type_name((ObjectType)i)));
+        g_clear_pointer(&name, g_free);
+    }
+    g_ptr_array_add(names, NULL);
+    meant = nearest_meant(word, (const char *const *)names->pdata);
+    if (meant == NULL)
+        return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", word);
+    name = type_find(meant, &type) ? verb_word(type) : g_ascii_strdown(meant, -1);
+    return cli_fault(EX_USAGE, "there is no command %s; did you mean %s? See batchload --help",
+                     word, name);
+}
+
 static int run_command(const CliPlace *place, int argc, char **argv)
 {
+    ObjectType type;
+
     if (argc == 0)
         return cli_fault(EX_USAGE, "a command is missing; see batchload --help");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
@@ -53,7 +82,7 @@ static int run_command(const CliPlace *place, int argc, char **argv)
             return cli_fault(EX_UNAVAILABLE, "%s is not available yet", argv[0]);
         return commands[i].run(place, argc, argv);
     }
-    return cli_verb(place, argc, argv);
+    return verb_type(argv[0], &type) ? cli_verb(place, argc, argv) : tell_unknown(argv[0]);
 }
 
 int main(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "cli/verb.h"
 
 #include "lib/address.h"
+#include "lib/nearest.h"
 #include "lib/show.h"
 
 #include <stdio.h>
@@ -254,6 +255,15 @@ static bool find_action(const char *word, Verb *verb)
     return strcmp(name, word) == 0;
 }
 
+/* "; did you mean add?", or "". Caller owns it. */
+static char *nearest_action(const char *word, Verb *verb)
+{
+    const char *meant = nearest_meant(word, action_names());
+    g_autofree char *name = g_ascii_strdown(meant != NULL ? meant : "", -1);
+
+    return find_action(name, verb) ? g_strdup_printf("; did you mean %s?", name) : g_strdup("");
+}
+
 void cli_print_verbs(void)
 {
     for (int i = 0; i < TYPE_COUNT; i++) {
@@ -265,10 +275,9 @@ void cli_print_verbs(void)
 int cli_verb(const CliPlace *place, int argc, char **argv)
 {
     Verb verb = {0};
-    g_autofree char *help = NULL, *actions = NULL;
+    g_autofree char *help = NULL, *actions = NULL, *near = NULL;
 
-    if (!verb_type(argv[0], &verb.type))
-        return cli_fault(EX_USAGE, "there is no command %s; see batchload --help", argv[0]);
+    g_return_val_if_fail(verb_type(argv[0], &verb.type), EX_USAGE);
     if (argc > 1 && find_action(argv[1], &verb))
         return run(place, &verb, argc - 1, argv + 1);
     help = verb_type_help(verb.type);
@@ -277,7 +286,8 @@ int cli_verb(const CliPlace *place, int argc, char **argv)
         return 0;
     }
     actions = verb_actions(verb.type);
-    return cli_fault(EX_USAGE, "%s %s %s: see batchload %s --help", argv[0],
+    near = argc > 1 ? nearest_action(argv[1], &verb) : g_strdup("");
+    return cli_fault(EX_USAGE, "%s %s %s%s: see batchload %s --help", argv[0],
                      argc > 1 ? "does not know that action, but" : "lacks an action:", actions,
-                     argv[0]);
+                     near, argv[0]);
 }

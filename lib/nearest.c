@@ -43,3 +43,46 @@ const char *nearest_word(const char *word, const char *const *words, unsigned co
     }
     return found;
 }
+
+/* What other programs call types and actions; each once. */
+static const struct {
+    const char *word, *meant;
+} elsewhere[] = {
+    {"USER", "FULL"},
+    {"MAILBOX", "FULL"},
+    {"ACCOUNT", "FULL"},
+    {"MAILUSER", "FULL"},
+    {"FORWARDER", "FORWARD"},
+    {"REDIRECT", "FORWARD"},
+    {"MAILINGLIST", "LIST"},
+    {"DISTRIBUTIONLIST", "DLIST"},
+    {"VACATION", "AUTORESPONDER"},
+    {"AUTOREPLY", "AUTORESPONDER"},
+    {"BLACKLIST", "SPAMFILTER"},
+    {"CREATE", "ADD"},
+    {"INSERT", "ADD"},
+    {"NEW", "ADD"},
+    {"DEL", "DELETE"},
+    {"REMOVE", "DELETE"},
+    {"DROP", "DELETE"},
+    {"MOD", "MODIFY"},
+    {"UPDATE", "MODIFY"},
+    {"CHANGE", "MODIFY"},
+    {"EDIT", "MODIFY"},
+    {"SET", "MODIFY"},
+    {"DISABLE", "SUSPEND"},
+    {"LOCK", "SUSPEND"},
+    {"ENABLE", "RESUME"},
+    {"UNLOCK", "RESUME"},
+};
+
+const char *nearest_meant(const char *word, const char *const *words)
+{
+    const char *near = nearest_word(word, words, g_strv_length((char **)words));
+    for (unsigned i = 0; !near && i < G_N_ELEMENTS(elsewhere); i++)
+        for (const char *const *each = words; *each; each++)
+            if (g_ascii_strcasecmp(word, elsewhere[i].word) == 0 &&
+                strcmp(*each, elsewhere[i].meant) == 0)
+                near = *each;
+    return near;
+}

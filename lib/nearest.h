@@ -14,4 +14,9 @@
  * Owned by the caller's array; NULL when none is near enough to be meant. */
 const char *nearest_word(const char *word, const char *const *words, unsigned count);
 
+/* The one of the words (a NULL-terminated list) that is near, or else the one that is called so
+ * elsewhere: FULL for "user", ADD for "create". Only for what is told: such a word means nothing.
+ */
+const char *nearest_meant(const char *word, const char *const *words);
+
 #endif

@@ -82,19 +82,16 @@ static bool find_word(const char *word, const char *const *words)
     return false;
 }
 
-static const char *nearest_of(const char *word, const char *const *words)
-{
-    return nearest_word(word, words, g_strv_length((char **)words));
-}
-
 static bool word_fits(const char *cell, const char *const *words, const char *const *later)
 {
-    return find_word(cell, words) || find_word(cell, later) || nearest_of(cell, words);
+    return find_word(cell, words) || find_word(cell, later) || nearest_meant(cell, words);
 }
 
-/* domain: of bare ones, or NULL where they must be whole. */
+/* domain: of bare ones, or NULL where they must be whole. A lone "-" is told as what it is. */
 static bool addresses_fit(const char *cell, const char *domain)
 {
+    if (g_str_equal(cell, "-"))
+        return true;
     g_auto(GStrv) words = g_strsplit_set(cell, " \t\r\n", OPERATION_ADDRESSES_MAX);
     for (char **word = words; *word; word++) {
         const char *text = *word + strspn(*word, "+~");
@@ -195,16 +192,33 @@ bool operation_cell_is_doubtful(const TableRow *row, const TableHead *head, unsi
     return column >= find_left(row, head);
 }
 
+/* The form of what stands there, whatever it is. */
+static const char *form_of(Field field)
+{
+    switch (field) {
+    case FIELD_MAILFORWARD:
+        return " MAILFORWARD takes whole addresses like user@example.com, separated by spaces.";
+    case FIELD_LIST_MEMBER:
+    case FIELD_MEMBER:
+    case FIELD_ALIAS:
+        return " Several addresses are separated by spaces.";
+    default:
+        return "";
+    }
+}
+
 static bool check_shift(Check *check)
 {
     Field field = find_shifted(check->row, check->head);
     /* Of a value with a form of its own that form is told. */
     if (field >= FIELD_VALUE_FIRST)
         return true;
+    g_autofree char *advice =
+        g_strconcat("Check that each cell stands in its column; a password that holds a separator "
+                    "or a quote must stand in quotes.",
+                    form_of(field), NULL);
     return check_refuse(
-        check, field, NULL,
-        "Check that each cell stands in its column; a password that holds a separator or "
-        "a quote must stand in quotes.",
+        check, field, NULL, advice,
         "%s can't be used as it stands. It comes after the password and may be a part of "
         "it, so nothing after the password is repeated.",
         field_name(field));
@@ -253,7 +267,7 @@ static bool refuse_word(Check *check, Field field, const char *advice, const cha
         g_autofree char *word = g_ascii_strup(cell, -1);
         return check_refuse(check, field, cell, advice, "%s %s is not available yet.", name, word);
     }
-    const char *nearest = nearest_of(cell, words);
+    const char *nearest = nearest_meant(cell, words);
     if (nearest)
         return check_refuse(check, field, cell, advice, "Unknown %s; did you mean %s?", name,
                             nearest);

@@ -102,6 +102,17 @@ static void test_nearest(void)
     g_assert_cmpstr(nearest_word("s3cret", words, 3), ==, NULL);
 }
 
+/* R3.54: by what it is called elsewhere, but first by its letters, and only what there is. */
+static void test_meant(void)
+{
+    static const char *const words[] = {"ADD", "DELETE", "MODIFY", "CREAT", NULL};
+    g_assert_cmpstr(nearest_meant("insert", words), ==, "ADD");
+    g_assert_cmpstr(nearest_meant("CHANGE", words), ==, "MODIFY");
+    g_assert_cmpstr(nearest_meant("create", words), ==, "CREAT");
+    g_assert_cmpstr(nearest_meant("user", words), ==, NULL);
+    g_assert_cmpstr(nearest_meant("", words), ==, NULL);
+}
+
 static void test_later(void)
 {
     const char *known[] = {"Source Host", "FOLDERS", "source_password", "EXISTING"};
@@ -127,6 +138,7 @@ int main(int argc, char **argv)
     g_test_add_func("/field/find (section 3: other spellings)", test_find);
     g_test_add_func("/field/names", test_names);
     g_test_add_func("/field/nearest", test_nearest);
+    g_test_add_func("/field/meant (R3.54)", test_meant);
     g_test_add_func("/field/later", test_later);
     g_test_add_func("/field/advice (R3.17)", test_advice);
     return g_test_run();

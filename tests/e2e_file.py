@@ -189,7 +189,9 @@ def words(world):
     check(world, [
         failed({**case, "TYPE": ""}, "TYPE: TYPE is empty. Write FULL, FORWARD, LIST or"),
         failed({**case, "TYPE": "FORWRD"}, "Unknown TYPE; did you mean FORWARD?"),
-        failed({**case, "TYPE": "mailbox"}, 'Unknown TYPE. Write FULL'),
+        failed({**case, "TYPE": "printer"}, 'Unknown TYPE. Write FULL'),
+        failed({**case, "TYPE": "mailbox"}, "Unknown TYPE; did you mean FULL?"),
+        failed({**case, "ACTION": "create"}, "Unknown ACTION; did you mean ADD?"),
         failed({**case, "TYPE": "ALIAS", "MAILFORWARD": ""},
                "TARGET is empty, but TYPE ALIAS with ACTION ADD needs it."),
         failed({**case, "ACTION": ""},
