@@ -8,6 +8,9 @@
 #define AUDIT_FIELDS_TYPE "a(sasas)"
 #define AUDIT_CHANGE_TYPE "(sss" AUDIT_FIELDS_TYPE ")"
 
+/* Stands behind the values of a column where more of them went, or came, than are kept. */
+#define AUDIT_MORE "\xe2\x80\xa6"
+
 /* Stands among the columns of an account that is deleted: the identifier of its mailbox, by which
  * its mail can be found. */
 #define AUDIT_MAIL_STORE "MAIL STORE"

@@ -28,7 +28,7 @@ static void add_values(Pack *pack, const GPtrArray *values, const GPtrArray *oth
             continue;
         bytes += strlen(value);
         if (bytes > AUDIT_VALUES_BYTES_MAX) {
-            pack_string(pack, "…");
+            pack_string(pack, AUDIT_MORE);
             break;
         }
         add_value(pack, value);

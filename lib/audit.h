@@ -9,8 +9,8 @@
  * is made when the write is planned, since only then what stands there before is known, and goes
  * with the write's intent through a crash. */
 
-/* Most bytes of values that go, or come, of one column; more are left out and stand there as "…".
- */
+/* Most bytes of values that go, or come, of one column; for more of
+ * them AUDIT_MORE stands there. */
 #define AUDIT_VALUES_BYTES_MAX 1048576
 
 /* What stands in the place of a value of a secret column. */

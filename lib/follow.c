@@ -136,6 +136,10 @@ static void add_call(const Change *change, const char *name)
     if (!addon_takes(change->addon, name))
         return;
     SpoolCall *call = call_new(change, name);
+    if (g_strcmp0(change->item, AUDIT_MORE) == 0) {
+        g_ptr_array_add(call->arguments, g_strdup(AUDIT_MORE));
+        return;
+    }
     for (unsigned i = 0; i < count; i++)
         g_ptr_array_add(call->arguments, argument_of(change, &parameters[i], call));
 }
@@ -329,11 +333,12 @@ static void follow_filters(Change *change)
     for (unsigned added = 0; added < 2; added++)
         for (const char **each = added ? come : gone; *each; each++) {
             const char *colon = strchr(*each, ':');
-            if (!colon)
+            const bool more = strcmp(*each, AUDIT_MORE) == 0;
+            if (!colon && !more)
                 continue;
-            g_autofree char *type = g_strndup(*each, (gsize)(colon - *each));
+            g_autofree char *type = colon ? g_strndup(*each, (gsize)(colon - *each)) : NULL;
             change->filter_type = type;
-            change->item = colon + 1;
+            change->item = colon ? colon + 1 : *each;
             add_call(change, added ? "EAddSpamFilter" : "EDeleteSpamFilter");
         }
     change->filter_type = change->item = NULL;
@@ -406,6 +411,11 @@ static void follow_type(Change *change, ObjectType type, Action action)
     case TYPE_COUNT:
         break;
     }
+}
+
+bool follow_is_cut(const SpoolCall *call)
+{
+    return call->arguments->len == 1 && strcmp(call->arguments->pdata[0], AUDIT_MORE) == 0;
 }
 
 void follow_calls(const Addon *addon, GVariant *change, const Operation *operation, unsigned line,

@@ -14,10 +14,18 @@
 #define FOLLOW_PASSWORD "-"
 #define FOLLOW_CLEARED "-"
 
+/* Why a call can't be made that stands for the values of a column of which no more is kept
+ * (AUDIT_MORE). */
+#define FOLLOW_CUT                                                                                 \
+    "more was changed at once than is kept of one change; it must be brought up to date by hand"
+
 /* Appends the calls (of SpoolCall) of one change for an add-on. operation: the row's, for its
  * password; or NULL. disabled: what stands in the column ACTIVATED of what is (profile_disabled()).
  * Any thread. */
 void follow_calls(const Addon *addon, GVariant *change, const Operation *operation, unsigned line,
                   const char *disabled, GPtrArray *calls);
+
+/* Whether it is one that can't be made: FOLLOW_CUT. Any thread. */
+bool follow_is_cut(const SpoolCall *call);
 
 #endif

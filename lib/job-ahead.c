@@ -66,7 +66,7 @@ static bool may_go_on(const JobAhead *ahead)
 void job_ahead_begin(JobAhead *ahead, const Slice *slice)
 {
     if (!ahead->plan || !may_go_on(ahead) ||
-        !job_addons_keep_up(ahead->worker, ahead->worker->spool, NULL) ||
+        !job_addons_keep_up(ahead->worker, spool_claim_job(ahead->claim), NULL) ||
         spool_ahead_claim(ahead->claim, NULL) != ANSWER_YES)
         return;
     ahead->number = spool_claim_job(ahead->claim)->slices_done + 1;

@@ -24,12 +24,13 @@ void job_put_calls(JobWorker *worker, SpoolClaim *claim, GPtrArray *operations, 
     spool_calls_put(claim, calls);
 }
 
-bool job_addons_keep_up(JobWorker *worker, Spool *spool, GError **error)
+bool job_addons_keep_up(JobWorker *worker, const Job *job, GError **error)
 {
     const GPtrArray *addons = worker->config->addons;
-    if (!addons || addons->len == 0)
+    if (!addons || addons->len == 0 || job->mode == MODE_CHECK ||
+        (job->mode == MODE_ATOMIC && job->phase != PHASE_PLAN))
         return true;
-    switch (spool_calls_have_room(spool, error)) {
+    switch (spool_calls_have_room(worker->spool, error)) {
     case ANSWER_YES:
         return true;
     case ANSWER_NO:
@@ -60,7 +61,7 @@ static void note_call(gpointer data, const SpoolCall *call)
         return;
     g_autofree char *why = call->reason     ? g_strdup_printf("it says: %s", call->reason)
                            : call->attempts ? g_strdup("it failed")
-                                            : g_strdup("it was not reached in time");
+                                            : g_strdup("it has not done it in time");
     Outcome *outcome = outcome_failed(
         NULL, NULL,
         "Do not send this row again. The add-on is called until it has done it; your service "

@@ -96,8 +96,10 @@ GVariant *job_slice_trail(GPtrArray *planned);
 /* What the rows have changed becomes calls of the add-ons, which go with the claim's next commit.
  * operations: of the rows, or NULL where a row has none. */
 void job_put_calls(JobWorker *worker, SpoolClaim *claim, GPtrArray *operations, GPtrArray *planned);
-/* Whether the add-ons keep up with what waits for them. false with an error: the slice waits. */
-bool job_addons_keep_up(JobWorker *worker, Spool *spool, GError **error);
+/* Whether the add-ons keep up with what waits for them. false with an error: the job's next slice
+ * waits. Nobody is called for an atomic job before its end: once it has begun to change anything,
+ * it would wait for itself. */
+bool job_addons_keep_up(JobWorker *worker, const Job *job, GError **error);
 /* REPORTING: ANSWER_YES: the response waits a while for calls of the job's rows. */
 Answer job_awaits_calls(JobWorker *worker, SpoolClaim *claim, GError **error);
 /* What is told of rows with calls that did not succeed: line → Outcome; owned by the caller. NULL

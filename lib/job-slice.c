@@ -338,7 +338,7 @@ bool job_slice(JobWorker *worker, SpoolClaim *claim, GError **error)
     if (!requester)
         return false;
     g_auto(Slice) slice = {0};
-    if ((job->mode != MODE_CHECK && !job_addons_keep_up(worker, worker->spool, error)) ||
+    if (!job_addons_keep_up(worker, job, error) ||
         !job_slice_load(worker, claim, job->slices_done, &slice, error) ||
         !job_stay(worker, claim, error))
         return false;

@@ -264,6 +264,10 @@ check_PROGRAMS += test-job-door
 test_job_door_SOURCES = lib/test-job-door.c lib/job-fixture.c lib/job-fixture.h
 test_job_door_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_job_wait
+check_PROGRAMS += test-job-call
+test_job_call_SOURCES = lib/test-job-call.c lib/job-fixture.c lib/job-fixture.h
+test_job_call_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_job_call_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=spool_calls_have_room
 check_PROGRAMS += test-job-show
 test_job_show_SOURCES = lib/test-job-show.c lib/job-fixture.c lib/job-fixture.h
 test_job_show_LDADD = tests/libfixture.a $(ENGINE_LIBS)

@@ -36,8 +36,12 @@ static void check(const char *change, const Operation *operation, bool older, co
     follow_calls(&addon, value, operation, 7, "FALSE", calls);
     g_autofree char *text = text_of(calls);
     g_assert_cmpstr(text, ==, expected);
-    for (guint i = 0; i < calls->len; i++)
-        g_assert_cmpuint(((const SpoolCall *)calls->pdata[i])->line, ==, 7);
+    for (guint i = 0; i < calls->len; i++) {
+        const SpoolCall *call = calls->pdata[i];
+        const char *last = call->arguments->pdata[call->arguments->len - 1];
+        g_assert_cmpuint(call->line, ==, 7);
+        g_assert_true(follow_is_cut(call) == (strcmp(last, AUDIT_MORE) == 0));
+    }
 }
 
 typedef struct {
@@ -147,6 +151,26 @@ static void test_changes(void)
         {"('@n.example', 'DOMAINALIAS', 'DELETE', [('TARGET', ['d.example'], [])])",
          "EDeleteDomainAlias[d.example;@n.example] d.example|n.example",
          "EDeleteDomainAlias[d.example;@n.example] n.example"},
+        {"('bob@d.example', 'FULL', 'MODIFY', [('MAILFORWARD', ['a@y.example', '…'], "
+         "['b@y.example'])])",
+         "EDeleteForward[d.example;bob@d.example] d.example|bob|a@y.example\n"
+         "EDeleteForward[d.example;bob@d.example] …\n"
+         "EAddForward[d.example;bob@d.example] d.example|bob|b@y.example",
+         NULL},
+        {"('bob@d.example', 'FULL', 'MODIFY', [('ALIAS', ['…'], [])])",
+         "EDeleteUserAlias[d.example;bob@d.example] …", NULL},
+        {"('l@d.example', 'LIST', 'ADD', [('LIST MEMBER', [], ['a@x.example', '…'])])",
+         "EAddMailingList[d.example;l@d.example] d.example|l\n"
+         "EAddMailingListMember[d.example;l@d.example] d.example|l||a@x.example\n"
+         "EAddMailingListMember[d.example;l@d.example] …",
+         NULL},
+        {"('@d.example', 'DOMAIN', 'MODIFY', [('FILTER', ['IP:192.0.2.1', '…'], ['…'])])",
+         "EDeleteSpamFilter[d.example;@d.example] d.example|192.0.2.1\n"
+         "EDeleteSpamFilter[d.example;@d.example] …\n"
+         "EAddSpamFilter[d.example;@d.example] …",
+         "EDeleteSpamFilter[d.example;@d.example] d.example|0|IP|192.0.2.1\n"
+         "EDeleteSpamFilter[d.example;@d.example] …\n"
+         "EAddSpamFilter[d.example;@d.example] …"},
         {"('g@d.example', 'GROUP', 'ADD', [('MEMBER', [], ['bob@d.example'])])", "", NULL},
         {"('x', '', 'MODIFY', [])", "", NULL},
     };

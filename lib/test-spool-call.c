@@ -121,11 +121,33 @@ static void test_order(void)
     assert_next(fixture->spool, true, "-");
 }
 
+/* R9.70: there is room up to the limit. */
+static void test_room(void)
+{
+    g_autoptr(SpoolFixture) fixture = spool_fixture_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *fill = g_strdup_printf(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
+        "INSERT INTO call(job, line, addon, domain, object, name, attempts, not_before, made, "
+        "sealed) SELECT 'j', i, 'a', 'd', 'o', 'n', 0, 0, 0, x'00' FROM n",
+        SPOOL_CALLS_MAX - 1);
+    g_assert_cmpint(spool_calls_have_room(fixture->spool, &error), ==, ANSWER_YES);
+    spool_fixture_sql(fixture->settings.directory, fill);
+    g_assert_cmpint(spool_calls_have_room(fixture->spool, &error), ==, ANSWER_YES);
+    spool_fixture_sql(fixture->settings.directory,
+                      "INSERT INTO call(job, line, addon, domain, object, name, attempts, "
+                      "not_before, made, sealed) VALUES('j', 1, 'a', 'd', 'o', 'n', 0, 0, 0, "
+                      "x'00')");
+    g_assert_cmpint(spool_calls_have_room(fixture->spool, &error), ==, ANSWER_NO);
+    g_assert_no_error(error);
+}
+
 int main(int argc, char **argv)
 {
     secret_init();
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/spool-call/R9.65 atomic", test_atomic);
     g_test_add_func("/spool-call/R9.67 order", test_order);
+    g_test_add_func("/spool-call/R9.70 room", test_room);
     return g_test_run();
 }

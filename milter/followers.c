@@ -2,6 +2,7 @@
 #include "milter/followers.h"
 
 #include "lib/follow-ask.h"
+#include "lib/follow.h"
 #include "lib/job.h"
 #include "lib/secret.h"
 #include <string.h>
@@ -94,6 +95,10 @@ static unsigned make_call(Lane *lane, const World *world, const SpoolCall *call)
     Spool *spool = world_spool(world);
     g_autoptr(GError) error = NULL;
     g_autofree char *reason = NULL;
+    if (follow_is_cut(call)) {
+        note_failed(spool, call, FOLLOW_CUT);
+        return 0;
+    }
     const Answer answer =
         follow_ask(config->addon_socket, call, find_addon(world, lane->name)->seconds,
                    &lane->followers->stopping, &reason, &error);

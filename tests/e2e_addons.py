@@ -3,15 +3,18 @@
 fails; that no call is lost, whatever breaks, and no password told."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 
 import tap
 from harness import World, wait_for
+from harness.mail import Response
 from harness.milter import Follow
 from harness.process import descendants, write
 
@@ -273,11 +276,7 @@ def killed(world):
     wait_for(lambda: len(world.shell.calls()) == 1, "the first call")
     world.milter.kill()  # in the midst of one
     tap.equal(len([each for each in waiting(world) if each[0] == "shell"]), 5, "what waits")
-    world.shell.clear_one("hang")
-    for pid in descendants(above=world.follow.pid):
-        with open("/proc/%d/cmdline" % pid, "rb") as file:
-            if file.read().startswith(b"sleep"):
-                os.kill(pid, 15)
+    end_sleeper(world)
     world.milter.start()
     tap.contains(world.response(raw).text, "processed ok")
     tap.equal(waiting(world), [], "what waits")
@@ -321,6 +320,95 @@ def hanging(world):
     world.reconfigure(world.settings)
 
 
+def door(world, name, code=0, **words):
+    """A command of the groupware server's; its words on standard error."""
+    words = {"adminuser": world.admin, "adminpasswd": world.passwords[world.admin], **words}
+    result = subprocess.run(
+        [world.tree.door, name, *("--%s=%s" % each for each in words.items())], text=True,
+        capture_output=True, timeout=200, check=False,
+        env={**os.environ, "BATCHLOAD_CONFIG": world.milter.conf})
+    tap.equal(result.returncode, code, "%s: %s%s" % (name, result.stdout, result.stderr))
+    tap.absent(result.stdout + result.stderr, SECRET, "output")
+    return result.stderr
+
+
+def door_user(world, name):
+    address = name + "@" + world.domain
+    return {"username": address, "mail": address, "alias": address, "surname": "X", "password": SECRET,
+            "colocrouteaddr": name + "@localhost"}
+
+
+def sleeper(world):
+    """What the add-on waits for; None: it has not come so far."""
+    for pid in descendants(above=world.follow.pid):
+        with contextlib.suppress(FileNotFoundError), open("/proc/%d/cmdline" % pid, "rb") as file:
+            if file.read().startswith(b"sleep"):
+                return pid
+    return None
+
+
+def end_sleeper(world):
+    pid = wait_for(lambda: sleeper(world), "the add-on to hang")
+    world.shell.clear_one("hang")
+    os.kill(pid, 15)
+
+
+@tap.test("R9.72 R9.28 a command waits for a slow add-on as a response does: then it is told that the "
+          "change is made and not followed yet; nothing is mailed, and the call is made")
+def slow(world):
+    world.clear()
+    world.reconfigure({**world.settings, "addon_wait": "1s"})
+    mails = world.mailbox(world.admin).count()
+    world.shell.do("hang")
+    words = " ".join(door(world, "adduser", code=1, **door_user(world, "sloe")).split())
+    tap.contains(words, "The change itself is made, but the add-on shell has not followed it yet "
+                        "(EAddUser): it has not done it in time To do")
+    tap.contains(words, "Do not send this row again.")
+    tap.equal(world.entry("sloe@" + world.domain) is not None, True, "the entry")
+    tap.equal(waiting(world), [("shell", "EAddUser", "sloe@" + world.domain)], "what waits")
+    end_sleeper(world)
+    wait_for(lambda: waiting(world) == [], "the call to be made", 60)
+    world.fence()
+    tap.equal(world.mailbox(world.admin).count(), mails + 1, "mails: the fence's")
+    tap.equal(len([line for line in world.shell.calls() if "|sloe|" in line]), 1, "calls")
+    world.reconfigure(world.settings)
+    world.shell.do("hang")
+
+    def let_go():
+        wait_for(lambda: world.shell.calls()[-1].startswith("EDeleteUser"), "the call")
+        end_sleeper(world)
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    door(world, "deluser", username="sloe@" + world.domain)  # waits for it, and all is well
+    thread.join()
+    tap.equal(waiting(world), [], "what waits")
+
+
+@tap.test("R9.72 R9.28 a command that was ended while an add-on is at work: the response is mailed")
+def left(world):
+    world.clear()
+    world.shell.do("hang")
+    words = {"adminuser": world.admin, **door_user(world, "lefty")}
+    child = subprocess.Popen(
+        [world.tree.door, "adduser", *("--%s=%s" % each for each in words.items())],
+        env={**os.environ, "BATCHLOAD_CONFIG": world.milter.conf,
+             "BATCHLOAD_ADMINPASSWD": world.passwords[world.admin]},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with child:
+        wait_for(lambda: world.shell.calls() != [], "the call")
+        child.kill()
+    job = re.search(r"job=(\S+)", world.log_lines("control: door")[-1]).group(1)
+    end_sleeper(world)
+    wait_for(lambda: "is to fetch the response" in command(world, "show", job), "the response")
+    world.milter.stop()
+    with world.store() as store:  # the time that it has is over
+        store.execute("UPDATE job SET not_before = 0 WHERE id = ?", (job,))
+    world.milter.start()
+    found = world.mailbox(world.admin).wait("Message-ID", "<%s.batchload@" % job)
+    tap.contains(Response(found).text, "processed ok")
+    tap.equal(waiting(world), [], "what waits")
+
+
 @tap.test("R9.65 no end of output: its first words are told")
 def flood(world):
     world.clear()
@@ -355,6 +443,47 @@ def missing(world):
     world.reconfigure(world.settings)
     command(world, "retry", job_of(response))
     wait_for(lambda: waiting(world) == [], "the calls to be made", 60)
+
+
+@tap.test("R9.70 while 100,000 calls wait, a request waits unchanged and says why; with room it goes on")
+def filled(world):
+    world.clear()
+    with world.store() as store:
+        store.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+                      "INSERT INTO call(job, line, addon, domain, object, name, attempts, not_before, made, "
+                      "sealed) SELECT 'gone', i, 'gone', 'd', 'o', 'EAddUser', 0, 0, 0, x'00' FROM n")
+    raw = world.request(csv=HEAD + full(world, "eli"))
+    world.send(raw)
+    line = world.wait_log("action=wait", "too many calls of add-ons wait")[-1]
+    tap.contains(command(world, "show", re.search(r"job=(\S+)", line).group(1)), "too many calls of add-ons")
+    tap.equal((world.entry("eli@" + world.domain), world.shell.calls()), (None, []), "entry, calls")
+    with world.store() as store:
+        store.execute("DELETE FROM call WHERE addon = 'gone'")
+    tap.contains(world.response(raw).text, "processed ok")
+    tap.equal(len(world.shell.calls()), 1, "calls")
+
+
+@tap.test("R9.71 more than 1 MiB of values of a column: what is kept is told one by one, and a call for the "
+          "rest fails, in words that say so")
+def cut(world):
+    world.clear()
+    old = ["%02d%s@elsewhere.example" % (number, "x" * 100000) for number in range(12)]
+    world.add_forward("many@" + world.domain, *old)
+    response = ask(world, row(world, "many", "FORWARD", "MODIFY", MAILFORWARD="new@elsewhere.example"))
+    words = " ".join(response.text.split())
+    tap.contains(words, "has not followed it yet (EDeleteForward): it says: more was changed at once than "
+                        "is kept of one change; it must be brought up to date by hand")
+    tap.equal(world.entry("many@" + world.domain)["batchloadtarget"], ["new@elsewhere.example"], "targets")
+    for addon in (world.shell, world.python):
+        told = [line.split("|") for line in addon.calls()]
+        tap.equal({each[0] for each in told}, {"EDeleteForward"}, "calls")
+        tap.equal((len(told), {each[3] for each in told} < set(old)), (10, True), "addresses")
+    tap.equal(sorted({(each[0], each[1]) for each in waiting(world)}),
+              [(name, call) for name in ("python", "shell") for call in ("EAddForward", "EDeleteForward")],
+              "what waits")
+    tap.contains(command(world, "queue"), "brought up to date by hand")
+    tap.contains(command(world, "cancel", job_of(response)), "4 calls of add-ons")
+    tap.equal(waiting(world), [], "what waits")
 
 
 @tap.test("R9.67 a call waits for the earlier ones of its address, and for no other's")
