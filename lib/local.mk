@@ -23,9 +23,9 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/conf-file.c lib/conf-file.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile-write.c lib/profile-takes.c lib/profile.h lib/profile-private.h \
-	lib/profile-allowed.c lib/profile-show.c lib/show.c lib/show-file.c lib/show.h \
+	lib/profile-allowed.c lib/profile-show.c lib/profile-members.c lib/show.c lib/show-stream.c lib/show-private.h lib/show-file.c lib/show.h \
 	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-schema.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
-	lib/plan.c lib/plan.h lib/plan-private.h lib/plan-check.c lib/plan-ways.c lib/plan-change.c lib/plan-domain.c lib/plan-clear.c lib/plan-gone.c \
+	lib/plan.c lib/plan.h lib/plan-private.h lib/plan-check.c lib/plan-ways.c lib/plan-members.c lib/plan-joins.c lib/plan-change.c lib/plan-domain.c lib/plan-clear.c lib/plan-gone.c \
 	lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-number.c lib/plan-number.h lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
 	lib/settle.c lib/settle.h lib/settle-link.c lib/settle-private.h lib/settle-send.c \

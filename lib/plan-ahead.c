@@ -77,11 +77,14 @@ static void want(const PlanAhead *ahead, Wanted *wanted, const Operation *operat
     g_ptr_array_add(wanted->own, operation->address);
     if (operation->action == ACTION_DELETE && !operation->members && type_has_user(operation->type))
         want_deleted(wanted, operation->address);
-    if (operation->action == ACTION_DELETE)
+    const bool join =
+        profile_members_join(ahead->context->profile) && type_is_list(operation->type);
+    if (operation->action == ACTION_DELETE && !join)
         return;
+    /* What is written to is read whole. */
     for (guint i = 0; named && i < named->len; i++)
         if (grant_covers(grant, ((Address *)named->pdata[i])->domain))
-            g_ptr_array_add(wanted->named, named->pdata[i]);
+            g_ptr_array_add(join ? wanted->own : wanted->named, named->pdata[i]);
     for (guint i = 0; aliases && i < aliases->len; i++)
         if (grant_covers(grant, ((Address *)aliases->pdata[i])->domain))
             g_ptr_array_add(wanted->own, aliases->pdata[i]);

@@ -307,6 +307,17 @@ static Answer check_place_free(Step *step)
     return seen && seen->entry ? not_available(step, operation->address, "USER") : ANSWER_YES;
 }
 
+/* The entry, unless there is none, and what its members have of it. */
+static Answer write_whole(Step *step, GError **error)
+{
+    const Operation *operation = step->operation;
+    Answer answer = ANSWER_YES;
+    if (!profile_is_bare(step->context->profile, operation->type))
+        answer = plan_write_account(step, operation, error);
+    return answer == ANSWER_YES && plan_members_join(step) ? plan_write_new_list(step, error)
+                                                           : answer;
+}
+
 static Answer plan_new_entry(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
@@ -325,7 +336,7 @@ static Answer plan_new_entry(Step *step, GError **error)
     if (answer == ANSWER_YES && !inside)
         answer = check_place_free(step);
     if (answer == ANSWER_YES)
-        answer = inside ? write_inside(step) : plan_write_account(step, operation, error);
+        answer = inside ? write_inside(step) : write_whole(step, error);
     if (answer != ANSWER_YES)
         return answer;
     write_aliases(step, aliases);
@@ -451,9 +462,10 @@ static Answer plan_delete(Step *step, GError **error)
         return answer;
     const bool inside =
         step->operation->type == TYPE_ALIAS && profile_aliases_inside(step->context->profile);
-    step_write(step, inside ? profile_alias(step->context->profile, step->own->seen->entry,
-                                            step->operation->address->full, false, step->mark)
-                            : profile_delete(step->context->profile, step->own->seen->entry));
+    if (!profile_is_bare(step->context->profile, step->operation->type))
+        step_write(step, inside ? profile_alias(step->context->profile, step->own->seen->entry,
+                                                step->operation->address->full, false, step->mark)
+                                : profile_delete(step->context->profile, step->own->seen->entry));
     step->row->outcome = outcome_new(RESULT_DELETED);
     return ANSWER_YES;
 }
@@ -473,19 +485,6 @@ static Answer check_members_max(Step *step, guint count)
                                          "possible.",
                                          type_noun(step->operation->type),
                                          step->operation->address->full, count, most));
-}
-
-/* The members that are (or are not) on the list already. The array borrows them. */
-static GPtrArray *members_on(const Step *step, bool on)
-{
-    GPtrArray *members = step->operation->members, *found = g_ptr_array_new();
-    for (guint i = 0; members && i < members->len; i++) {
-        const Address *member = members->pdata[i];
-        if (profile_entry_has_member(step->context->profile, step->own->seen->entry,
-                                     member->full) == on)
-            g_ptr_array_add(found, members->pdata[i]);
-    }
-    return found;
 }
 
 static GPtrArray *as_text(GPtrArray *addresses)
@@ -523,10 +522,14 @@ static Answer write_members(Step *step, GPtrArray *added)
 {
     const Profile *profile = step->context->profile;
     g_autoptr(GPtrArray) text = as_text(added);
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+    if (plan_members_join(step)) {
+        plan_write_joins(step, added, true);
+        return ANSWER_YES;
+    }
     Change *change = profile_members(profile, step->own->seen->entry, text, NULL, step->mark);
     profile_member_name(profile, change, step->operation);
     step_write(step, change);
-    step->row->outcome = outcome_new(RESULT_CHANGED);
     return ANSWER_YES;
 }
 
@@ -544,7 +547,9 @@ static Answer plan_list_grow(Step *step, GError **error)
     if (!operation->members || operation->members->len == 0)
         return step_unchanged(step, type == TYPE_LIST ? "The list is there already."
                                                       : "The distribution list is there already.");
-    g_autoptr(GPtrArray) added = members_on(step, false);
+    if (plan_members_join(step) && plan_look_members(step, operation->members, error) != ANSWER_YES)
+        return ANSWER_UNKNOWN;
+    g_autoptr(GPtrArray) added = plan_members_on(step, false);
     if (added->len == 0)
         return step_unchanged(step, type_is_list(type)
                                         ? "All of these members are on the list already."
@@ -556,12 +561,25 @@ static Answer plan_list_grow(Step *step, GError **error)
     return answer == ANSWER_YES ? write_members(step, added) : answer;
 }
 
-static Answer plan_list_shrink(Step *step)
+static void write_removed(Step *step, GPtrArray *removed)
+{
+    g_autoptr(GPtrArray) text = as_text(removed);
+    if (plan_members_join(step))
+        plan_write_joins(step, removed, false);
+    else
+        step_write(step, profile_members(step->context->profile, step->own->seen->entry, NULL, text,
+                                         step->mark));
+    step->row->outcome = outcome_new(RESULT_CHANGED);
+}
+
+static Answer plan_list_shrink(Step *step, GError **error)
 {
     Answer answer = check_there(step);
+    if (answer == ANSWER_YES && plan_members_join(step))
+        answer = plan_look_members(step, step->operation->members, error);
     if (answer != ANSWER_YES)
         return answer;
-    g_autoptr(GPtrArray) removed = members_on(step, true);
+    g_autoptr(GPtrArray) removed = plan_members_on(step, true);
     if (removed->len == 0)
         return step_unchanged(step, type_is_list(step->operation->type)
                                         ? "None of these members is on the list."
@@ -574,10 +592,7 @@ static Answer plan_list_shrink(Step *step)
                                              "A group is never without members, and %s has no "
                                              "others.",
                                              step->operation->address->full));
-    g_autoptr(GPtrArray) text = as_text(removed);
-    step_write(step, profile_members(step->context->profile, step->own->seen->entry, NULL, text,
-                                     step->mark));
-    step->row->outcome = outcome_new(RESULT_CHANGED);
+    write_removed(step, removed);
     return ANSWER_YES;
 }
 
@@ -586,6 +601,10 @@ static Answer plan_list_add(Step *step, GError **error)
     if (step->own->seen->entry)
         return plan_list_grow(step, error);
     GPtrArray *members = step->operation->members;
+    if (profile_is_bare(step->context->profile, step->operation->type) &&
+        (!members || members->len == 0))
+        return step_end(step,
+                        plan_words_no_members(step->context->profile, step->operation->address));
     Answer answer = check_members_max(step, members ? members->len : 0);
     return answer == ANSWER_YES ? plan_new_entry(step, error) : answer;
 }
@@ -647,13 +666,15 @@ Answer plan_change(Step *step, GError **error)
     if (operation->type == TYPE_DOMAIN || operation->type == TYPE_DOMAINALIAS ||
         operation->type == TYPE_SPAMFILTER)
         return plan_domain_change(step, error);
+    if (!view_is_told(step->view, step->own))
+        return step_end(step, plan_words_many_members(operation->address));
     switch (operation->action) {
     case ACTION_ADD:
         return plan_add(step, error);
     case ACTION_MODIFY:
         return plan_modify(step, error);
     case ACTION_DELETE:
-        return operation->members && operation->members->len ? plan_list_shrink(step)
+        return operation->members && operation->members->len ? plan_list_shrink(step, error)
                                                              : plan_delete(step, error);
     case ACTION_SUSPEND:
     case ACTION_RESUME:

@@ -294,7 +294,8 @@ static Answer take_address(Fetch *fetch, Entry *taken, GError **error)
     const char *container = container_of(fetch, place->key);
     const GPtrArray *values = profile_entry_addresses(view->context->profile, entry);
     const bool vary = profile_addresses_vary(view->context->profile);
-    if (is_going(view, place->seen))
+    /* Those that a list has of other domains are no addresses of ours. */
+    if (is_going(view, place->seen) || profile_entry_is_externals(view->context->profile, entry))
         return ANSWER_YES;
     if (!g_hash_table_contains(fetch->homes, container)) {
         note_borne(fetch, entry, container, true);
@@ -363,6 +364,27 @@ static void fetch_add(Fetch *fetch, Address *address, Place *place)
     g_ptr_array_add(fetch->addresses, address);
 }
 
+/* Of the lists among the addresses, who is on them. */
+static Answer tell_lists(View *view, const GPtrArray *addresses, gsize room, GError **error)
+{
+    g_autoptr(GPtrArray) untold = g_ptr_array_new();
+    if (!profile_members_join(view->context->profile))
+        return ANSWER_YES;
+    for (guint i = 0; i < addresses->len; i++) {
+        const Place *place = view_place(view, addresses->pdata[i]);
+        if (!view_is_told(view, place))
+            g_ptr_array_add(untold, addresses->pdata[i]);
+    }
+    Answer answer = untold->len > 0 ? view_fetch_lists(view, untold, room, error) : ANSWER_YES;
+    for (guint i = 0; i < untold->len && answer == ANSWER_YES; i++) {
+        const Address *address = untold->pdata[i];
+        if (g_hash_table_contains(view->lists_known, address->full) &&
+            !view_is_told(view, view_place(view, address)))
+            view_tell(view, address);
+    }
+    return answer;
+}
+
 Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GError **error)
 {
     g_autoptr(GPtrArray) wanted = g_ptr_array_new();
@@ -385,10 +407,10 @@ Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GErr
             fetch.homes = g_hash_table_new(g_str_hash, g_str_equal);
         fetch_add(&fetch, addresses->pdata[i], place);
     }
-    if (wanted->len == 0)
-        return ANSWER_YES;
-    Answer answer = fetch_run(&fetch, error);
-    return answer == ANSWER_YES ? settle_absent(&fetch, error) : answer;
+    Answer answer = wanted->len > 0 ? fetch_run(&fetch, error) : ANSWER_YES;
+    if (answer == ANSWER_YES && wanted->len > 0)
+        answer = settle_absent(&fetch, error);
+    return answer == ANSWER_YES ? tell_lists(view, addresses, room, error) : answer;
 }
 
 /* --- domains --- */
@@ -472,7 +494,7 @@ Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error)
 /* --- lists --- */
 
 /* In all that the grant covers, and nowhere else: how many lists of others an address is on must
- * not matter. */
+ * not matter. But where members have their lists, a list's may be anywhere. */
 static void ask_lists(Fetch *fetch, guint number)
 {
     const PlanContext *context = fetch->view->context;
@@ -481,25 +503,37 @@ static void ask_lists(Fetch *fetch, guint number)
     for (guint i = 0; i < part->count; i++)
         g_ptr_array_add(members, ((Address *)fetch->addresses->pdata[part->from + i])->full);
     g_autofree char *filter = profile_filter_referrers(context->profile, members);
-    if (context->grant->every_domain)
+    const bool anywhere = context->grant->every_domain || profile_members_join(context->profile);
+    if (anywhere)
         add_ask(fetch, number, g_strdup(profile_base(context->profile)), DIRECTORY_SCOPE_SUB,
                 g_strdup(filter), PLAN_LISTS_MAX);
-    for (char **domain = context->grant->domains; !context->grant->every_domain && *domain;
-         domain++)
+    for (char **domain = context->grant->domains; !anywhere && *domain; domain++)
         add_ask(fetch, number, profile_domain_dn(context->profile, *domain),
                 profile_depth(context->profile) > 1 ? DIRECTORY_SCOPE_SUB : DIRECTORY_SCOPE_ONE,
                 g_strdup(filter), PLAN_LISTS_MAX);
+}
+
+/* Whether what was found is the grant's business: by where it is, or by a list that it is on. */
+static bool is_ours(const View *view, const Entry *entry)
+{
+    const Profile *profile = view->context->profile;
+    g_autoptr(Address) address = profile_entry_address(profile, entry);
+    const GPtrArray *lists = profile_entry_lists(profile, entry);
+    bool ours = address && grant_covers(view->context->grant, address->domain);
+    for (guint i = 0; !ours && lists && i < lists->len; i++) {
+        g_autoptr(Address) list = address_parse(lists->pdata[i], NULL, NULL);
+        ours = list && grant_covers(view->context->grant, list->domain);
+    }
+    return ours;
 }
 
 static Answer take_list(Fetch *fetch, Entry *taken, GError **error)
 {
     View *view = fetch->view;
     g_autoptr(Entry) entry = taken;
-    g_autoptr(Address) address = profile_entry_address(view->context->profile, entry);
     bool home = false;
     Place *place = entry_settle_dn(view, entry, &home);
-    if (!address || !grant_covers(view->context->grant, address->domain) ||
-        is_known(fetch, place->seen))
+    if (!is_ours(view, entry) || is_known(fetch, place->seen))
         return ANSWER_YES;
     if (!check_readable(view, entry, error))
         return ANSWER_UNKNOWN;

@@ -30,6 +30,18 @@ char *view_key(const char *dn);
 /* The key of the DN below which the addresses of a domain lie; owned by the view. */
 const char *view_container(View *view, const char *domain);
 
+/* Counts what is seen anew. */
+void view_weigh(View *view, Seen *seen);
+
+/* Notes in the list of an address who is on it, once all who refer to it are known. */
+void view_tell(View *view, const Address *address);
+/* The same where a change has just made an entry of what it was: lists (of char *) are those that
+ * it may be about; was: the addresses by which it was on those in was_on (of char * each). */
+void view_retell(View *view, const GPtrArray *lists, const Place *place, const GPtrArray *was_on,
+                 GPtrArray *was);
+/* Forgets that. */
+void view_untell(const View *view, Seen *seen);
+
 /* The place of a domain, nothing of which is read. */
 Place *view_domain_place(View *view, const char *domain);
 

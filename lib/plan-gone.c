@@ -168,7 +168,7 @@ static Answer write_member(Step *step, const Referrer *referrer, const char *fie
         return step_end(
             step, plan_words_last_member(step->operation, field, referrer->to->pdata[0], group));
     }
-    step_write(step, profile_members(profile, entry, NULL, referrer->to, step->mark));
+    step_write(step, profile_leave(profile, entry, referrer->to, step->mark));
     return ANSWER_YES;
 }
 

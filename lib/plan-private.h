@@ -24,8 +24,10 @@ struct Plan {
     PlanNumbers *numbers; /* that are to be taken */
     GHashTable *accounts; /* domain → how many mailboxes it has, with all that was planned */
     GHashTable *moved;    /* domain that was not counted → how many were planned to come or go */
-    unsigned first;       /* line of the slice's first row, where others were planned before it */
-    unsigned rows, walks; /* that were begun */
+    GHashTable *list_lines; /* list → line of the last row that changed who is on it, where its
+                               members have it; else it is not here */
+    unsigned first;         /* line of the slice's first row, where others were planned before it */
+    unsigned rows, walks;   /* that were begun */
 };
 
 /* One row on its way. The functions below return ANSWER_YES: nothing against it; ANSWER_NO: the
@@ -69,6 +71,20 @@ Answer plan_check_domain(Step *step, GError **error);
 /* The same of the domain of a further address, which a column names. */
 Answer plan_check_other_domain(Step *step, const Address *address, const char *field,
                                GError **error);
+
+/* What the row names as members may be: looked at whole, where they are to be written to. */
+Answer plan_look_members(Step *step, GPtrArray *members, GError **error);
+/* Those of the row's members that are on its list (or are not), each once; borrowed. They have been
+ * looked at. Caller owns the array. */
+GPtrArray *plan_members_on(const Step *step, bool on);
+/* Puts them on the list, or takes them off, in their own entries. */
+void plan_write_joins(Step *step, const GPtrArray *members, bool join);
+/* Why an address can't be on such a list, once it has been looked at; or NULL. */
+Outcome *plan_member_fault(const Step *step, const Address *member);
+/* A new list of such: nobody is on it but those that the row names. */
+Answer plan_write_new_list(Step *step, GError **error);
+/* Whether the row's list is one whose members have it. */
+bool plan_members_join(const Step *step);
 
 /* What the row sends mail on to, newly: it is there, and leads to no circle. */
 Answer plan_check_ways(Step *step, GPtrArray *addresses, GError **error);

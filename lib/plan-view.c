@@ -266,11 +266,19 @@ static gsize entry_weight(const Entry *entry)
     return weight;
 }
 
+void view_weigh(View *view, Seen *seen)
+{
+    view->values -= seen->weight;
+    seen->weight = seen->kept ? 0 : entry_weight(seen->entry);
+    view->values += seen->weight;
+}
+
 static bool is_referrer(const View *view, const Entry *entry)
 {
     ObjectType type;
-    return entry && profile_entry_type(view->context->profile, entry, &type) &&
-           ((PROFILE_WITH_MEMBERS | PROFILE_POINTERS) & (1u << type));
+    return entry && ((profile_entry_type(view->context->profile, entry, &type) &&
+                      ((PROFILE_WITH_MEMBERS | PROFILE_POINTERS) & (1u << type))) ||
+                     profile_entry_lists(view->context->profile, entry));
 }
 
 /* What is seen at a place from now on. Takes seen over. */
@@ -303,8 +311,16 @@ static Seen *seen_read(const View *view, Entry *entry, bool kept)
 
 void view_put_read(View *view, Place *place, Entry *entry, bool part)
 {
+    const Profile *profile = view->context->profile;
+    const Seen *before = place->seen;
     Seen *seen = seen_read(view, entry, false);
     seen->part = part;
+    if (before && before->told && before->entry && entry) {
+        GPtrArray *members = profile_entry_members(profile, before->entry);
+        if (members)
+            profile_note_members(profile, entry, members);
+        seen->told = true;
+    }
     view_put(view, place, seen);
 }
 
@@ -334,8 +350,10 @@ void view_forget(View *view)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Place *place = value;
         place->address = NULL;
-        if (place->seen && place->seen->kept)
+        if (place->seen && place->seen->kept) {
+            view_untell(view, place->seen);
             continue;
+        }
         g_hash_table_remove(view->lists, place);
         g_hash_table_iter_remove(&iter);
     }
@@ -423,7 +441,7 @@ Answer view_address(View *view, const Address *address, bool whole, Place **plac
     *place = view_place(view, address);
     if (whole)
         view->own = *place;
-    if ((*place)->seen && !(whole && (*place)->seen->part))
+    if ((*place)->seen && !(whole && (*place)->seen->part) && view_is_told(view, *place))
         return ANSWER_YES;
     g_autoptr(GPtrArray) one = g_ptr_array_new();
     g_ptr_array_add(one, (gpointer)address);
@@ -523,16 +541,36 @@ PlannedWrite *view_expect(View *view, Change *change)
     return write;
 }
 
+/* What lists the entry was on, and by which addresses; of char *, owned by the arrays. */
+static void note_lists(const View *view, const Seen *seen, GPtrArray *was_on, GPtrArray *was)
+{
+    const Profile *profile = view->context->profile;
+    const GPtrArray *lists = seen && seen->entry ? profile_entry_lists(profile, seen->entry) : NULL;
+    for (guint i = 0; lists && i < lists->len; i++)
+        g_ptr_array_add(was_on, g_strdup(lists->pdata[i]));
+    if (!lists)
+        return;
+    g_autoptr(GPtrArray) by = profile_entry_stands_for(profile, seen->entry);
+    for (guint i = 0; i < by->len; i++)
+        g_ptr_array_add(was, g_strdup(by->pdata[i]));
+}
+
 void view_lay(View *view, const Change *change, unsigned line)
 {
     Place *place = place_of(view, change->dn);
     Seen *before = place->seen;
+    g_autoptr(GPtrArray) was_on = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) was = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) lists = view_change_lists(view, change);
     Seen *seen = g_new0(Seen, 1);
     g_autoptr(GPtrArray) names = bound_to(view, place);
+    if (lists->len > 0)
+        note_lists(view, before, was_on, was);
     /* What it was is not asked for any more: a large list is not copied for each member. */
     seen->entry = change_effect(change, before ? g_steal_pointer(&before->entry) : NULL);
     seen->line = line;
     seen->kept = true;
+    seen->told = before && before->told && change->kind == CHANGE_MODIFY;
     if (seen->entry) {
         seen->mark = g_strdup_printf("%s/%u", view->context->job, line);
         if (change->kind == CHANGE_MODIFY && before)
@@ -540,6 +578,13 @@ void view_lay(View *view, const Change *change, unsigned line)
     }
     view_put(view, place, seen);
     unbind_gone(view, names, place);
+    view_retell(view, lists, place, was_on, was);
+}
+
+GPtrArray *view_change_lists(View *view, const Change *change)
+{
+    const Seen *seen = view_seen(view, change->dn);
+    return profile_change_lists(view->context->profile, change, seen ? seen->entry : NULL);
 }
 
 void view_effects(const View *view,

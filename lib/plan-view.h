@@ -19,6 +19,7 @@ typedef struct {
     unsigned line; /* the row of this plan that changed it last; 0: as read */
     bool part;     /* of the entry only the routing attributes were read */
     bool kept;     /* not to be forgotten: it is another than what a look would find */
+    bool told;     /* a list's members are noted in its entry, where they have it and not it them */
     gsize weight;  /* values that it counts for, unless it is kept */
 } Seen;
 
@@ -52,6 +53,9 @@ Answer view_fetch(View *view, GPtrArray *addresses, bool whole, gsize room, GErr
 /* Finds what in the grant's domains refers to any of the addresses (of Address *): lists and groups
  * that they are members of, aliases and catch-alls that lead to them. The same. */
 Answer view_fetch_lists(View *view, GPtrArray *addresses, gsize room, GError **error);
+/* Whether it is known who is on the list that stands at a place, or what stands there is none.
+ * Asked for, it is not where more are on it than PLAN_LISTS_MAX. */
+bool view_is_told(const View *view, const Place *place);
 /* Reads the domains (of char *) that are not known yet. ANSWER_YES or ANSWER_UNKNOWN. */
 Answer view_fetch_domains(View *view, GPtrArray *domains, GError **error);
 
@@ -76,6 +80,9 @@ Answer view_lists_with(View *view, const Address *address, GPtrArray **lists, GE
 PlannedWrite *view_expect(View *view, Change *change);
 /* Lays the change over what is seen from now on. */
 void view_lay(View *view, const Change *change, unsigned line);
+/* The lists (of char *, normal form) that the change is or may be about, where members have those.
+ * Caller owns the result. */
+GPtrArray *view_change_lists(View *view, const Change *change);
 void view_observe(View *view, const char *dn, const Entry *entry);
 
 /* Calls found for everything that rows of this plan made otherwise. */

@@ -34,6 +34,17 @@ static Outcome *wrong_type(const Step *step, const Address *address, const Entry
                                                             : TYPE_COUNT);
 }
 
+/* What can't be on the row's list, where members have that. */
+static Answer check_joins(Step *step, const GPtrArray *addresses)
+{
+    for (guint i = 0; plan_members_join(step) && i < addresses->len; i++) {
+        Outcome *outcome = plan_member_fault(step, addresses->pdata[i]);
+        if (outcome)
+            return step_end(step, outcome);
+    }
+    return ANSWER_YES;
+}
+
 /* Addresses inside the grant must be there, where mail gets to them. */
 static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
 {
@@ -43,11 +54,12 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
     for (guint i = 0; i < addresses->len; i++)
         if (grant_covers(grant, ((Address *)addresses->pdata[i])->domain))
             g_ptr_array_add(inside, addresses->pdata[i]);
-    if (view_fetch(step->view, inside, false, G_MAXSIZE, error) != ANSWER_YES)
+    const bool whole = plan_members_join(step);
+    if (view_fetch(step->view, inside, whole, G_MAXSIZE, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < inside->len; i++) {
         Place *place = NULL;
-        if (step_look(step, inside->pdata[i], false, &place, error) != ANSWER_YES)
+        if (step_look(step, inside->pdata[i], whole, &place, error) != ANSWER_YES)
             return ANSWER_UNKNOWN;
         if (!place->seen->entry && !place->seen->elsewhere)
             g_ptr_array_add(missing, inside->pdata[i]);
@@ -57,7 +69,7 @@ static Answer check_exist(Step *step, GPtrArray *addresses, GError **error)
     }
     return missing->len
                ? step_end(step, plan_words_missing(plan_named_field(step->operation), missing))
-               : ANSWER_YES;
+               : check_joins(step, addresses);
 }
 
 /* --- circles --- */
@@ -247,6 +259,9 @@ static Answer walk_level(Walk *walk, GError **error)
     for (guint i = 0; i < walk->level->len && answer == ANSWER_YES; i++) {
         const Stop *stop = walk->level->pdata[i];
         Place *place = view_place(walk->step->view, stop->address);
+        walk->too_many = !view_is_told(walk->step->view, place);
+        if (walk->too_many)
+            return walk_stop(walk, stop->way, NULL);
         bool there = place->seen->entry && !is_among(walk->gone, stop->address->full);
         step_looked(walk->step, place);
         answer =
@@ -340,7 +355,8 @@ static bool leads_nowhere(Step *step, const Address *address)
     const Profile *profile = step->context->profile;
     Place *place = view_place(step->view, address);
     const Entry *entry = place->seen ? place->seen->entry : NULL;
-    if (!entry || profile_entry_targets(profile, entry) || profile_entry_members(profile, entry))
+    if (!entry || !view_is_told(step->view, place) || profile_entry_targets(profile, entry) ||
+        profile_entry_members(profile, entry))
         return false;
     step_looked(step, place);
     return true;

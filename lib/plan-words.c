@@ -76,6 +76,30 @@ Outcome *plan_words_many(const char *field, const Address *address)
                           PLAN_LISTS_MAX);
 }
 
+Outcome *plan_words_no_member(const Profile *profile, const Address *address, ObjectType type)
+{
+    g_autofree char *noun =
+        type == TYPE_COUNT ? g_strdup("addresses of other domains") : a_noun(type);
+    return outcome_failed("LIST MEMBER", address->full, "Name another address.",
+                          "The directory of this service can't have %s on a list: the profile %s "
+                          "has no place for %s there.",
+                          address->full, profile_title(profile), noun);
+}
+
+Outcome *plan_words_many_members(const Address *list)
+{
+    return outcome_failed("USER", list->full, "Ask your service provider to do this.",
+                          "The list %s has more than %d members.", list->full, PLAN_LISTS_MAX);
+}
+
+Outcome *plan_words_no_members(const Profile *profile, const Address *list)
+{
+    return outcome_failed("LIST MEMBER", list->full, "Name its members.",
+                          "The directory of this service has no place for a list without members: "
+                          "the profile %s keeps lists with their members alone.",
+                          profile_title(profile));
+}
+
 Outcome *plan_words_last_member(const Operation *operation, const char *field, const char *member,
                                 const Address *group)
 {

@@ -36,6 +36,12 @@ Outcome *plan_words_lacks(const Profile *profile, const Operation *operation);
 
 /* A row that names addresses (of Address *, at least one) which are not there. Caller owns the
  * result. */
+/* The directory has no way to tell that the address is on a list; type: what it is, TYPE_COUNT
+ * where that is not known, as of other domains. */
+Outcome *plan_words_no_member(const Profile *profile, const Address *address, ObjectType type);
+/* A list whose members have it has too many of them; and is none without one. */
+Outcome *plan_words_many_members(const Address *list);
+Outcome *plan_words_no_members(const Profile *profile, const Address *list);
 Outcome *plan_words_missing(const char *field, GPtrArray *addresses);
 
 #endif

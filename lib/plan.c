@@ -14,6 +14,7 @@ Plan *plan_new(const PlanContext *context)
     plan->readers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     plan->idle = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    plan->list_lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return plan;
 }
 
@@ -25,6 +26,7 @@ void plan_free(Plan *plan)
     view_free(plan->view);
     g_hash_table_unref(plan->readers);
     g_hash_table_unref(plan->idle);
+    g_hash_table_unref(plan->list_lines);
     g_ptr_array_unref(plan->joined);
     plan_hashes_free(plan->hashes);
     plan_numbers_free(plan->numbers);
@@ -59,6 +61,12 @@ void step_needs(Step *step, unsigned line)
         g_array_append_val(needs, line);
 }
 
+/* The last row that changed who is on a list otherwise than by writing to it, or 0. */
+static unsigned list_line(const Plan *plan, const char *address)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(plan->list_lines, address));
+}
+
 /* The row needs the earlier row that made what is seen there. */
 void step_looked(Step *step, Place *place)
 {
@@ -66,6 +74,8 @@ void step_looked(Step *step, Place *place)
         g_ptr_array_add(step->looked, (gpointer)place->address);
     place->looked = step->plan->rows;
     step_needs(step, place->seen->line);
+    if (g_hash_table_size(step->plan->list_lines) > 0)
+        step_needs(step, list_line(step->plan, place->address));
 }
 
 Answer step_look(Step *step, const Address *address, bool whole, Place **place, GError **error)
@@ -96,16 +106,37 @@ static char *address_of(const Step *step, const PlannedWrite *write)
     return g_strdup(other ? other->full : step->operation->address->full);
 }
 
+static void heed_readers_of(Step *step, GHashTable *readers, const char *address)
+{
+    const GArray *lines = g_hash_table_lookup(readers, address);
+    for (guint j = 0; lines && j < lines->len; j++)
+        step_needs(step, g_array_index(lines, unsigned, j));
+    g_hash_table_remove(readers, address);
+}
+
 /* Should an earlier row be planned anew that looked at what this one writes, then so must this
  * one: else the earlier would see what came after it. */
 static void step_heed_readers(Step *step, GHashTable *readers)
 {
     for (guint i = 0; i < step->row->writes->len && g_hash_table_size(readers) > 0; i++) {
         g_autofree char *address = address_of(step, step->row->writes->pdata[i]);
-        const GArray *lines = g_hash_table_lookup(readers, address);
-        for (guint j = 0; lines && j < lines->len; j++)
-            step_needs(step, g_array_index(lines, unsigned, j));
-        g_hash_table_remove(readers, address);
+        heed_readers_of(step, readers, address);
+    }
+}
+
+/* The same of the lists that it changes by writing to their members. */
+static void step_heed_lists(Step *step)
+{
+    Plan *plan = step->plan;
+    if (!profile_members_join(step->context->profile))
+        return;
+    for (guint i = 0; i < step->row->writes->len; i++) {
+        const PlannedWrite *write = step->row->writes->pdata[i];
+        g_autoptr(GPtrArray) lists = view_change_lists(plan->view, write->change);
+        for (guint j = 0; j < lists->len; j++) {
+            heed_readers_of(step, plan->readers, lists->pdata[j]);
+            step_needs(step, list_line(plan, lists->pdata[j]));
+        }
     }
 }
 
@@ -172,10 +203,15 @@ static void note_one(Plan *plan, const char *member, const Change *change)
 /* A later slice looks for what refers to an address, and asks the directory in vain for these. */
 static void note_joined(Plan *plan, const Operation *operation, const PlannedRow *row)
 {
-    const bool refers = (PROFILE_WITH_MEMBERS | PROFILE_POINTERS) & (1u << operation->type);
+    const bool join = profile_members_join(plan->context->profile) && type_is_list(operation->type);
+    const bool refers =
+        !join && (PROFILE_WITH_MEMBERS | PROFILE_POINTERS) & (1u << operation->type);
     const GPtrArray *members = refers ? plan_named(operation) : NULL;
     if (!plan->context->overlay || row->writes->len == 0 || operation->action == ACTION_DELETE)
         return;
+    for (guint i = 0; join && i < row->writes->len; i++)
+        note_one(plan, operation->address->full,
+                 ((const PlannedWrite *)row->writes->pdata[i])->change);
     const PlannedWrite *write = row->writes->pdata[0];
     for (guint i = 0; members && i < members->len; i++)
         note_one(plan, ((Address *)members->pdata[i])->full, write->change);
@@ -245,6 +281,7 @@ Answer plan_row(Plan *plan, const Operation *operation, PlannedRow **row, GError
     if (answer == ANSWER_UNKNOWN)
         return answer;
     step_heed_readers(&step, plan->readers);
+    step_heed_lists(&step);
     step_heed_idle(&step, plan->idle);
     step_note_reads(&step, plan->readers);
     step_note_idle(&step, plan->idle);
@@ -279,6 +316,7 @@ void plan_go_on(Plan *plan, unsigned done, unsigned first)
 {
     g_hash_table_remove_all(plan->readers);
     g_hash_table_remove_all(plan->idle);
+    g_hash_table_remove_all(plan->list_lines);
     view_go_on(plan->view, done, first);
     plan->first = first;
 }
@@ -287,6 +325,10 @@ void plan_assume(Plan *plan, const PlannedRow *row)
 {
     for (guint i = 0; row->writes && i < row->writes->len; i++) {
         const PlannedWrite *write = row->writes->pdata[i];
+        g_autoptr(GPtrArray) lists = view_change_lists(plan->view, write->change);
+        for (guint j = 0; j < lists->len; j++)
+            g_hash_table_replace(plan->list_lines, g_strdup(lists->pdata[j]),
+                                 GUINT_TO_POINTER(row->line));
         view_lay(plan->view, write->change, row->line);
     }
 }

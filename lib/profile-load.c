@@ -84,13 +84,15 @@ static cfg_t *options_new(void)
                                 CFG_STR_LIST("values", NULL, CFGF_NODEFAULT),
                                 CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
                                 CFG_BOOL("person", cfg_true, CFGF_NONE),
+                                CFG_BOOL("joins", cfg_false, CFGF_NONE),
+                                CFG_BOOL("entry", cfg_true, CFGF_NONE),
                                 CFG_STR_LIST("attributes", NULL, CFGF_NODEFAULT),
                                 CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 15];
+    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 17];
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
-    type_section[7].validcb = on_attribute;
+    type_section[9].validcb = on_attribute;
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
         names[i] = option_of(FIELD_VALUE_FIRST + i);
         field_options[i] = (cfg_opt_t)CFG_STR(names[i], NULL, CFGF_NODEFAULT);
@@ -111,10 +113,12 @@ static cfg_t *options_new(void)
     options[count++] = (cfg_opt_t)CFG_BOOL("own_among_aliases", cfg_false, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_INT("quota_factor", 1, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("entry_dn", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("member_of", NULL, CFGF_NODEFAULT);
     for (guint i = 0; i < NAME_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_STR(name_options[i], NULL, CFGF_NODEFAULT);
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
         options[count++] = (cfg_opt_t)CFG_SEC(type_options[i], type_section, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_SEC("externals", type_section, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_SEC("fields", field_options, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_SEC("digits", digit_options, CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_END();
@@ -307,16 +311,32 @@ static bool take_ways(cfg_t *cfg, ProfileType *type, Profile *profile, const cha
         profile->many |= !g_str_equal(dn, profile->entry_dn);
     }
     type->nameless = !cfg_getbool(cfg, "person");
+    type->joins = cfg_getbool(cfg, "joins");
     return take_fixed(cfg, type, profile, path, error) && take_lacks(cfg, type, path, error);
 }
 
-static bool take_type(cfg_t *cfg, Profile *profile, ObjectType which, const char *path,
-                      GError **error)
+/* One without an entry is known by its members. */
+static bool take_bare(ProfileType *type, const Profile *profile, const char *option,
+                      const char *path, GError **error)
 {
-    ProfileType *type = &profile->type[which];
+    if (!profile->on_member || !g_str_equal(option, type_options[TYPE_LIST]))
+        return refuse(error, PROFILE_ERROR_NOT_AVAILABLE, path, option,
+                      "only a list that its members have (member_of) can be without an entry");
+    type->bare = true;
+    type->classes = g_new0(char *, 1);
+    type->known_by = g_strdup(BARE_CLASS);
+    return true;
+}
+
+static bool take_type(cfg_t *cfg, Profile *profile, ProfileType *type, const char *option,
+                      const char *path, GError **error)
+{
     const guint count = cfg_size(cfg, "classes");
     const char *known_by = cfg_getstr(cfg, "known_by");
-    if (count == 0 && (known_by == NULL || *known_by == '\0') && which != TYPE_FULL)
+    if (!cfg_getbool(cfg, "entry"))
+        return take_bare(type, profile, option, path, error);
+    if (count == 0 && (known_by == NULL || *known_by == '\0') &&
+        !g_str_equal(option, type_options[TYPE_FULL]))
         return true;
     if (!take_name(cfg, "known_by", path, &type->known_by, error))
         return false;
@@ -327,8 +347,18 @@ static bool take_type(cfg_t *cfg, Profile *profile, ObjectType which, const char
         if (g_ascii_strcasecmp(type->classes[i], type->known_by) == 0)
             return take_ways(cfg, type, profile, path, error);
     }
-    return refuse(error, PROFILE_ERROR_SYNTAX, path, type_options[which],
-                  "known_by is not one of classes");
+    return refuse(error, PROFILE_ERROR_SYNTAX, path, option, "known_by is not one of classes");
+}
+
+/* They are found by the lists that they have, at a place of their own. */
+static bool check_externals(const Profile *profile, const char *path, GError **error)
+{
+    const ProfileType *type = &profile->externals;
+    if (type->known_by == NULL)
+        return true;
+    if (!profile->on_member)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "externals", "needs member_of");
+    return type->dn != NULL || refuse(error, PROFILE_ERROR_SYNTAX, path, "dn", "is missing");
 }
 
 static bool take_digits(cfg_t *digits, Profile *profile, const char *path, GError **error)
@@ -385,6 +415,16 @@ static bool take_names(Profile *profile, cfg_t *cfg, const char *path, GError **
             return false;
     }
     profile->many = profile->name[NAME_ALIAS] != NULL;
+    if (cfg_getstr(cfg, "member_of") != NULL && profile->name[NAME_MEMBER] != NULL)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "member_of",
+                      "is given beside member: either lists have their members, or these have "
+                      "their lists");
+    if (!profile->name[NAME_MEMBER]) {
+        if (!take_optional(cfg, "member_of", path, &profile->name[NAME_MEMBER], error))
+            return false;
+        profile->on_member = profile->name[NAME_MEMBER] != NULL;
+        profile->many |= profile->on_member;
+    }
     return take_digits(cfg_getsec(cfg, "digits"), profile, path, error);
 }
 
@@ -397,9 +437,14 @@ static bool take_options(Profile *profile, cfg_t *cfg, const char *path, GError 
         !take_rules(profile, cfg, path, error))
         return false;
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
-        if (!take_type(cfg_getsec(cfg, type_options[i]), profile, i, path, error))
+        if (!take_type(cfg_getsec(cfg, type_options[i]), profile, &profile->type[i],
+                       type_options[i], path, error))
             return false;
     }
+    if (!take_type(cfg_getsec(cfg, "externals"), profile, &profile->externals, "externals", path,
+                   error) ||
+        !check_externals(profile, path, error))
+        return false;
     return profile_take_allowed(profile, cfg, type_options, parsing.lines, path, error);
 }
 
@@ -485,6 +530,17 @@ Profile *profile_load(const char *path, const char *base, GError **error)
     return g_steal_pointer(&profile);
 }
 
+static void type_clear(ProfileType *type)
+{
+    g_strfreev(type->classes);
+    g_strfreev(type->fixed);
+    g_strfreev(type->attributes);
+    g_free(type->known_by);
+    g_free(type->with);
+    g_free(type->with_value);
+    g_free(type->dn);
+}
+
 void profile_free(Profile *profile)
 {
     if (profile == NULL)
@@ -501,15 +557,9 @@ void profile_free(Profile *profile)
         g_free(profile->name[i]);
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++)
         g_free(profile->field[i]);
-    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++) {
-        g_strfreev(profile->type[i].classes);
-        g_strfreev(profile->type[i].fixed);
-        g_strfreev(profile->type[i].attributes);
-        g_free(profile->type[i].known_by);
-        g_free(profile->type[i].with);
-        g_free(profile->type[i].with_value);
-        g_free(profile->type[i].dn);
-    }
+    for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
+        type_clear(&profile->type[i]);
+    type_clear(&profile->externals);
     g_clear_pointer(&profile->allowed, g_ptr_array_unref);
     g_clear_pointer(&profile->allowed_columns, g_ptr_array_unref);
     g_clear_pointer(&profile->attributes, g_ptr_array_unref);

@@ -20,7 +20,7 @@ typedef enum {
     NAME_ENABLED,
     NAME_ALIAS, /* further addresses of an account; without it they are entries of their own */
     NAME_TARGET,
-    NAME_MEMBER,
+    NAME_MEMBER, /* on the list: its members; on the member (on_member): its lists */
     NAME_MEMBER_NAME,
     NAME_BLOCKED,
     NAME_OWNER,
@@ -40,6 +40,8 @@ typedef struct {
     bool lacks[FIELD_COUNT]; /* columns that it has no place for, though others have */
     bool lacks_action[ACTION_COUNT];
     bool numbered;    /* one of fixed has a number of the counter */
+    bool joins;       /* such an entry may be on lists, where members say so */
+    bool bare;        /* lists have no entries of their own: their members are all there is */
     GStrv attributes; /* of columns "@attribute"; may be NULL */
 } ProfileType;
 
@@ -55,6 +57,7 @@ struct Profile {
     bool enabled_absent;    /* what has none is enabled */
     bool keep_copy;         /* an account that keeps a copy of what it forwards names itself, too */
     bool own_among_aliases; /* an entry's own address is one of its further ones, too */
+    bool on_member;         /* a list's members have its address, and it has not theirs */
     guint64 quota_factor;   /* from MB to what is stored */
     bool many;              /* an entry may bear several addresses, or lie elsewhere by its type */
     unsigned depth;         /* how far below its domain an entry lies at most, 1: directly */
@@ -62,6 +65,7 @@ struct Profile {
     char *field[FIELD_VALUE_COUNT];     /* maybe NULL behind the white pages */
     unsigned digits[FIELD_WHITE_COUNT]; /* 0: any */
     ProfileType type[TYPE_ENTRY_COUNT];
+    ProfileType externals;       /* has a list's members of other domains; known_by NULL: none */
     GPtrArray *attributes;       /* of char *, borrowed, NULL at the end */
     GPtrArray *routing;          /* those that profile_routing_attributes() has; the same */
     const char *other_domain[2]; /* those of profile_other_domain_attributes() */
@@ -108,7 +112,17 @@ typedef struct {
     const char *number;
     bool dn; /* values are escaped for a DN */
 } Filling;
+/* The class of a list that has no entry of its own, which none in a directory has. */
+#define BARE_CLASS "no entry"
+/* What a list's members are noted by in an entry that was read, where they have it and not it them:
+ * no attribute of a directory is called so. */
+#define MEMBERS_FOUND "members found"
+
 void profile_append_type(const Profile *profile, GString *filter, ObjectType type);
+/* What has one of these (of char *) as a member, or as a list that it is on. */
+void profile_append_members(const Profile *profile, GString *filter, GPtrArray *values);
+/* The mark of a change to what is there (NULL: something new), and the class that has it. */
+void profile_set_mark(const Profile *profile, Change *change, const Entry *entry, const char *mark);
 /* Caller owns the result. */
 char *profile_fill(const Profile *profile, const char *text, const Filling *filling);
 

@@ -136,16 +136,22 @@ static bool bears(const Profile *profile, int entry, int type)
 
 char *profile_filter_shown(const Profile *profile, int type, bool leading)
 {
-    static const ProfileName leads[] = {NAME_TARGET, NAME_MEMBER};
+    /* A list leads on whatever it has, where its members say so. */
+    const bool lists = profile->on_member && profile->type[TYPE_LIST].known_by != NULL &&
+                       !profile->type[TYPE_LIST].bare;
+    const ProfileName leads[] = {NAME_TARGET, profile->on_member ? NAME_COUNT : NAME_MEMBER};
     GString *filter = g_string_new("(&(|");
     for (guint i = 0; i < G_N_ELEMENTS(profile->type); i++)
-        if (profile->type[i].known_by != NULL && bears(profile, (int)i, type))
+        if (profile->type[i].known_by != NULL && !profile->type[i].bare &&
+            bears(profile, (int)i, type))
             profile_append_type(profile, filter, i);
     /* The empty condition "or" is never true. */
     g_string_append(filter, leading ? ")(|" : ")(!(|");
     for (guint i = 0; i < G_N_ELEMENTS(leads); i++)
-        if (profile->name[leads[i]] != NULL)
+        if (leads[i] != NAME_COUNT && profile->name[leads[i]] != NULL)
             g_string_append_printf(filter, "(%s=*)", profile->name[leads[i]]);
+    if (lists)
+        profile_append_type(profile, filter, TYPE_LIST);
     g_string_append(filter, leading ? "))" : ")))");
     return g_string_free(filter, FALSE);
 }

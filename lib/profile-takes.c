@@ -25,6 +25,9 @@ bool profile_has_action(const Profile *profile, ObjectType type, Action action)
     if ((action == ACTION_SUSPEND || action == ACTION_RESUME) &&
         profile->name[NAME_ENABLED] == NULL)
         return false;
+    if (profile_is_bare(profile, type) &&
+        (action == ACTION_MODIFY || action == ACTION_SUSPEND || action == ACTION_RESUME))
+        return false;
     return type >= TYPE_ENTRY_COUNT || !profile->type[type].lacks_action[action];
 }
 
@@ -37,8 +40,9 @@ static const char *place_of(const Profile *profile, ObjectType type, Field field
     case FIELD_MAILFORWARD:
         return profile->name[NAME_TARGET];
     case FIELD_LIST_MEMBER:
-    case FIELD_MEMBER:
         return profile->name[NAME_MEMBER];
+    case FIELD_MEMBER:
+        return profile->on_member ? NULL : profile->name[NAME_MEMBER];
     case FIELD_MEMBER_NAME:
         return profile->name[NAME_MEMBER_NAME];
     case FIELD_ALIAS:
@@ -66,6 +70,8 @@ bool profile_takes(const Profile *profile, ObjectType type, Field field)
         return false;
     if (own == NULL)
         return true;
+    if (own->bare)
+        return field == FIELD_LIST_MEMBER;
     if (own->nameless && field >= FIELD_WHITE_FIRST && field <= FIELD_WHITE_LAST &&
         field != FIELD_DESCRIPTION)
         return false;

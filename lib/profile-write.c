@@ -54,8 +54,7 @@ static void add_addresses(const Profile *profile, Change *change, ProfileName na
     }
 }
 
-/* The mark of a change to what is there (NULL: something new), and the class that has it. */
-static void set_mark(const Profile *profile, Change *change, const Entry *entry, const char *mark)
+void profile_set_mark(const Profile *profile, Change *change, const Entry *entry, const char *mark)
 {
     const char *class = profile->mark_class;
     if (class != NULL && (entry == NULL || !entry_has(entry, "objectClass", class, true)))
@@ -136,7 +135,8 @@ static void add_object(const Profile *profile, Change *change, const Operation *
     add_addresses(profile, change, NAME_TARGET, targets);
     if (targets != NULL && keeps_copy(profile, operation, targets->len))
         change_mod(change, MOD_ADD, profile->name[NAME_TARGET], operation->address->full);
-    add_addresses(profile, change, NAME_MEMBER, operation->members);
+    if (!profile->on_member)
+        add_addresses(profile, change, NAME_MEMBER, operation->members);
 }
 
 /* What each new entry of the type gets, where the row gives nothing else. */
@@ -201,7 +201,7 @@ Change *profile_alias(const Profile *profile, const Entry *account, const char *
 {
     Change *change = change_new(CHANGE_MODIFY, account->dn);
     change_mod(change, add ? MOD_ADD : MOD_DELETE, profile->name[NAME_ALIAS], alias);
-    set_mark(profile, change, account, mark);
+    profile_set_mark(profile, change, account, mark);
     return change;
 }
 
@@ -343,7 +343,7 @@ Change *profile_modify(const Profile *profile, const Operation *operation, const
     }
     if (change->mods->len == 0)
         return NULL;
-    set_mark(profile, change, entry, mark);
+    profile_set_mark(profile, change, entry, mark);
     return g_steal_pointer(&change);
 }
 
@@ -354,7 +354,7 @@ Change *profile_enable(const Profile *profile, const Entry *entry, bool enabled,
     Change *change = change_new(CHANGE_MODIFY, entry->dn);
     change_mod(change, MOD_REPLACE, profile->name[NAME_ENABLED],
                enabled ? profile->enabled_on : profile->enabled_off);
-    set_mark(profile, change, entry, mark);
+    profile_set_mark(profile, change, entry, mark);
     return change;
 }
 
@@ -363,7 +363,7 @@ Change *profile_with_password(const Profile *profile, Change *change, const Entr
 {
     if (change == NULL) {
         change = change_new(CHANGE_MODIFY, entry->dn);
-        set_mark(profile, change, entry, mark);
+        profile_set_mark(profile, change, entry, mark);
     }
     const guint count = entry != NULL ? change->mods->len : 0;
     for (guint i = 0; i < count; i++) {
@@ -392,18 +392,18 @@ static void drop_member_names(const Profile *profile, Change *change, const Entr
     }
 }
 
-Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
+Change *profile_members(const Profile *profile, const Entry *entry, GPtrArray *added,
                         GPtrArray *removed, const char *mark)
 {
     const char *attribute = profile->name[NAME_MEMBER];
-    Change *change = change_new(CHANGE_MODIFY, list->dn);
+    Change *change = change_new(CHANGE_MODIFY, entry->dn);
     for (guint i = 0; removed != NULL && i < removed->len; i++)
         change_mod(change, MOD_DELETE, attribute, g_ptr_array_index(removed, i));
     for (guint i = 0; removed != NULL && i < removed->len; i++)
-        drop_member_names(profile, change, list, g_ptr_array_index(removed, i));
+        drop_member_names(profile, change, entry, g_ptr_array_index(removed, i));
     for (guint i = 0; added != NULL && i < added->len; i++)
         change_mod(change, MOD_ADD, attribute, g_ptr_array_index(added, i));
-    set_mark(profile, change, list, mark);
+    profile_set_mark(profile, change, entry, mark);
     return change;
 }
 
@@ -412,7 +412,7 @@ GPtrArray *profile_removed_members(const Profile *profile, const Change *change)
     GPtrArray *removed = g_ptr_array_new();
     for (guint i = 0; i < change->mods->len; i++) {
         const Mod *mod = g_ptr_array_index(change->mods, i);
-        if (mod->kind == MOD_DELETE && strcmp(mod->attribute, profile->name[NAME_MEMBER]) == 0)
+        if (mod->kind == MOD_DELETE && g_strcmp0(mod->attribute, profile->name[NAME_MEMBER]) == 0)
             g_ptr_array_extend(removed, mod->values, NULL, NULL);
     }
     return removed;
@@ -429,7 +429,7 @@ Change *profile_block(const Profile *profile, const Entry *domain, const char *s
 {
     Change *change = change_new(CHANGE_MODIFY, domain->dn);
     change_mod(change, add ? MOD_ADD : MOD_DELETE, profile->name[NAME_BLOCKED], sender);
-    set_mark(profile, change, domain, mark);
+    profile_set_mark(profile, change, domain, mark);
     return change;
 }
 

@@ -224,7 +224,7 @@ static void append_types_with(const Profile *profile, GString *filter, unsigned 
 {
     g_string_append(filter, "(&(|");
     for (guint i = 0; i < TYPE_ENTRY_COUNT; i++)
-        if ((types & (1u << i)) != 0 && profile->type[i].known_by != NULL)
+        if ((types & (1u << i)) != 0 && profile->type[i].known_by != NULL && !profile->type[i].bare)
             profile_append_type(profile, filter, i);
     g_string_append(filter, ")(|");
     for (guint i = 0; attribute != NULL && i < values->len; i++)
@@ -232,12 +232,42 @@ static void append_types_with(const Profile *profile, GString *filter, unsigned 
     g_string_append(filter, "))");
 }
 
+void profile_append_members(const Profile *profile, GString *filter, GPtrArray *values)
+{
+    const gsize start = filter->len;
+    unsigned types = profile->on_member ? 0 : PROFILE_WITH_MEMBERS;
+    for (guint i = 0; profile->on_member && i < TYPE_ENTRY_COUNT; i++)
+        types |= profile->type[i].joins ? 1u << i : 0;
+    append_types_with(profile, filter, types, profile->name[NAME_MEMBER], values);
+    if (profile->externals.known_by == NULL)
+        return;
+    /* One of the classes is enough. */
+    GString *class = g_string_new(NULL);
+    append_test(class, "objectClass", profile->externals.known_by);
+    g_string_insert(filter, (gssize)(start + strlen("(&(|")), class->str);
+    g_string_free(class, TRUE);
+}
+
+static void append_pointers(const Profile *profile, GString *filter, GPtrArray *addresses)
+{
+    if (profile->type[TYPE_ALIAS].known_by != NULL || profile->type[TYPE_CATCHALL].known_by != NULL)
+        append_types_with(profile, filter, PROFILE_POINTERS, profile->name[NAME_TARGET], addresses);
+}
+
 char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses)
 {
     GString *filter = g_string_new("(|");
-    append_types_with(profile, filter, PROFILE_WITH_MEMBERS, profile->name[NAME_MEMBER], addresses);
-    if (profile->type[TYPE_ALIAS].known_by != NULL || profile->type[TYPE_CATCHALL].known_by != NULL)
-        append_types_with(profile, filter, PROFILE_POINTERS, profile->name[NAME_TARGET], addresses);
+    profile_append_members(profile, filter, addresses);
+    append_pointers(profile, filter, addresses);
+    return g_string_free(g_string_append_c(filter, ')'), FALSE);
+}
+
+char *profile_filter_around(const Profile *profile, GPtrArray *addresses)
+{
+    GString *filter = g_string_new("(|");
+    if (!profile->on_member)
+        profile_append_members(profile, filter, addresses);
+    append_pointers(profile, filter, addresses);
     return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
@@ -363,32 +393,24 @@ bool profile_domain_enabled(const Profile *profile, const Entry *domain)
     return profile->type[TYPE_DOMAIN].known_by == NULL || profile_entry_enabled(profile, domain);
 }
 
-GPtrArray *profile_entry_members(const Profile *profile, const Entry *entry)
-{
-    return values_of(profile, entry, NAME_MEMBER);
-}
-
 GPtrArray *profile_entry_targets(const Profile *profile, const Entry *entry)
 {
     return values_of(profile, entry, NAME_TARGET);
 }
 
-bool profile_entry_has_member(const Profile *profile, const Entry *entry, const char *member)
-{
-    const GPtrArray *members = values_of(profile, entry, NAME_MEMBER);
-    return members != NULL && entry_values_have(members, member, true);
-}
-
 bool profile_entry_refers(const Profile *profile, const Entry *entry, const char *address)
 {
     ObjectType type;
+    const GPtrArray *lists = profile_entry_lists(profile, entry);
+    if (lists != NULL && entry_values_have(lists, address, true))
+        return true;
     if (!profile_entry_type(profile, entry, &type))
         return false;
     if (PROFILE_POINTERS & (1u << type)) {
         const GPtrArray *targets = values_of(profile, entry, NAME_TARGET);
         return targets != NULL && entry_values_have(targets, address, true);
     }
-    return (PROFILE_WITH_MEMBERS & (1u << type)) &&
+    return !profile->on_member && (PROFILE_WITH_MEMBERS & (1u << type)) &&
            profile_entry_has_member(profile, entry, address);
 }
 

@@ -67,6 +67,8 @@ char *profile_filter_local_part(const Profile *profile, const char *local);
 /* Whatever would be left with an address (of char *) that is gone: lists and groups that have it as
  * member, aliases and catch-alls that lead to it. */
 char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses);
+/* Those of them that are about the addresses, or have them: not the members of a list. */
+char *profile_filter_around(const Profile *profile, GPtrArray *addresses);
 #define PROFILE_WITH_MEMBERS                                                                       \
     (1u << TYPE_LIST | 1u << TYPE_DLIST | 1u << TYPE_GROUP | 1u << TYPE_RESOURCEGROUP)
 #define PROFILE_POINTERS (1u << TYPE_ALIAS | 1u << TYPE_CATCHALL)
@@ -90,8 +92,8 @@ bool profile_entry_enabled(const Profile *profile, const Entry *entry);
 /* The value of a disabled entry in the column ACTIVATED; owned by the profile. */
 const char *profile_disabled(const Profile *profile);
 bool profile_domain_enabled(const Profile *profile, const Entry *domain);
-/* Members of a list, targets of a forward, as addresses in text; owned by the entry, may be NULL.
- */
+/* Members of a list (where they have it and not it them: those that were noted in it), targets of a
+ * forward, as addresses in text; owned by the entry, may be NULL. */
 GPtrArray *profile_entry_members(const Profile *profile, const Entry *entry);
 GPtrArray *profile_entry_targets(const Profile *profile, const Entry *entry);
 bool profile_entry_has_member(const Profile *profile, const Entry *entry, const char *member);
@@ -134,9 +136,9 @@ Change *profile_enable(const Profile *profile, const Entry *entry, bool enabled,
  * password alone is new. Caller owns the result. */
 Change *profile_with_password(const Profile *profile, Change *change, const Entry *entry,
                               const Secret *password, const char *mark);
-/* Adds or removes members (char *) of a list or group, the names of removed ones with them; either
- * array may be NULL or empty. */
-Change *profile_members(const Profile *profile, const Entry *list, GPtrArray *added,
+/* Adds or removes members (char *) of a list or group, the names of removed ones with them, or the
+ * lists of a member; either array may be NULL or empty. */
+Change *profile_members(const Profile *profile, const Entry *entry, GPtrArray *added,
                         GPtrArray *removed, const char *mark);
 /* What such a change removes (of char *, the change's). Caller owns the array. */
 GPtrArray *profile_removed_members(const Profile *profile, const Change *change);
@@ -146,6 +148,47 @@ void profile_member_name(const Profile *profile, Change *change, const Operation
 Change *profile_alias(const Profile *profile, const Entry *account, const char *alias, bool add,
                       const char *mark);
 Change *profile_delete(const Profile *profile, const Entry *entry);
+
+/* --- lists whose members have them --- */
+
+/* Whether a list's members have its address in their entries, and its own has not theirs. */
+bool profile_members_join(const Profile *profile);
+/* Whether entries of the type may be on such lists. */
+bool profile_joins(const Profile *profile, ObjectType type);
+/* Whether there is nothing else of a list than what its members have. */
+bool profile_is_bare(const Profile *profile, ObjectType type);
+/* Such a list, as if it had an entry; owned by the caller. */
+Entry *profile_bare_list(const Profile *profile, const Address *address);
+/* The lists that an entry is on (of char *, the entry's), NULL: none; and the addresses by which it
+ * is (of char *, the entry's; the array is the caller's). */
+GPtrArray *profile_entry_lists(const Profile *profile, const Entry *entry);
+GPtrArray *profile_entry_stands_for(const Profile *profile, const Entry *entry);
+/* Whether an entry itself has this one, as a member or as a list that it is on. */
+bool profile_entry_names(const Profile *profile, const Entry *entry, const char *other);
+/* Notes in a list that was read who was found to be on it (of char *), or no longer is (NULL: all),
+ * for profile_entry_members(). Never written. */
+void profile_note_members(const Profile *profile, Entry *list, GPtrArray *members);
+void profile_drop_members(const Profile *profile, Entry *list, GPtrArray *members);
+/* The lists (of char *, normal form) that a change to an entry (before; NULL: a new one) is or may
+ * be about. Caller owns the result. */
+GPtrArray *profile_change_lists(const Profile *profile, const Change *change, const Entry *before);
+/* Takes an entry off lists (of char *): all that it is there for, where it is one of a list's
+ * members of other domains. */
+Change *profile_leave(const Profile *profile, const Entry *entry, GPtrArray *others,
+                      const char *mark);
+
+/* A list's members of other domains have one entry of the list's domain, which is of none of our
+ * types. Makes them these (of char *), by value; entry NULL: there is none yet. NULL: nothing is to
+ * be done. */
+bool profile_has_externals(const Profile *profile);
+bool profile_entry_is_externals(const Profile *profile, const Entry *entry);
+char *profile_externals_dn(const Profile *profile, const Address *list);
+Change *profile_externals(const Profile *profile, const Entry *entry, const Address *list,
+                          GPtrArray *members, const char *mark);
+
+/* Filters for who is on a list (in normal form), and for all that are on any. */
+char *profile_filter_members_of(const Profile *profile, const char *list);
+char *profile_filter_any_list(const Profile *profile);
 
 /* --- numbers that are given out once (uidNumber) --- */
 

@@ -306,7 +306,7 @@ static GPtrArray *members_left(const Profile *profile, const Change *old, const 
     g_autoptr(GPtrArray) removed = profile_removed_members(profile, old);
     GPtrArray *left = g_ptr_array_new();
     for (guint i = 0; i < removed->len; i++)
-        if (profile_entry_has_member(profile, list, removed->pdata[i]))
+        if (profile_entry_names(profile, list, removed->pdata[i]))
             g_ptr_array_add(left, removed->pdata[i]);
     return left;
 }
