@@ -107,6 +107,18 @@ static const struct {
     {"unknown-class", "known_by = \"batchloadList\"", "known_by = \"other\"", PROFILE_ERROR_SYNTAX,
      "list"},
     {"no-type", "known_by = \"batchloadAccount\"", "", PROFILE_ERROR_NOT_AVAILABLE, "known_by"},
+    {"member-twice", "member = ", "member_of = \"x\"\nmember = ", PROFILE_ERROR_SYNTAX,
+     "member_of"},
+    {"no-entry", "list {", "list {\n entry = false", PROFILE_ERROR_NOT_AVAILABLE, "list"},
+    {"no-entry-of-others", "forward {", "forward {\n entry = false", PROFILE_ERROR_NOT_AVAILABLE,
+     "forward"},
+    {"externals-alone", "dlist {",
+     "externals {\n classes = {\"x\"}\n known_by = \"x\"\n dn = "
+     "\"x=%a,ou=%d,ou=domains,%b\"\n}\ndlist {",
+     PROFILE_ERROR_SYNTAX, "externals"},
+    {"externals-nowhere", "member = \"batchloadMember\"",
+     "member_of = \"x\"\nexternals {\n classes = {\"x\"}\n known_by = \"x\"\n}",
+     PROFILE_ERROR_SYNTAX, "dn"},
 };
 
 static void test_fault(gconstpointer data)

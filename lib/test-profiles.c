@@ -364,11 +364,13 @@ static const Part iredmail_lists[] = {
           "one.example;m;LIST;DELETE;;;;;;\n"
           "one.example;m;FULL;ADD;;;;;;" SECRET "\n"
           "one.example;l;LIST;ADD;;;;m@one.example;;\n"
-          "one.example;m;LIST;ADD;;;;sales@one.example;;\n",
+          "one.example;m;LIST;ADD;;;;sales@one.example;;\n"
+          "one.example;k;LIST;ADD;;;;sales@one.example;;\n"
+          "one.example;anna;FULL;MODIFY;;;k@one.example;;;" SECRET "\n",
      "Mode: check",
      "ben@one.example, in a circle|no address ben@one.example|m@one.example is taken: there is a "
-     "mailbox with it",
-     8, 3,
+     "mailbox with it|k@one.example leads back to anna@one.example, in a circle",
+     9, 4,
      ENTRIES(IRED("anna", "Users"), "memberOfGroup=l@one.example|!mailForwardingAddress",
              IRED("m", "Groups"), "mail=m@one.example")},
     {HEAD "one.example;l;LIST;ADD;;;;ext2@else.example an@one.example;;\n"
@@ -494,12 +496,14 @@ static void test_shown_lists(void)
 static const Part with_strays = {
     HEAD "one.example;anna;FULL;ADD;;;;;;" SECRET "\n"
          "one.example;ghost;LIST;ADD;;;;anna@one.example;;\n"
-         "one.example;other;LIST;ADD;;;;anna@one.example e@else.example;;\n",
+         "one.example;other;LIST;ADD;;;;anna@one.example e@else.example;;\n"
+         "one.example;third;LIST;DELETE;;;;anna@one.example;;\n",
     NULL,
     NULL,
-    3,
+    4,
     0,
-    ENTRIES(IRED("stray", "Users"), "!memberOfGroup", IRED("anna", "Users"),
+    ENTRIES("memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains", "-",
+            IRED("stray", "Users"), "!memberOfGroup", IRED("anna", "Users"),
             "memberOfGroup=ghost@one.example|"
             "memberOfGroup=other@one.example",
             "memberOfGroup=ghost@one.example,ou=Externals,domainName="
@@ -525,7 +529,12 @@ static void test_strays(void)
                "memberOfGroup: ghost@one.example\nmail: old@else.example\n\n"
                "dn: memberOfGroup=other@one.example,ou=Externals,domainName=one.example,o=domains,"
                "dc=example,dc=org\nobjectClass: mailExternalUser\n"
-               "memberOfGroup: other@one.example\nmail: old@else.example\n\n");
+               "memberOfGroup: other@one.example\nmail: old@else.example\n\n"
+               "dn: mail=third@one.example,ou=Groups,domainName=one.example,o=domains,"
+               "dc=example,dc=org\nobjectClass: mailList\nmail: third@one.example\n\n"
+               "dn: memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains,"
+               "dc=example,dc=org\nobjectClass: mailExternalUser\n"
+               "memberOfGroup: third@one.example\nmail: anna@one.example\n\n");
     run_part(fixture, &with_strays);
     g_autoptr(Entry) others = read_entry(
         fixture, "memberOfGroup=other@one.example,ou=Externals,domainName=one.example,o=domains");
