@@ -39,10 +39,12 @@ static void check_filters(const Profile *profile, const Address *address)
     g_autofree char *lists = profile_filter_referrers(profile, members);
     g_autofree char *others = profile_filter_referrers(profile, plain);
     g_autofree char *anywhere = profile_filter_address_anywhere(profile, address);
+    g_autoptr(Address) other = address_parse("a@example.com", NULL, NULL);
+    g_autofree char *plainly = profile_filter_address_anywhere(profile, other);
     g_autofree char *assertion = profile_assertion(profile, "a)(b", "*", "\\");
     g_assert_cmpuint(count(lists, '('), ==, count(others, '('));
     g_assert_cmpuint(count(lists, ')'), ==, count(others, ')'));
-    g_assert_cmpuint(count(anywhere, '('), ==, 1);
+    g_assert_cmpuint(count(anywhere, '('), ==, count(plainly, '('));
     g_assert_cmpuint(count(assertion, '('), ==, 4);
     g_assert_cmpuint(count(lists, '*') + count(assertion, '*'), ==, 0);
 }

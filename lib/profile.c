@@ -208,7 +208,13 @@ char *profile_filter_further_names(const Profile *profile, const char *domain)
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address)
 {
     GString *filter = g_string_new(NULL);
+    const char *others = profile->externals.known_by;
     append_test(filter, profile->name[NAME_ADDRESS], address->full);
+    /* What somebody has on a list does not make the address another's. */
+    if (others != NULL) {
+        g_string_prepend(filter, "(&");
+        g_string_append_printf(filter, "(!(objectClass=%s)))", others);
+    }
     return g_string_free(filter, FALSE);
 }
 

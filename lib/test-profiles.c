@@ -529,7 +529,7 @@ static void test_strays(void)
                "memberOfGroup: ghost@one.example\nmail: old@else.example\n\n"
                "dn: memberOfGroup=other@one.example,ou=Externals,domainName=one.example,o=domains,"
                "dc=example,dc=org\nobjectClass: mailExternalUser\n"
-               "memberOfGroup: other@one.example\nmail: old@else.example\n\n"
+               "memberOfGroup: other@one.example\nmail: old@else.example\nmail: " ADMIN "\n\n"
                "dn: mail=third@one.example,ou=Groups,domainName=one.example,o=domains,"
                "dc=example,dc=org\nobjectClass: mailList\nmail: third@one.example\n\n"
                "dn: memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains,"
