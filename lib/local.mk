@@ -254,7 +254,7 @@ test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_str
 check_PROGRAMS += test-profiles
 test_profiles_SOURCES = lib/test-profiles.c lib/job-fixture.c lib/job-fixture.h
 test_profiles_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
+test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
 EXTRA_DIST += test-fixtures/schema
 check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h

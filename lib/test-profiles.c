@@ -733,23 +733,47 @@ static void test_inetlocal(void)
 
 static guint meddles; /* how often somebody else takes numbers just before we do */
 static guint meddled;
+static guint disturbs; /* how often somebody else changes this just before we do */
+static const char *disturbed_dn;
 
 Answer __real_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error);
 
+static void replace_value(Directory *directory, const char *dn, const char *attribute,
+                          const char *value)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
+    g_autoptr(Change) other = change_new(CHANGE_MODIFY, dn);
+    g_autoptr(GError) error = NULL;
+    change_mod(other, MOD_REPLACE, attribute, value);
+    g_ptr_array_add(others, write_new(other, NULL));
+    g_assert_cmpint(__real_directory_apply(directory, others, &error), ==, ANSWER_YES);
+    g_assert_no_error(error);
+}
+
 Answer __wrap_directory_apply(Directory *directory, GPtrArray *writes, GError **error)
 {
-    const Change *change = writes->len == 1 ? ((Write *)writes->pdata[0])->change : NULL;
-    if (change && meddles && g_str_has_prefix(change->dn, "cn=uidNumber,")) {
-        g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
-        g_autoptr(Change) other = change_new(CHANGE_MODIFY, change->dn);
-        g_autofree char *number = g_strdup_printf("%u", 2000 + meddled++);
-        change_mod(other, MOD_REPLACE, "uidNumber", number);
-        g_ptr_array_add(others, write_new(other, NULL));
-        meddles--;
-        g_assert_cmpint(__real_directory_apply(directory, others, error), ==, ANSWER_YES);
+    for (guint i = 0; i < writes->len; i++) {
+        const Change *change = ((Write *)writes->pdata[i])->change;
+        if (writes->len == 1 && meddles && g_str_has_prefix(change->dn, "cn=uidNumber,")) {
+            g_autofree char *number = g_strdup_printf("%u", 2000 + meddled++);
+            meddles--;
+            replace_value(directory, change->dn, "uidNumber", number);
+        }
     }
     return __real_directory_apply(directory, writes, error);
+}
+
+Answer __real_directory_stream(Directory *directory, const WriteStream *stream, GError **error);
+Answer __wrap_directory_stream(Directory *directory, const WriteStream *stream, GError **error);
+
+Answer __wrap_directory_stream(Directory *directory, const WriteStream *stream, GError **error)
+{
+    if (disturbs) {
+        g_autofree char *number = g_strdup_printf("%u", 100 + disturbs--);
+        replace_value(directory, disturbed_dn, "telephoneNumber", number);
+    }
+    return __real_directory_stream(directory, stream, error);
 }
 
 static const Part two_accounts = {OX_HEAD "one.example;anna;FULL;ADD;" SECRET ";;;;;\n"
@@ -767,6 +791,56 @@ static void test_taken_numbers(void)
     meddles = 3;
     run_parts("open-xchange", &two_accounts, 1);
     g_assert_cmpuint(meddled, ==, 3);
+}
+
+/* --- somebody else between our look and our change --- */
+
+static const Part disturbed[] = {
+    {HEAD "one.example;anna;FULL;ADD;;;;;;" SECRET "\n"
+          "one.example;ben;FULL;ADD;;;;;;" SECRET "\n",
+     NULL, NULL, 2, 0, NULL},
+    {HEAD "one.example;l;LIST;ADD;;;;anna@one.example ben@one.example;;\n", NULL, NULL, 1, 0, NULL},
+    {HEAD "one.example;m;LIST;ADD;;;;ben@one.example;;\n"
+          "one.example;m;LIST;ADD;;;;anna@one.example;;\n"
+          "one.example;l;LIST;DELETE;;;;anna@one.example;;\n"
+          "one.example;l;LIST;ADD;;;;anna@one.example;;\n",
+     NULL, NULL, 4, 0, NULL},
+    {HEAD "one.example;l;LIST;DELETE;;;;;;\n", NULL, NULL, 1, 0, NULL},
+};
+
+static void check_lists(const JobFixture *fixture, const char *rdn, const char *attribute,
+                        const char *wanted)
+{
+    g_autoptr(Entry) entry = read_entry(fixture, rdn);
+    g_autoptr(GString) text = g_string_new(NULL);
+    const GPtrArray *values = entry_values(entry, attribute);
+    for (guint i = 0; values && i < values->len; i++)
+        g_string_append_printf(text, "%s%.1s", i ? " " : "", (const char *)values->pdata[i]);
+    g_assert_cmpstr(text->str, ==, wanted);
+}
+
+static void run_disturbed(const char *profile, const char *anna, const char *attribute)
+{
+    static const char *const wanted[] = {"", "l", "m l", "m"};
+    SlapdFixture *slapd = slapd_fixture_of_profile(profile, domains, PASSWORD);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    g_autofree char *dn = g_strconcat(anna, ",", slapd->base, NULL);
+    disturbed_dn = dn;
+    for (guint i = 0; i < G_N_ELEMENTS(disturbed); i++) {
+        disturbs = i ? 2 : 0;
+        run_part(fixture, &disturbed[i]);
+        check_lists(fixture, anna, attribute, wanted[i]);
+        g_assert_cmpuint(disturbs, ==, 0);
+    }
+    g_clear_pointer(&fixture, job_fixture_free);
+    slapd_fixture_free(slapd);
+}
+
+/* R9.9 */
+static void test_disturbed(void)
+{
+    run_disturbed("iredmail", IRED("anna", "Users"), "memberOfGroup");
+    run_disturbed("postfix-book", BOOK("anna"), "mailGroupMember");
 }
 
 #define JOBS 8
@@ -840,5 +914,6 @@ int main(int argc, char **argv)
     g_test_add_func("/profiles/R9.1-R9.3/inetlocal", test_inetlocal);
     g_test_add_func("/profiles/R9.5/numbers", test_numbers);
     g_test_add_func("/profiles/R9.5/taken-numbers", test_taken_numbers);
+    g_test_add_func("/profiles/R9.9/disturbed", test_disturbed);
     return g_test_run();
 }
