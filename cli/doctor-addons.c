@@ -25,11 +25,7 @@ static char *missing_calls(const Addon *addon)
             call->kind == PANEL_CHANGE ? addon_command(addon, call->name, &program) : NULL;
         if (command == NULL || access(command->pdata[program], F_OK) == 0)
             continue;
-        if (count < NAMED_MAX)
-            g_string_append_printf(names, "%s%s", count > 0 ? ", " : "", call->name);
-        else if (count == NAMED_MAX)
-            g_string_append(names, " …");
-        count++;
+        doctor_add_name(names, &count, NAMED_MAX, call->name);
     }
     return g_string_free(names, FALSE);
 }

@@ -2,7 +2,6 @@
 #include "cli/doctor.h"
 
 #include "policy/map.h"
-#include "policy/sender.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -67,6 +66,15 @@ void doctor_say(Doctor *doctor, FindingKind kind, const char *what, const char *
         print_json(kind, what, words);
     else
         printf("%-8s %-12s %s\n", kind_name(kind), what, words);
+}
+
+void doctor_add_name(GString *names, unsigned *count, unsigned most, const char *name)
+{
+    if (*count < most)
+        g_string_append_printf(names, "%s%s", *count > 0 ? ", " : "", name);
+    else if (*count == most)
+        g_string_append(names, " …");
+    (*count)++;
 }
 
 /* What a fault of a file is: only root can tell whether the daemon could read it. */
@@ -138,11 +146,11 @@ static void look_at_spool(Doctor *doctor, const Config *config, const struct pas
         doctor_say(doctor, FINDING_GOOD, "spool", "The spool is the daemon's alone.");
 }
 
+/* And at what depends on them. */
 static void look_at_senders(Doctor *doctor, const Config *config)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(SenderTable) senders = sender_table_for(config, &error);
-
     g_autofree char *advice = senders != NULL ? sender_table_advice(senders) : NULL;
 
     if (senders == NULL)
@@ -154,6 +162,8 @@ static void look_at_senders(Doctor *doctor, const Config *config)
                    error->message);
     else
         doctor_say(doctor, FINDING_GOOD, "senders", "The sender table can be read.");
+    if (senders != NULL)
+        doctor_panel(doctor, config, senders);
 }
 
 /* --- the daemon --- */
@@ -258,13 +268,8 @@ static void note_damaged(gpointer data, const Job *job)
 {
     Damaged *damaged = data;
 
-    if (!job_is_damaged(job))
-        return;
-    if (damaged->count < NAMED_MAX)
-        g_string_append_printf(damaged->names, "%s%s", damaged->count > 0 ? ", " : "", job->id);
-    else if (damaged->count == NAMED_MAX)
-        g_string_append(damaged->names, " …");
-    damaged->count++;
+    if (job_is_damaged(job))
+        doctor_add_name(damaged->names, &damaged->count, NAMED_MAX, job->id);
 }
 
 static void look_at_jobs(Doctor *doctor, const Config *config)

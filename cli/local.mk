@@ -6,7 +6,8 @@ batchload_SOURCES = cli/main.c cli/cli.h cli/common.c cli/queue.c cli/show.c cli
 	cli/policy.c cli/profile.c cli/sample.c \
 	cli/control.c cli/progress.c cli/progress.h cli/password.c cli/apply.c cli/lockout.c \
 	cli/verb.c cli/verb.h cli/verb-parse.c cli/verb-words.c cli/verb-password.c cli/verb-show.c \
-	cli/doctor.c cli/doctor-addons.c cli/doctor-directory.c cli/doctor-postfix.c cli/doctor.h
+	cli/doctor.c cli/doctor-addons.c cli/doctor-directory.c cli/doctor-panel.c cli/doctor-postfix.c \
+	cli/doctor.h
 batchload_LDADD = $(POLICY_LIBS)
 
 # The doors of older systems: one program, and a link to it by the name of each command.

@@ -110,6 +110,31 @@ def files(world):
     doctor(world, 0)
 
 
+@tap.test("R9.48 panel_requester: no grant, one that refuses, one that lacks what calls do, a good one")
+def panel(world):
+    tap.equal("panel" in doctor(world, 0), False, "a word on the panel, which is not used")
+    requester = "panel@somedomain.example"
+    world.milter.configure({"panel_requester": requester})
+    everything = " types=" + ",".join(("FULL", "LIST", "DLIST", "ALIAS", "DOMAIN", "DOMAINALIAS", "CATCHALL",
+                                       "AUTORESPONDER", "SPAMFILTER")) + " create_domains=yes"
+    try:
+        for grant, state, words in (
+                (None, "wrong", "does not allow " + requester), ("discard", "wrong", "give it a grant"),
+                ("reject no", "wrong", "give it a grant"), ("allow", "note", "EAddDomain, EEditDomain, "),
+                ("allow" + everything.replace("yes", "no"), "note", "fail: EAddDomain, EDeleteDomain."),
+                ("allow actions=ADD,MODIFY,DELETE" + everything, "note",
+                 "fail: ESuspendDomain, EResumeDomain, ESuspendUser, EResumeUser."),
+                ("allow" + everything, "good", "whose grant allows them")):
+            world.milter.write_senders("%s allow\n%s allow\n%s" % (
+                world.admin, world.other_admin, "%s %s\n" % (requester, grant) if grant else ""))
+            found = doctor(world, 1 if state == "wrong" else 0)["panel"]
+            tap.equal(found[0], state, "%s: %s" % (grant, found[1]))
+            tap.contains(found[1], words)
+    finally:
+        world.milter.configure()
+        world.milter.write_senders("%s allow\n%s allow\n" % (world.admin, world.other_admin))
+
+
 @tap.test("a table that is older than its text, and one that can find nobody")
 def tables(world):
     path = world.milter.folder + "/indexed"
