@@ -19,7 +19,7 @@ static const struct {
     const char *call;
     Field field;  /* DOMAIN and USER: the object itself */
     bool of_user; /* of what UserName, or a list's name, is; else of all in the domain */
-    bool targets; /* only what leads to DomainName, or to UserName there */
+    bool targets; /* only what leads to DomainName, or to UserName there, from any domain */
 } listings[] = {
     {"EGetMailURL", FIELD_WEB_URL, false, false},
     {"EGetDomainAliasList", FIELD_DOMAIN, false, true},
@@ -28,7 +28,7 @@ static const struct {
     {"EGetMailingListList", FIELD_USER, false, false},
     {"EGetSpamFilterList", FIELD_FILTER, false, false},
     {"EGetCatchallUser", FIELD_TARGET, false, false},
-    {"EGetUserAliasList", FIELD_USER, false, true},
+    {"EGetUserAliasList", FIELD_USER, true, true},
     {"EGetForwardList", FIELD_MAILFORWARD, true, false},
     {"EGetAutoResponder", FIELD_SUBJECT, true, false},
     {"EGetDistributionListMemberList", FIELD_LIST_MEMBER, true, false},
@@ -148,7 +148,7 @@ int panel_check(const PanelAsked *asked, bool *nothing)
         return code;
     *nothing = rests && !profile_has_action(look.config->profile, call->type, call->action);
     if (rests)
-        return *nothing ? 0 : need_domain(&look, asked->domain);
+        return need_domain(&look, asked->domain);
     own = asked->user != NULL ? address_from_parts(asked->user, asked->domain, NULL) : NULL;
     if (comes)
         return need(&look, own, call->type, NULL, NO_LIST);
@@ -162,7 +162,7 @@ int panel_check(const PanelAsked *asked, bool *nothing)
 typedef struct {
     ObjectType type;
     Field field;
-    const char *target;
+    const char *domain, *target;
     GString *out;
 } Listing;
 
@@ -171,6 +171,15 @@ static void add_item(Listing *listing, const char *item)
     g_autofree char *line = text_printable(item, -1, ITEM_MAX);
 
     g_string_append_printf(listing->out, "%s\n", line);
+}
+
+/* The name of what lies in the domain that is asked about, the address of what does not: either is
+ * what the calls take. */
+static void add_name(Listing *listing, const ShowRow *row)
+{
+    g_autofree char *full = g_strconcat(row->user, "@", row->domain, NULL);
+
+    add_item(listing, strcmp(row->domain, listing->domain) == 0 ? row->user : full);
 }
 
 /* The subject on its line, and the message as it is. */
@@ -199,7 +208,7 @@ static bool on_listed(gpointer data, const ShowRow *row)
     else if (listing->field == FIELD_DOMAIN)
         add_item(listing, row->domain);
     else if (listing->field == FIELD_USER)
-        add_item(listing, row->user);
+        add_name(listing, row);
     for (guint i = 0; row->type != TYPE_AUTORESPONDER && values != NULL && i < values->len; i++)
         add_item(listing, values->pdata[i]);
     return true;
@@ -218,6 +227,7 @@ static int need_owner(Look *look, const PanelAsked *asked, const Address *own)
 
 int panel_list(const PanelAsked *asked)
 {
+    static const char *const nowhere[] = {NULL};
     g_auto(Look) look = {NULL, NULL};
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
@@ -234,12 +244,18 @@ int panel_list(const PanelAsked *asked)
         return code;
     /* the API's forwards are those of a mailbox */
     const ObjectType type = asked->call->type == TYPE_FORWARD ? TYPE_FULL : asked->call->type;
-    const ShowScope scope = {.domain = asked->domain,
-                             .user = listings[which].of_user ? asked->user : NULL,
-                             .type = (int)type};
-    Listing listing = {.type = type, .field = listings[which].field, .out = out};
+    ShowScope scope = {.domain = asked->domain,
+                       .user = listings[which].of_user ? asked->user : NULL,
+                       .type = (int)type};
+    Listing listing = {
+        .type = type, .field = listings[which].field, .domain = asked->domain, .out = out};
     if (listings[which].targets)
         listing.target = own != NULL ? own->full : asked->domain;
+    if (listings[which].of_user && listings[which].targets) {
+        scope.type = TYPE_COUNT;
+        scope.around = nowhere;
+        scope.everywhere = true;
+    }
     if (show_stream(look.directory, look.config->profile, &scope, on_listed, &listing, &error) ==
         ANSWER_UNKNOWN)
         return could_not_tell(error);

@@ -93,9 +93,12 @@ def domains(world):
     fails(world, "none.example", "EGetMailURL", "none.example")
 
 
-@tap.test("R9.40 ESuspendDomain, EResumeDomain: all of it stops and comes back")
+@tap.test("R9.40 R9.47 ESuspendDomain, EResumeDomain: all of it stops and comes back; where it is so, nothing")
 def suspended_domain(world):
     owner = "postmaestro@" + NEW
+    felt.ask(world, [felt.row("ADD DOMAIN @name.example")])
+    for name in "EResumeDomain", "ESuspendDomain", "ESuspendDomain", "EResumeDomain", "EDeleteDomain":
+        tap.equal(call(world, name, "name.example"), ("", ""), name + " of a domain without accounts")
     for _ in range(2):
         call(world, "ESuspendDomain", NEW)
         tap.equal(felt.logs_in(world, owner), False, "login")
@@ -146,6 +149,13 @@ def aliases(world):
     fails(world, "is taken", "EAddUserAlias", D, "al", "three")
     tap.equal(sorted(lines(world, "EGetUserAliasList", D, "al")), ["one", "two"], "aliases")
     felt.receives(world, at("one"), at("al"))
+    far = "far@" + NEW
+    call(world, "EAddUserAlias", D, "al", far)
+    tap.equal(sorted(lines(world, "EGetUserAliasList", D, "al")), [far, "one", "two"], "aliases")
+    tap.equal(lines(world, "EGetUserAliasList", NEW, "postmaestro"), [], "aliases")
+    felt.receives(world, far, at("al"))
+    fails(world, "is no alias of this mailbox", "EDeleteUserAlias", NEW, "postmaestro", far)
+    call(world, "EDeleteUserAlias", D, "al", far)
     fails(world, "is no alias of this mailbox", "EDeleteUserAlias", D, "al", "three")
     fails(world, "is no alias of this mailbox", "EDeleteUserAlias", D, "bo", "bo")
     call(world, "EDeleteUserAlias", D, "al", "one")
@@ -375,6 +385,7 @@ def nothing_to_suspend(world):
     world.reconfigure({**world.settings, "profile": path})
     for name in "ESuspendDomain", "EResumeDomain":
         tap.equal(call(world, name, NEW), ("", ""), name)
+        fails(world, "there is no domain none.example", name, "none.example")
     tap.equal(felt.logs_in(world, "postmaestro@" + NEW), True, "login")
     world.reconfigure(world.settings)
     call(world, "ESuspendDomain", NEW)
