@@ -264,8 +264,8 @@ static int find_address(Row *row, const Option *option, const char *value)
     if (option->use == AS_ACCOUNT)
         return find_account(row, value);
     if (option->use == AS_NEW_NAME && strchr(value, '@') == NULL) {
-        admin = address_parse(row->admin, NULL, NULL);
-        row->address = g_strconcat(value, "@", admin != NULL ? admin->domain : "", NULL);
+        admin = address_parse(row->admin, NULL, NULL); /* checked before */
+        row->address = g_strconcat(value, "@", admin->domain, NULL);
     } else {
         row->address = g_strdup(value);
     }
@@ -397,6 +397,20 @@ static int check_needed(const Row *row)
                      row->command->name);
 }
 
+/* The daemon would refuse it, too, but can't name the option. */
+static int check_admin(const Row *row)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Address) admin = address_parse(row->admin, NULL, &error);
+
+    if (admin != NULL)
+        return 0;
+    if (strchr(row->admin, '@') == NULL)
+        return cli_fault(EX_USAGE, "--" ADMIN " needs the administrator's whole address, with "
+                                   "the @ and the domain");
+    return cli_fault(EX_USAGE, "--" ADMIN ": %s", error->message);
+}
+
 /* Which stores are meant: *ours, whether what is kept by us is among them. */
 static int check_stores(const Row *row, bool *ours)
 {
@@ -459,6 +473,8 @@ static int make_row(Row *row, bool *ours)
 
     if (code == 0)
         code = check_needed(row);
+    if (code == 0)
+        code = check_admin(row);
     if (code == 0)
         code = check_stores(row, ours);
     if (code == 0)

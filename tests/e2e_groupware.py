@@ -324,6 +324,17 @@ def grants(world):
     act(world, "deluser", username="fay")
 
 
+@tap.test("R9.22 --adminuser: what is no whole address is told before anything is sent")
+def no_address(world):
+    for admin, words in (("nothing", "--adminuser needs the administrator's whole address"),
+                         ("", "--adminuser needs"), ("x" * 2000, "--adminuser needs"),
+                         ("a b@c.example", "--adminuser: The user part"), ("x@y", "--adminuser: The domain"),
+                         ("x@y.example 3 4 z", "--adminuser: "), ("a@b.example\nstate x", "--adminuser: ")):
+        out, errors = call(world, "addresource", code=64, resourcename="t", adminuser=admin, adminpasswd="x")
+        tap.equal((out, errors.count("\n")), ("", 1), "output")
+        tap.contains(errors, "addresource: " + words)
+
+
 @tap.test("R9.25 a wrong password, an account that may not, a grant that asks for more: the same words")
 def proof(world):
     words = set()
@@ -336,9 +347,6 @@ def proof(world):
         words.add(errors)
     tap.equal(len(words), 1, "words: %s" % words)
     tap.contains(words.pop(), "The password is not the right one for this administrator")
-    for admin in "nothing", "", "a b@c.example", "x@y.example 3 4 z", "a@b.example\nstate x":
-        call(world, "addresource", code=1, resourcename="t", adminuser=admin, adminpasswd="x")
-    call(world, "addresource", code=65, resourcename="t", adminuser="x" * 2000, adminpasswd="x")
     call(world, "addresource", code=65, resourcename="t", adminuser=world.admin,
          adminpasswd="x" * 2000)
     tap.equal(world.entry(at("thing")), None, "entry")
