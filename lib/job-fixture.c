@@ -231,7 +231,7 @@ char *job_fixture_response(const JobFixture *fixture, const char *id)
 /* --- jobs --- */
 
 static char *take(JobFixture *fixture, const char *requester, const char *grant,
-                  const char *password, const char *csv, bool door)
+                  const char *password, const char *csv, const char *client)
 {
     g_autofree char *message_id = g_uuid_string_random();
     g_autofree char *id_header = g_strdup_printf("<%s@x>", message_id);
@@ -240,8 +240,8 @@ static char *take(JobFixture *fixture, const char *requester, const char *grant,
         .batch_address = (char *)"batch@service.example",
         .grant = (char *)grant,
         .own_key = true,
-        .client = (char *)(door ? SPOOL_CLIENT_DOOR : "192.0.2.1"),
-        .login = (char *)(door ? "uid 4711" : NULL),
+        .client = (char *)(client ? client : "192.0.2.1"),
+        .login = (char *)(client ? "uid 4711" : NULL),
         .queue_id = (char *)"4Xyz",
         .message_id = id_header,
         .subject = (char *)"PROCESS",
@@ -269,13 +269,19 @@ static char *take(JobFixture *fixture, const char *requester, const char *grant,
 char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *grant,
                        const char *password, const char *csv)
 {
-    return take(fixture, requester, grant, password, csv, false);
+    return take(fixture, requester, grant, password, csv, NULL);
 }
 
 char *job_fixture_door(JobFixture *fixture, const char *requester, const char *grant,
                        const char *password, const char *csv)
 {
-    return take(fixture, requester, grant, password, csv, true);
+    return take(fixture, requester, grant, password, csv, SPOOL_CLIENT_DOOR);
+}
+
+char *job_fixture_panel(JobFixture *fixture, const char *requester, const char *grant,
+                        const char *csv)
+{
+    return take(fixture, requester, grant, "none", csv, SPOOL_CLIENT_PANEL);
 }
 
 static bool step(JobFixture *fixture, JobState *state)

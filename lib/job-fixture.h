@@ -55,6 +55,10 @@ char *job_fixture_mail(JobFixture *fixture, const char *requester, const char *g
 char *job_fixture_door(JobFixture *fixture, const char *requester, const char *grant,
                        const char *password, const char *csv);
 
+/* The same as a panel's call, whose requester proves nothing. */
+char *job_fixture_panel(JobFixture *fixture, const char *requester, const char *grant,
+                        const char *csv);
+
 /* The next step; asserts that there is one. The state after it. */
 JobState job_fixture_step(JobFixture *fixture);
 /* Until nothing is ready. */

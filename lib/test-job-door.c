@@ -94,12 +94,14 @@ static void test_mail(void)
 
 /* --- responses --- */
 
-/* R9.28: what was changed is told by mail where nobody has fetched it. */
-static void test_unfetched(void)
+/* R9.28, R9.46: what was changed is told by mail where nobody has fetched it. */
+static void test_unfetched(gconstpointer panel)
 {
     g_autoptr(JobFixture) fixture = job_fixture_begin(slapd);
-    g_autofree char *id = job_fixture_door(fixture, JOB_FIXTURE_ADMIN, "allow",
-                                           JOB_FIXTURE_PASSWORD, JOB_FIXTURE_ROWS);
+    g_autofree char *id =
+        panel ? job_fixture_panel(fixture, JOB_FIXTURE_ADMIN, "allow", JOB_FIXTURE_ROWS)
+              : job_fixture_door(fixture, JOB_FIXTURE_ADMIN, "allow", JOB_FIXTURE_PASSWORD,
+                                 JOB_FIXTURE_ROWS);
     job_fixture_run(fixture);
     job_fixture_assert_waits(fixture, id, JOB_SENDING, "a command is to fetch");
     g_assert_cmpuint(job_fixture_responses(fixture), ==, 0);
@@ -142,7 +144,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &names[i], test_name);
     }
     g_test_add_func("/job-door/R9.24/mail", test_mail);
-    g_test_add_func("/job-door/R9.28/unfetched", test_unfetched);
+    g_test_add_data_func("/job-door/R9.28/unfetched", NULL, test_unfetched);
+    g_test_add_data_func("/job-door/R9.46/unfetched", "panel", test_unfetched);
     g_test_add_func("/job-door/R9.28/refused", test_refused);
     int result = g_test_run();
     slapd_fixture_free(slapd);

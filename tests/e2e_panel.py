@@ -372,6 +372,31 @@ def quiet(world):
     tap.equal(world.mailbox(felt.BOSS).count(), mails, "mails")
 
 
+@tap.test("R9.46 a call that is killed while it waits: what became of it is mailed to the requester")
+def killed(world):
+    mails, before = world.mailbox(felt.BOSS).count(), len(world.log_lines("action=wait"))
+    world.slapd.stop()
+    with subprocess.Popen([os.path.join(world.links, "EAddMailingList"), D, "orphan"],
+                          env={"BATCHLOAD_CONFIG": world.milter.conf}, stderr=subprocess.DEVNULL) as child:
+        waiting = wait_for(lambda: world.log_lines("action=wait")[before:], "it to wait")
+        child.kill()
+    job = re.search(r" job=(\S+)", waiting[-1]).group(1)
+    world.slapd.start()
+
+    def retry():
+        """Nobody waits for the pause before the next try, nor for who would fetch."""
+        subprocess.run([world.tree.command, "-c", world.milter.conf, "retry", job], check=False,
+                       capture_output=True, timeout=60)
+        return world.log_lines("job=" + job, "action=done", "to=" + felt.BOSS)
+
+    wait_for(retry, "the response", 60)
+    tap.equal(world.entry(at("orphan")) is not None, True, "list")
+    wait_for(lambda: world.mailbox(felt.BOSS).count() > mails, "the mail", 30)
+    call(world, "EDeleteMailingList", D, "orphan")
+    world.fence(felt.BOSS)
+    tap.equal(world.mailbox(felt.BOSS).count(), mails + 2, "mails: this one, and the fence's")
+
+
 KNOWN = 'known_by = "batchloadDomain"'
 
 
