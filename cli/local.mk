@@ -35,16 +35,18 @@ PANEL_CALLS = EAddDomain EEditDomain ESuspendDomain EResumeDomain EDeleteDomain 
 	EDeleteMailingListMember EGetMailingListMemberList ESetCatchallUser \
 	ESetAutoResponder RegisterMailAddon
 
+# The links are relative, so that they lead to the program below DESTDIR, too: up from their folder to
+# what it has in common with the program's, and down from there.
 install-exec-hook: install-doors
 install-doors:
-	$(MKDIR_P) '$(DESTDIR)$(groupwaredir)'
-	for name in $(GROUPWARE_COMMANDS); do \
-	    $(LN_S) -f '$(pkglibexecdir)/batchload-door' '$(DESTDIR)$(groupwaredir)'/$$name || exit 1; \
-	done
-	$(MKDIR_P) '$(DESTDIR)$(paneldir)'
-	for name in $(PANEL_CALLS); do \
-	    $(LN_S) -f '$(pkglibexecdir)/batchload-door' '$(DESTDIR)$(paneldir)'/$$name || exit 1; \
-	done
+	link() { \
+	    folder=$${1%/}; shift; above=$$folder; up=; \
+	    while case '$(pkglibexecdir)/' in "$$above"/*) false;; esac; do above=$${above%/*}; up=../$$up; done; \
+	    program='$(pkglibexecdir)/batchload-door'; program=$$up$${program#"$$above"/}; \
+	    $(MKDIR_P) '$(DESTDIR)'"$$folder" || return 1; \
+	    for name; do $(LN_S) -f "$$program" '$(DESTDIR)'"$$folder/$$name" || return 1; done; \
+	}; \
+	link '$(groupwaredir)' $(GROUPWARE_COMMANDS) && link '$(paneldir)' $(PANEL_CALLS)
 uninstall-hook: uninstall-doors
 uninstall-doors:
 	for name in $(GROUPWARE_COMMANDS); do rm -f '$(DESTDIR)$(groupwaredir)'/$$name; done

@@ -14,6 +14,7 @@ from harness.process import write
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("top_builddir", TOP)
 NEW = "panel.example"
 D = felt.DOMAIN
 ON = ("1",) * 8
@@ -423,6 +424,26 @@ def gone(world):
     call(world, "EDeleteDomain", NEW)
     tap.equal(world.slapd.search("(ou=%s)" % NEW), {}, "entries")
     fails(world, NEW, "EDeleteDomain", NEW)
+
+
+@tap.test("R9.20 R9.40 make install: the links lead to the program, wherever it all was put")
+def links(world):
+    for number, folder in enumerate(("", "/opt/panel/bin/", "/usr")):
+        place = world.nursery.path("installed%d" % number)
+        names = ["groupwaredir=" + folder, "paneldir=" + folder] if folder else []
+        told = subprocess.run(
+            ["make", "-s", "-C", BUILD, "install-doors", "DESTDIR=" + place, "prefix=/usr", *names],
+            capture_output=True, timeout=100, check=False,
+            env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
+        tap.equal(told.returncode, 0, told.stderr.decode())
+        program = place + "/usr/libexec/batchload/batchload-door"
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        write(program, "")
+        found = [os.path.join(where, name) for where, _, files in os.walk(place) for name in files
+                 if os.path.join(where, name) != program]
+        tap.equal({os.path.basename(each) for each in found} >= {*CALLS, "adduser", "setquota"}, True, "names")
+        tap.equal({os.path.isabs(os.readlink(each)) for each in found}, {False}, "absolute links")
+        tap.equal({os.path.realpath(each) for each in found}, {os.path.realpath(program)}, "programs")
 
 
 def is_called(name, text):
