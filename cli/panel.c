@@ -376,16 +376,13 @@ bool door_panel(const CliPlace *place, int argc, char **argv, int *code)
 
     if (asked.call == NULL)
         return false;
-    if (asked.call->kind == PANEL_REGISTER) {
-        *code = cli_register_addon(place, argc, argv);
-        return true;
-    }
     asked.parameters = panel_parameters(asked.call, false, &asked.count);
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    *code = 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
         print_usage(&asked);
-        *code = 0;
-        return true;
-    }
-    *code = run(&asked, argc, argv) == 0 ? 0 : CLI_NO;
+    else if (asked.call->kind == PANEL_REGISTER)
+        *code = cli_register_addon(place, argc, argv);
+    else
+        *code = run(&asked, argc, argv) == 0 ? 0 : CLI_NO;
     return true;
 }
