@@ -114,13 +114,32 @@ static char *about_row(const char *text)
     return g_strdup(behind != NULL ? behind + strlen(": ") : paragraphs[1]);
 }
 
+/* Beside the column that is wrong, its name here. Caller owns the result. */
+static char *with_own_name(const DoorRequest *request, const char *told)
+{
+    static const char label[] = "\n  Field:  ";
+    const char *at = request->name_of != NULL ? strstr(told, label) : NULL;
+    const char *column = at != NULL ? at + strlen(label) : "";
+    const gsize length = strcspn(column, "\n");
+    g_autofree char *name = g_strndup(column, length);
+    const char *own = NULL;
+    Field field;
+
+    if (*name != '\0' && field_find(name, &field))
+        own = request->name_of(request->data, field);
+    if (own == NULL)
+        return g_strdup(told);
+    return g_strdup_printf("%.*s%s (%s)%s", (int)(column - told), told, own, name, column + length);
+}
+
 /* What is fetched is mailed to nobody. */
-static int tell_failure(const CliPlace *place, const char *id)
+static int tell_failure(const CliPlace *place, const DoorRequest *request, const char *id)
 {
     int code = 0;
     g_autoptr(GBytes) message = cli_control_response(place, id, &code);
     g_autofree char *text = message != NULL ? response_text(message) : NULL;
-    g_autofree char *told = text != NULL ? about_row(text) : NULL;
+    g_autofree char *row = text != NULL ? about_row(text) : NULL;
+    g_autofree char *told = row != NULL ? with_own_name(request, row) : NULL;
 
     if (message == NULL)
         return code;
@@ -144,7 +163,7 @@ static int tell(const CliPlace *place, const DoorRequest *request, const char *i
     int ignored = 0;
 
     if (progress->refused == 0 && progress->counts[RESULT_FAILED] > 0)
-        return tell_failure(place, id);
+        return tell_failure(place, request, id);
     if (progress->state == JOB_SENDING)
         g_bytes_unref(cli_control_response(place, id, &ignored));
     if (progress->refused != 0)

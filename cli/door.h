@@ -52,6 +52,9 @@ typedef struct {
     bool atomic;            /* all rows or none; without password only */
     const DoorTable *table;
     const char *what; /* what it is about, for the word on its result */
+    /* What the caller calls a column (NULL: nothing), for the words on a failure; or NULL. */
+    const char *(*name_of)(gconstpointer data, Field field);
+    gconstpointer data;
 } DoorRequest;
 /* Hands it in and waits for its end. What failed is told; what became of the rest is counted in
  * counts, or printed where that is NULL. Returns the exit code. */

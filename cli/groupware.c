@@ -457,10 +457,25 @@ static int add_route(const CliPlace *place, Row *row)
     return code;
 }
 
+/* A DoorRequest's name_of. */
+static const char *option_of(gconstpointer data, Field field)
+{
+    const Row *row = data;
+
+    for (const Option *option = row->command->options; option->name != NULL; option++)
+        if (option->field == field && door_option(row->options, option->name) != NULL)
+            return option->name;
+    return NULL;
+}
+
 static int submit(const CliPlace *place, Row *row, const Secret *password)
 {
-    const DoorRequest request = {
-        .admin = row->admin, .password = password, .table = row->table, .what = row->address};
+    const DoorRequest request = {.admin = row->admin,
+                                 .password = password,
+                                 .table = row->table,
+                                 .what = row->address,
+                                 .name_of = option_of,
+                                 .data = row};
     int code = add_route(place, row);
 
     return code != 0 ? code : door_submit(place, &request, NULL);

@@ -280,6 +280,24 @@ static DoorTable *make_table(const PanelAsked *asked)
 
 /* --- running --- */
 
+/* The parameter that is the column of the row; of a further name's row, DOMAIN and USER are that,
+ * and DomainName and UserName are its TARGET. A DoorRequest's name_of. */
+static const char *parameter_of(gconstpointer data, Field field)
+{
+    const PanelAsked *asked = data;
+    const bool itself = field == FIELD_DOMAIN || field == FIELD_USER;
+
+    for (unsigned i = 0; i < asked->count; i++) {
+        const PanelParameter *parameter = &asked->parameters[i];
+        if (asked->further != NULL && itself ? parameter->meaning == PANEL_NAME
+                                             : parameter->field == field)
+            return parameter->name;
+    }
+    if (asked->further != NULL && field == FIELD_TARGET)
+        return asked->parameters[asked->user != NULL].name;
+    return NULL;
+}
+
 /* Whose request it is. NULL: the reason was printed. */
 static char *find_requester(const CliPlace *place)
 {
@@ -329,7 +347,9 @@ static int change(const PanelAsked *asked)
     const DoorRequest request = {.admin = requester,
                                  .atomic = needs_catchall(asked->call),
                                  .table = table,
-                                 .what = asked->call->name};
+                                 .what = asked->call->name,
+                                 .name_of = parameter_of,
+                                 .data = asked};
     code = door_submit(asked->place, &request, counts);
     if (code == 0)
         code = check_counts(asked, counts);

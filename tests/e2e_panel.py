@@ -159,7 +159,7 @@ def aliases(world):
     for name in "one", "two":
         call(world, "EAddUserAlias", D, "al", name)
     call(world, "EAddUserAlias", D, "bo", at("three"))
-    fails(world, "is taken", "EAddUserAlias", D, "al", "three")
+    fails(world, "UserAlias (USER)", "EAddUserAlias", D, "al", "three")
     tap.equal(sorted(lines(world, "EGetUserAliasList", D, "al")), ["one", "two"], "aliases")
     felt.receives(world, at("one"), at("al"))
     far = "far@" + NEW
@@ -202,7 +202,7 @@ def answers(world):
     call(world, "EDeleteAutoResponder", D, "al")
     tap.equal(call(world, "EGetAutoResponder", D, "al")[0], "", "none")
     fails(world, "There is no", "ESetAutoResponder", D, "none", "s", "m")
-    fails(world, "MESSAGE", "ESetAutoResponder", D, "al", "s", "")
+    fails(world, "Message (MESSAGE)", "ESetAutoResponder", D, "al", "s", "")
     fails(world, "is no mailbox", "EGetAutoResponder", D, "none")
     fails(world, "There is no", "EDeleteAutoResponder", D, "none")
 
@@ -264,7 +264,7 @@ def filters(world):
     for value in felt.STRANGER, "bad.example", "192.0.2.9":
         call(world, "EDeleteSpamFilter", D, value)
     felt.receives(world, at("al"), at("al"))
-    fails(world, "FILTERTYPE", "EAddSpamFilter", D, "bad.example", "WORD")
+    fails(world, "TypeOfSpamFilter (FILTERTYPE)", "EAddSpamFilter", D, "bad.example", "WORD")
     fails(world, "TypeOfSpamFilter is empty", "EAddSpamFilter", D, "bad.example", "")
     fails(world, "", "EAddSpamFilter", D, "*", "DOMAIN")
     fails(world, "SpamFilterAddress is empty", "EDeleteSpamFilter", D, "")
