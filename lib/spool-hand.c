@@ -39,14 +39,16 @@ bool spool_job_hurry(SpoolClaim *claim, GError **error)
     Spool *spool = claim->spool;
     Job *job = claim->entry->job;
     Job next = *job;
-    next.attempts = 0;
+    /* Who was to fetch the response has been waited for: not once more. */
+    next.attempts =
+        job->state == JOB_SENDING && spool_is_fetched(&job->facts) ? MIN(job->attempts, 1) : 0;
     next.not_before = 0;
     next.waiting = NULL;
     if (!spool->type->save(spool->store, &next, false, error))
         return false;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spool->lock);
     g_clear_pointer(&job->waiting, g_free);
-    job->attempts = 0;
+    job->attempts = next.attempts;
     job->not_before = 0;
     return true;
 }

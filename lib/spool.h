@@ -230,7 +230,7 @@ Answer spool_claim_this(Spool *spool, const char *id, unsigned seconds, SpoolCla
                         GError **error);
 /* Whether the next slice has an intent: it may be half applied. */
 bool spool_claim_is_unsettled(const SpoolClaim *claim);
-/* The wait ends now, and the pauses begin anew. */
+/* The wait ends now, and the pauses begin anew; a response that waits to be fetched is mailed. */
 bool spool_job_hurry(SpoolClaim *claim, GError **error);
 /* ANSWER_FAILED → SENDING: the response that was kept is handed over once more. ANSWER_NO: no job
  * of this id is ANSWER_FAILED. */
