@@ -118,14 +118,14 @@ static char *about_row(const char *text)
 static char *with_own_name(const DoorRequest *request, const char *told)
 {
     static const char label[] = "\n  Field:  ";
-    const char *at = request->name_of != NULL ? strstr(told, label) : NULL;
+    const char *at = strstr(told, label);
     const char *column = at != NULL ? at + strlen(label) : "";
     const gsize length = strcspn(column, "\n");
     g_autofree char *name = g_strndup(column, length);
     const char *own = NULL;
     Field field;
 
-    if (*name != '\0' && field_find(name, &field))
+    if (request->name_of != NULL && *name != '\0' && field_find(name, &field))
         own = request->name_of(request->data, field);
     if (own == NULL)
         return g_strdup(told);

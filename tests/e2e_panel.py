@@ -83,6 +83,15 @@ def add_user(world, user, domain=D, password=SECRET, **options):
     return call(world, "EAddUser", domain, user, password, "Ann", "B", "Arber", "1", "1", "1", **options)
 
 
+def need(world, *users):
+    """What other tests may have made: the second domain, and accounts."""
+    if not world.slapd.search("(ou=%s)" % NEW):
+        call(world, "EAddDomain", NEW, "", "", "-1", "postmaestro", SECRET, "0", *ON)
+    for user in users:
+        if world.entry(at(user)) is None:
+            add_user(world, user)
+
+
 @tap.test("R9.40 R9.42 EAddDomain: a domain with its owner, who logs in and gets the catch-all; EEditDomain")
 def domains(world):
     new = (NEW, "192.0.2.7", "", "3", "postmaestro", SECRET, "0")
@@ -108,6 +117,7 @@ def domains(world):
 
 @tap.test("R9.40 R9.47 ESuspendDomain, EResumeDomain: all of it stops and comes back; where it is so, nothing")
 def suspended_domain(world):
+    need(world)
     owner = "postmaestro@" + NEW
     felt.ask(world, [felt.row("ADD DOMAIN @name.example")])
     for name in "EResumeDomain", "ESuspendDomain", "ESuspendDomain", "EResumeDomain", "EDeleteDomain":
@@ -154,8 +164,7 @@ def users(world):
 
 @tap.test("R9.41 EAddUserAlias, EDeleteUserAlias, EGetUserAliasList: only the account's own go")
 def aliases(world):
-    add_user(world, "al")
-    add_user(world, "bo")
+    need(world, "al", "bo")
     for name in "one", "two":
         call(world, "EAddUserAlias", D, "al", name)
     call(world, "EAddUserAlias", D, "bo", at("three"))
@@ -178,6 +187,7 @@ def aliases(world):
 
 @tap.test("R9.41 EAddForward, EDeleteForward, EGetForwardList: a copy goes there, one more and one less")
 def forwards(world):
+    need(world, "al", "bo")
     for target in at("bo"), "x@elsewhere.example":
         call(world, "EAddForward", D, "al", target)
     tap.equal(sorted(lines(world, "EGetForwardList", D, "al")), [at("bo"), "x@elsewhere.example"], "list")
@@ -193,6 +203,7 @@ def forwards(world):
 
 @tap.test("R9.41 ESetAutoResponder, EGetAutoResponder, EDeleteAutoResponder: set, told, gone")
 def answers(world):
+    need(world, "al")
     tap.equal(call(world, "EGetAutoResponder", D, "al")[0], "", "none")
     call(world, "ESetAutoResponder", D, "al", "Away", "Back on\nMonday; \"sure\"")
     tap.equal(call(world, "EGetAutoResponder", D, "al")[0], "Away\nBack on\nMonday; \"sure\"\n", "answer")
@@ -212,6 +223,7 @@ LISTS = {"MailingList": "EGetMailingListList", "DistributionList": "EGetDistribu
 
 @tap.test("R9.41 lists and their members: made once, felt by mail, never made or deleted by a member's call")
 def lists(world):
+    need(world, "al", "bo")
     for kind, listing in LISTS.items():
         name = kind.lower()
         member = (lambda address, k=kind: ("Bo B", address) if k == "MailingList" else (address,))
@@ -241,6 +253,7 @@ def lists(world):
 
 @tap.test("R9.41 EAddDomainAlias, EDeleteDomainAlias, EGetDomainAliasList: only the domain's own go")
 def names_of_domains(world):
+    need(world, "al")
     call(world, "EAddDomainAlias", D, "name.example")
     fails(world, "name.example", "EAddDomainAlias", D, "name.example")
     fails(world, "DomainAlias", "EAddDomainAlias", D, "no name")
@@ -255,6 +268,7 @@ def names_of_domains(world):
 
 @tap.test("R9.41 EAddSpamFilter, EDeleteSpamFilter, EGetSpamFilterList: who is blocked is refused")
 def filters(world):
+    need(world, "al")
     for value, kind in ((felt.STRANGER, "EMAIL"), ("bad.example", "DOMAIN"), ("192.0.2.9", "IP")):
         call(world, "EAddSpamFilter", D, value, kind)
     tap.equal(sorted(lines(world, "EGetSpamFilterList", D)), ["192.0.2.9", "bad.example", felt.STRANGER],
@@ -272,6 +286,7 @@ def filters(world):
 
 @tap.test("R9.41 ESetCatchallUser, EGetCatchallUser: set, replaced, cleared")
 def catchalls(world):
+    need(world, "al", "bo")
     tap.equal(lines(world, "EGetCatchallUser", D), [], "none")
     for user in "al", "bo":
         call(world, "ESetCatchallUser", D, at(user))
@@ -302,6 +317,7 @@ def note(world, name, status=0):
 
 @tap.test("R9.44 the calls that run a command of the configuration, and what has none")
 def commands(world):
+    need(world)
     for name, parameters in COMMANDS.items():
         fails(world, "not supported", name, *parameters)
         path = note(world, name)
@@ -327,6 +343,7 @@ def commands(world):
 
 @tap.test("R9.43 a wrong number of parameters, what is not UTF-8, no requester, no right: refused, in words")
 def refusals(world):
+    need(world, "al")
     for name in CALLS:
         if name == "RegisterMailAddon":
             continue
@@ -348,6 +365,7 @@ def refusals(world):
 
 @tap.test("R9.45 passwords: by the environment or a descriptor with -, never left on the command line")
 def passwords(world):
+    need(world, "al")
     read, end = os.pipe()
     os.write(end, (SECRET + "3\n").encode())
     os.close(end)
@@ -377,6 +395,7 @@ def passwords(world):
 
 @tap.test("R9.46 what a call tells is mailed to nobody")
 def quiet(world):
+    need(world, "bo")
     mails = world.mailbox(felt.BOSS).count()
     call(world, "ESuspendUser", D, "bo")
     call(world, "EResumeUser", D, "bo")
@@ -415,6 +434,7 @@ KNOWN = 'known_by = "batchloadDomain"'
 
 @tap.test("R9.47 ESuspendDomain and EResumeDomain succeed where the profile has nothing to suspend by")
 def nothing_to_suspend(world):
+    need(world)
     with open(world.tree.profile, encoding="utf-8") as file:
         text = file.read()
     tap.equal(text.count(KNOWN), 1, "places in the profile")
@@ -433,6 +453,7 @@ def nothing_to_suspend(world):
 
 @tap.test("R9.40 EDeleteDomain: with all that is in it")
 def gone(world):
+    need(world)
     call(world, "EDeleteDomain", NEW)
     tap.equal(world.slapd.search("(ou=%s)" % NEW), {}, "entries")
     fails(world, NEW, "EDeleteDomain", NEW)
