@@ -25,15 +25,23 @@ static const char *switch_word(Field field, bool on)
     return number ? (on ? "1" : "0") : on ? "yes" : "no";
 }
 
-/* In MB, and at least one: what is stored may be less, or no whole number of them. */
-static void add_quota(const Profile *profile, GPtrArray *cell, const char *value)
+char *profile_shown_value(const Profile *profile, Field field, const char *value)
 {
     guint64 number = 0;
-    if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT64, &number, NULL))
-        add_valid(cell, value);
-    else if (number > 0)
-        g_ptr_array_add(
-            cell, g_strdup_printf("%" G_GUINT64_FORMAT, MAX(number / profile->quota_factor, 1)));
+    if (field != FIELD_QUOTA || profile->quota_factor == 1 ||
+        !g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT64, &number, NULL))
+        return g_strdup(value);
+    /* What is stored may be less than one, or no whole number of them. */
+    return g_strdup_printf("%" G_GUINT64_FORMAT,
+                           number > 0 ? MAX(number / profile->quota_factor, 1) : 0);
+}
+
+/* One of nothing is none. */
+static void add_quota(const Profile *profile, GPtrArray *cell, const char *value)
+{
+    g_autofree char *shown = profile_shown_value(profile, FIELD_QUOTA, value);
+    if (!g_str_equal(shown, "0"))
+        add_valid(cell, shown);
 }
 
 static void add_values(const Profile *profile, GPtrArray *cell, const Entry *entry, Field field)

@@ -252,6 +252,9 @@ const char *profile_other_domain(const Profile *profile, const Entry *entry); /*
 /* What the column's cell would hold to make the entry what it is (of char *, valid UTF-8), or NULL
  * where it would be empty, as it is of secret columns. Caller owns the result. */
 GPtrArray *profile_entry_cell(const Profile *profile, const Entry *entry, Field field);
+/* One stored value as the column has it: a quota in MB, all else as it is. Caller owns the result.
+ */
+char *profile_shown_value(const Profile *profile, Field field, const char *value);
 /* The attributes that columns of the type may name and the entry has (of AttributeCell, valid
  * UTF-8, a line a value), or NULL. Caller owns the result. */
 GPtrArray *profile_entry_attributes(const Profile *profile, const Entry *entry, ObjectType type);

@@ -10,10 +10,9 @@
 
 #define HASH "{CRYPT}$6$Canary-5vKq8"
 
-static Profile *load(void)
+static Profile *load(const char *name)
 {
-    g_autofree char *path =
-        g_test_build_filename(G_TEST_DIST, "policy", "profiles", "default.conf", NULL);
+    g_autofree char *path = g_test_build_filename(G_TEST_DIST, "policy", "profiles", name, NULL);
     g_autoptr(GError) error = NULL;
     Profile *profile = profile_load(path, "dc=example,dc=org", &error);
     g_assert_no_error(error);
@@ -52,7 +51,7 @@ static void assert_change(const Profile *profile, const Change *change, const En
 
 static void test_change(void)
 {
-    g_autoptr(Profile) profile = load();
+    g_autoptr(Profile) profile = load("default.conf");
     g_autoptr(Entry) before = person();
     g_autoptr(Change) modify = change_new(CHANGE_MODIFY, before->dn);
     g_autoptr(Change) gone = change_new(CHANGE_DELETE, before->dn);
@@ -88,9 +87,72 @@ static void test_change(void)
     assert_change(profile, gone, NULL, "('', '', 'DELETE', [])");
 }
 
+/* R9.6: quotas in MB, whatever is stored; that an account works is told where it did not before. */
+static void test_profiles(void)
+{
+    static const struct {
+        const char *profile, *class, *quota, *enabled, *stored[2], *states[2];
+    } rows[] = {
+        {"iredmail.conf",
+         "mailUser",
+         "mailQuota",
+         "accountStatus",
+         {"2097152", "7340032"},
+         {"active", "disabled"}},
+        {"qmail-ldap.conf",
+         "qmailUser",
+         "mailQuotaSize",
+         "accountStatus",
+         {"2500000", "7340032"},
+         {"active", "disabled"}},
+        {"postfix-book.conf",
+         "PostfixBookMailAccount",
+         "mailQuota",
+         "mailEnabled",
+         {"2048", "7168"},
+         {"TRUE", "FALSE"}},
+        {"default.conf",
+         "batchloadAccount",
+         "batchloadQuota",
+         "batchloadEnabled",
+         {"2", "7"},
+         {"TRUE", "FALSE"}},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Profile) profile = load(rows[i].profile);
+        g_autoptr(Entry) before = entry_new("mail=a@x.example,ou=x.example,dc=example,dc=org");
+        entry_add(before, "objectClass", rows[i].class);
+        entry_add(before, "mail", "a@x.example");
+        entry_add(before, rows[i].quota, rows[i].stored[0]);
+        entry_add(before, rows[i].enabled, rows[i].states[0]);
+        g_autoptr(Change) modify = change_new(CHANGE_MODIFY, before->dn);
+        change_mod(modify, MOD_REPLACE, rows[i].quota, rows[i].stored[1]);
+        change_mod(modify, MOD_REPLACE, rows[i].enabled, rows[i].states[1]);
+        g_autofree char *told =
+            g_strdup_printf("('a@x.example', 'FULL', 'MODIFY', [('QUOTA', ['2'], ['7']), "
+                            "('ACTIVATED', ['%s'], ['%s'])])",
+                            rows[i].states[0], rows[i].states[1]);
+        assert_change(profile, modify, before, told);
+        g_autoptr(Change) gone = change_new(CHANGE_DELETE, before->dn);
+        assert_change(profile, gone, before,
+                      "('a@x.example', 'FULL', 'DELETE', [('QUOTA', ['2'], [])])");
+        g_autoptr(Entry) off = entry_new(before->dn);
+        entry_add(off, "objectClass", rows[i].class);
+        entry_add(off, "mail", "a@x.example");
+        g_autoptr(Change) works = change_new(CHANGE_MODIFY, off->dn);
+        change_mod(works, MOD_REPLACE, rows[i].enabled, rows[i].states[0]);
+        g_autofree char *comes =
+            g_strdup_printf("('a@x.example', 'FULL', 'MODIFY', [%s%s%s])",
+                            profile_entry_enabled(profile, off) ? "" : "('ACTIVATED', [], ['",
+                            profile_entry_enabled(profile, off) ? "" : rows[i].states[0],
+                            profile_entry_enabled(profile, off) ? "" : "'])");
+        assert_change(profile, works, off, comes);
+    }
+}
+
 static void test_long(void)
 {
-    g_autoptr(Profile) profile = load();
+    g_autoptr(Profile) profile = load("default.conf");
     g_autoptr(Change) change = change_new(CHANGE_MODIFY, "mail=l@x.example");
     g_autofree char *name = g_strnfill(200, 'x');
     for (unsigned i = 0; i < 6000; i++) {
@@ -123,7 +185,7 @@ static PlannedRow *planned(const Profile *profile)
 /* What an earlier version has stored is read, and never taken for what this one stores. */
 static void test_record(void)
 {
-    g_autoptr(Profile) profile = load();
+    g_autoptr(Profile) profile = load("default.conf");
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)planned_row_free);
     g_ptr_array_add(rows, planned(profile));
     g_autoptr(GVariant) stored = g_variant_ref_sink(planned_rows_to_variant(rows));
@@ -330,6 +392,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     secret_init();
     g_test_add_func("/audit/R5.5/change", test_change);
+    g_test_add_func("/audit/R9.6/profiles", test_profiles);
     g_test_add_func("/audit/long", test_long);
     g_test_add_func("/audit/record", test_record);
     g_test_add_func("/audit/R5.5/kept", test_kept);
