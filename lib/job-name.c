@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/job-private.h"
+#include "lib/plan-words.h"
 
 #include <string.h>
 
@@ -134,9 +135,11 @@ bool job_name_row(JobWorker *worker, const Grant *grant, const TableHead *head, 
     const char *word = table_row_cell(*row, head, FIELD_TYPE);
     ObjectType type;
     if ((*row)->found != (*row)->columns || *domain || !*user || !type_find(word, &type) ||
-        !profile_has_type(worker->config->profile, type) || !type_has_user(type) ||
-        type >= TYPE_AUTORESPONDER)
+        !type_has_user(type) || type >= TYPE_AUTORESPONDER)
         return true; /* whatever is wrong with it is told of the row */
+    g_autofree char *no_type = plan_words_no_type(worker->config->profile, type);
+    if (no_type)
+        return name_error(error, no_type);
     /* Its form and letters, in any domain. */
     g_autoptr(GError) problem = NULL;
     g_autoptr(Address) form = address_from_parts(user, "example.invalid", &problem);

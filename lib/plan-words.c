@@ -114,16 +114,25 @@ Outcome *plan_words_last_member(const Operation *operation, const char *field, c
                           group ? group->full : "a group");
 }
 
+char *plan_words_no_type(const Profile *profile, ObjectType type)
+{
+    g_autofree char *noun = a_noun(type);
+    if (profile_has_type(profile, type))
+        return NULL;
+    return g_strdup_printf("The directory of this service has no place for %s: the profile %s has "
+                           "no type %s.",
+                           noun, profile_title(profile), type_name(type));
+}
+
 Outcome *plan_words_lacks(const Profile *profile, const Operation *operation)
 {
     const char *type = type_name(operation->type), *action = action_name(operation->action);
     const char *title = profile_title(profile);
     g_autofree char *noun = a_noun(operation->type);
-    if (!profile_has_type(profile, operation->type))
-        return outcome_failed("TYPE", type, "Ask your service provider if you need this.",
-                              "The directory of this service has no place for %s: the profile %s "
-                              "has no type %s.",
-                              noun, title, type);
+    g_autofree char *no_type = plan_words_no_type(profile, operation->type);
+    if (no_type)
+        return outcome_failed("TYPE", type, "Ask your service provider if you need this.", "%s",
+                              no_type);
     if (!profile_has_action(profile, operation->type, operation->action))
         return outcome_failed("ACTION", action, "Ask your service provider if you need this.",
                               "The directory of this service has no way to do this with %s: the "

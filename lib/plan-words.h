@@ -31,6 +31,8 @@ Outcome *plan_words_many(const char *field, const Address *address);
 Outcome *plan_words_last_member(const Operation *operation, const char *field, const char *member,
                                 const Address *group);
 
+/* That the profile has no such type, or NULL where it has. Caller owns it. */
+char *plan_words_no_type(const Profile *profile, ObjectType type);
 /* Of a row that the profile can't express, or NULL. */
 Outcome *plan_words_lacks(const Profile *profile, const Operation *operation);
 
