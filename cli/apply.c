@@ -155,7 +155,8 @@ int cli_follow_apply(const CliPlace *place, const char *id, const char *address)
     watch_interrupt(g_strdup_printf(
         "not followed any more; job %s goes on (batchload show %s, batchload cancel %s)", id, id,
         id));
-    code = follow(place, id, JOB_REPORTING, &progress);
+    /* While it is reported, calls of add-ons may still make rows failed ones. */
+    code = follow(place, id, JOB_SENDING, &progress);
 
     return code != 0 ? code : report(id, address, &progress);
 }

@@ -260,6 +260,21 @@ def dropping(world):
     command(world, "cancel", job, code=1)
 
 
+@tap.test("R9.64 a command, too, ends when the calls are done or failed, and with 1 where one has")
+def by_command(world):
+    world.clear()
+    world.shell.do("fail", "cmd")
+    words = ["--as=" + world.admin, "cmd@" + world.domain]
+    password = world.nursery.path("cmd.password")
+    write(password, SECRET, 0o600)
+    told = command(world, "user", "add", *words, "--password-file=" + password, code=1)
+    tap.contains(told, "1 of 1 row failed")
+    world.shell.clear_one("fail")
+    command(world, "retry", re.search(r"job (\S+)", told).group(1))
+    wait_for(lambda: waiting(world) == [], "the call to be made", 60)
+    tap.contains(command(world, "user", "delete", *words), "processed ok")
+
+
 @tap.test("R9.65 kill -9 of the daemon, and nobody who runs add-ons: no call is lost, one response")
 def killed(world):
     world.clear()
