@@ -130,6 +130,7 @@ nobase_dist_pkgdata_DATA += policy/senders
 # What a postmaster gives to Postfix and Dovecot.
 nobase_dist_pkgdata_DATA += \
 	policy/postfix/batchload-main.cf policy/postfix/batchload-master.cf \
+	policy/postfix/batchload-tables.cf \
 	policy/postfix/batchload-domains.cf policy/postfix/batchload-mailboxes.cf \
 	policy/postfix/batchload-suspended.cf policy/postfix/batchload-forwards.cf \
 	policy/postfix/batchload-copies.cf policy/postfix/batchload-alias-domains.cf \
@@ -138,6 +139,30 @@ nobase_dist_pkgdata_DATA += \
 	policy/dovecot/batchload-dovecot.conf policy/dovecot/batchload-dovecot-domain.conf.ext \
 	policy/dovecot/batchload-dovecot-ldap.conf.ext policy/dovecot/batchload-reply.sieve \
 	policy/dovecot/batchload-text.lua policy/dovecot/batchload-remove-mail
+
+# The tables of these that a site with another profile has in the place of those.
+nobase_dist_pkgdata_DATA += \
+	policy/sites/batchload-domains.cf policy/sites/batchload-dovecot-domain.conf.ext \
+	policy/sites/inetlocal/batchload-addresses.cf \
+	policy/sites/inetlocal/batchload-dovecot-ldap.conf.ext \
+	policy/sites/inetlocal/batchload-tables.cf policy/sites/iredmail/batchload-addresses.cf \
+	policy/sites/iredmail/batchload-domains.cf \
+	policy/sites/iredmail/batchload-dovecot-domain.conf.ext \
+	policy/sites/iredmail/batchload-dovecot-ldap.conf.ext \
+	policy/sites/iredmail/batchload-members.cf policy/sites/iredmail/batchload-suspended.cf \
+	policy/sites/iredmail/batchload-tables.cf policy/sites/open-xchange/batchload-addresses.cf \
+	policy/sites/open-xchange/batchload-dovecot-ldap.conf.ext \
+	policy/sites/open-xchange/batchload-suspended.cf \
+	policy/sites/open-xchange/batchload-tables.cf \
+	policy/sites/postfix-book/batchload-addresses.cf \
+	policy/sites/postfix-book/batchload-dovecot-ldap.conf.ext \
+	policy/sites/postfix-book/batchload-members.cf \
+	policy/sites/postfix-book/batchload-suspended.cf \
+	policy/sites/postfix-book/batchload-tables.cf \
+	policy/sites/qmail-ldap/batchload-addresses.cf \
+	policy/sites/qmail-ldap/batchload-dovecot-ldap.conf.ext \
+	policy/sites/qmail-ldap/batchload-forwards.cf \
+	policy/sites/qmail-ldap/batchload-suspended.cf policy/sites/qmail-ldap/batchload-tables.cf
 
 # The sample configuration, with the paths of this build; what is there already stays.
 pkgpolicydir = $(pkgdatadir)/policy

@@ -16,7 +16,7 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
 EXTRA_DIST += tests/tap.py tests/rows.py tests/felt.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
 	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
-	tests/harness/world.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
+	tests/harness/world.py tests/harness/sites.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
 	tests/harness/big.py tests/harness/flood.py tests/harness/faults.py tests/harness/disk.py \
 	tests/harness/memory.py tests/harness/terminal.py \
@@ -45,7 +45,7 @@ dist_check_SCRIPTS += tests/e2e_sendmail.py tests/e2e_core.py
 dist_check_SCRIPTS += tests/e2e_table.py tests/e2e_attacker.py tests/e2e_sender.py tests/e2e_hostile.py tests/e2e_secrets.py tests/e2e_flood.py tests/e2e_spoofer.py tests/e2e_proofs.py
 dist_check_SCRIPTS += tests/e2e_attributes.py tests/e2e_cells.py tests/e2e_fields.py tests/e2e_store.py tests/e2e_examples.py tests/e2e_encodings.py tests/e2e_file.py tests/e2e_rows.py
 dist_check_SCRIPTS += tests/e2e_password.py tests/e2e_cli.py tests/e2e_doctor.py tests/e2e_389.py tests/e2e_verbs.py tests/e2e_export.py
-dist_check_SCRIPTS += tests/e2e_blocked.py tests/e2e_groupware.py tests/e2e_panel.py
+dist_check_SCRIPTS += tests/e2e_blocked.py tests/e2e_groupware.py tests/e2e_panel.py tests/e2e_sites.py tests/e2e_openxchange.py
 dist_check_SCRIPTS += tests/e2e_reload.py tests/e2e_remote.py tests/e2e_failover.py
 dist_check_SCRIPTS += tests/e2e_mail.py tests/e2e_answers.py tests/e2e_messages.py
 dist_check_SCRIPTS += tests/e2e_lists.py tests/e2e_lost.py tests/e2e_handover.py tests/e2e_again.py

@@ -114,16 +114,24 @@ class Slapd(Server):
                   "DATA": folder + "/data", "RUN": folder, "LDAP_URI": self.uri,
                   "DC": base.split(",")[0].split("=")[1], "DOMAIN": domains[0],
                   "SERVICEPW": salted(service_password), "MAILPW": salted(mail_password)}
-        self.conf = render(policy + "/openldap/slapd.conf", folder + "/slapd.conf", values, 0o600)
+        self.conf = self._configure(policy, values, sync)
+        ldif = self._first_entries(policy, values, domains)
+        run([which("slapadd"), "-q", "-f", self.conf, "-l", ldif])
+
+    def _configure(self, policy, values, sync):
+        conf = render(policy + "/openldap/slapd.conf", self.folder + "/slapd.conf", values, 0o600)
         if not sync:
-            with open(self.conf, "a", encoding="utf-8") as file:
+            with open(conf, "a", encoding="utf-8") as file:
                 file.write("\n# tests only: a machine that stops is not what they look at\n"
                            "dbnosync\n")
-        ldif = render(policy + "/openldap/base.ldif", folder + "/base.ldif", values, 0o600)
+        return conf
+
+    def _first_entries(self, policy, values, domains):
+        ldif = render(policy + "/openldap/base.ldif", self.folder + "/base.ldif", values, 0o600)
         with open(ldif, "a", encoding="utf-8") as file:
             for domain in domains[1:]:
                 file.write("\n" + self.domain_ldif(domain))
-        run([which("slapadd"), "-q", "-f", self.conf, "-l", ldif])
+        return ldif
 
     def domain_ldif(self, domain):
         return ("dn: %s\nobjectClass: organizationalUnit\nobjectClass: batchloadDomain\n"
@@ -208,6 +216,19 @@ def parse_ldif(data):
     return entries
 
 
+def samples(policy, room, site=None):
+    """{name: path} of the shipped files for a room, "postfix" or "dovecot"; those for a site with
+    another profile are in the place of those of the same name."""
+    folder = os.path.join(policy, room)
+    found = {name: os.path.join(folder, name) for name in os.listdir(folder)}
+    for folder in (policy + "/sites", policy + "/sites/" + site) if site else ():
+        for name in os.listdir(folder):
+            if name.startswith("batchload-dovecot-" if room == "dovecot" else "batchload-") and \
+                    name.endswith(".ext" if room == "dovecot" else ".cf"):
+                found[name] = os.path.join(folder, name)
+    return found
+
+
 class MailServer(Server):
     """One whose port is port."""
 
@@ -219,7 +240,7 @@ class MailServer(Server):
 class Postfix(MailServer):
     name = "postfix"
 
-    def __init__(self, nursery, policy, values, log, domain, milter=True):
+    def __init__(self, nursery, policy, values, log, domain, milter=True, site=None):
         super().__init__(nursery)
         which("postconf")
         if not os.path.exists("/usr/lib/postfix/postfix-ldap.so"):
@@ -230,7 +251,7 @@ class Postfix(MailServer):
         self.conf = nursery.path("postfix")
         self.queue_folder = nursery.path("q")
         self.domain = domain
-        self._policy = policy
+        self._samples = samples(policy, "postfix", site)
         self._values = dict(values, POSTFIX_DIR=self.conf, RESPONSE_PORT=self.response_port,
                             DOVECOT_LMTP="private/batchload-lmtp",
                             DOVECOT_QUOTA="private/batchload-quota")
@@ -257,14 +278,13 @@ class Postfix(MailServer):
     def configure(self, milter=True, extra=""):
         """Writes main.cf and master.cf: those of a plain Postfix, and the shipped lines. milter
         False is a postmaster who forgot the filter."""
-        folder = os.path.join(self._policy, "postfix")
-        for name in sorted(os.listdir(folder)):
+        for name, path in self._samples.items():
             if name.startswith("batchload-"):
-                render(os.path.join(folder, name), os.path.join(self.conf, name), self._values,
-                       0o640, "postfix")
+                render(path, os.path.join(self.conf, name), self._values, 0o640, "postfix")
         settings = self._plain_main()
-        with open(self.conf + "/batchload-main.cf", encoding="utf-8") as file:
-            settings += file.read()
+        for name in ("tables", "main"):
+            with open("%s/batchload-%s.cf" % (self.conf, name), encoding="utf-8") as file:
+                settings += file.read()
         if not self._values["POLICY_PROGRAM"]:
             settings = re.sub(r"    check_policy_service { unix:private/batchload-policy,\n.*\n", "",
                               settings)
@@ -391,7 +411,7 @@ WEBMAIL = "127.0.0.3"  # who comes from there counts as the web front end
 class Dovecot(Server):
     name = "dovecot"
 
-    def __init__(self, nursery, policy, values):
+    def __init__(self, nursery, policy, values, site=None):
         super().__init__(nursery)
         which("dovecot")
         for package, program in (("ldap", "modules/auth/libauthdb_ldap.so"), ("imapd", "imap"),
@@ -406,8 +426,8 @@ class Dovecot(Server):
         shutil.chown(self.mail_root, "mail", "mail")
         values = dict(values, MAIL_ROOT=self.mail_root, DOVECOT_DIR=folder,
                       POSTFIX_QUEUE=nursery.path("q"), WEBMAIL=WEBMAIL)
-        for name in sorted(os.listdir(os.path.join(policy, "dovecot"))):
-            render(os.path.join(policy, "dovecot", name), os.path.join(folder, name), values,
+        for name, path in samples(policy, "dovecot", site).items():
+            render(path, os.path.join(folder, name), values,
                    0o600 if name.endswith(".ext") else 0o644)
         self.log = nursery.path("dovecot.log")
         self.conf = folder + "/dovecot.conf"

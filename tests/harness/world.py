@@ -26,6 +26,7 @@ class World:
     """Use as a context. milter False leaves the daemon out; settings are added to its
     configuration; senders are further lines of the sender table; sync gives slapd a synced
     database; slapd_tells is its debug level. A nursery that is given ends with the world."""
+    site = None  # the name of a profile for a directory of another kind (harness.sites)
 
     def __init__(self, tree=None, milter=True, settings=None, senders="", sync=False,
                  nursery=None, slapd_tells="0"):
@@ -56,9 +57,7 @@ class World:
     def _build(self, milter, settings, senders, sync, slapd_tells):
         policy = self.tree.policy
         self.log = self.nursery.path("mail.log")
-        self.slapd = Slapd(self.nursery, policy, self.base, self.root_password,
-                           self.service_password, self.mail_password,
-                           [self.domain, self.other_domain], sync)
+        self.slapd = self.make_slapd(policy, sync)
         self.slapd.tells = slapd_tells
         values = {"LDAP_URI": self.slapd.uri, "BASE": self.base, "MAILPW": self.mail_password,
                   "BATCH_ADDRESS": self.batch_address, "BATCH_DOMAIN": self.batch_domain,
@@ -71,7 +70,7 @@ class World:
                 self.tree.policy_program, Milter.conf_path(self.nursery))
         self.postfix = self.make_mta(policy, values)
         values["SMTP"] = "127.0.0.1:%d" % self.postfix.port
-        self.dovecot = Dovecot(self.nursery, policy, values)
+        self.dovecot = Dovecot(self.nursery, policy, values, self.site)
         # Postfix and the daemon write to one file.
         with open(self.log, "ab"):
             os.chmod(self.log, 0o644)
@@ -92,8 +91,12 @@ class World:
         self.postfix.wait()
         self.dovecot.wait()
 
+    def make_slapd(self, policy, sync):
+        return Slapd(self.nursery, policy, self.base, self.root_password, self.service_password,
+                     self.mail_password, [self.domain, self.other_domain], sync)
+
     def make_mta(self, policy, values):
-        return Postfix(self.nursery, policy, values, self.log, self.batch_domain)
+        return Postfix(self.nursery, policy, values, self.log, self.batch_domain, site=self.site)
 
     def make_milter(self, values, settings):
         return Milter(self.nursery, self.tree, values, self.log, self.service_password, settings)
