@@ -49,7 +49,9 @@ def blocks(heading="Installation", following="Removing it"):
     with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
         text = file.read()
     text = text[text.index("\n## " + heading):text.index("\n## " + following)]
-    found = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
+    paths = folders()
+    found = [block.replace("/usr/libexec/batchload", paths["pkglibexecdir"])
+             for block in re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)]
     if heading == "Removing it":
         return [block.replace("make uninstall", "make -s -C %s uninstall >/dev/null" % BUILD)
                 for block in found]
@@ -58,7 +60,6 @@ def blocks(heading="Installation", following="Removing it"):
     first = re.match(r"dc=([^,]+)", base)
     if not first:
         raise MissingError("this machine's directory has another kind of suffix: " + base)
-    paths = folders()
     # Each must be there, or the README has changed and this test with it.
     for old, new in (
             (r"(?s)scripts/deps\n.*make\nmake install\n",
@@ -166,6 +167,7 @@ def look(facts):
     facts["read"] = "hello" in box.wait("Message-ID", identifier).decode()
     box.close()
     facts["door"] = quota_by_door()
+    facts["noted"] = noted_by_addon()
     queue = run(["batchload", "queue", "-a", "-j"], check=False)
     facts["queue"] = [json.loads(line)["state"] for line in queue.stdout.splitlines()]
     facts["check"] = run(["batchload-milter", "-t"], check=False).returncode
@@ -186,6 +188,34 @@ def quota_by_door():
         env={"BATCHLOAD_ADMINPASSWD": ADMIN_PASSWORD, "ASAN_OPTIONS": "detect_leaks=0"},
         user="nobody", group="nogroup", extra_groups=[], timeout=60)
     return done.returncode, done.stdout, done.stderr
+
+
+def noted_by_addon():
+    """What the add-on of README.md has in the log of an account that came and went; and what a call
+    says that fails."""
+    write("/root/jo.password", "Sommer-Regen-43", 0o600)
+    jo = "jo@somedomain.example"
+    told = [batchload("user", "add", jo, "--password-file=/root/jo.password"),
+            batchload("user", "delete", jo)]
+    lines = run(["journalctl", "-q", "-o", "cat", "-t", "example"]).stdout.decode().splitlines()
+    program = folders()["pkglibexecdir"] + "/addons/Example-Notes/EAddUser.sh"
+    os.rename(program, program + ".away")
+    told.append(batchload("user", "add", jo, "--password-file=/root/jo.password"))
+    waits = batchload("queue")
+    os.rename(program + ".away", program)
+    job = re.search(r"\d{8}-[A-Z0-9]{6}", waits[1]).group(0)
+    told.append(batchload("retry", job))
+    wait_for(lambda: len(run(["journalctl", "-q", "-o", "cat", "-t", "example"]).stdout.decode()
+                         .splitlines()) == 3, "the call to be made")
+    return {"lines": lines, "codes": [code for code, _ in told], "failed": told[2][1],
+            "waits": waits[1]}
+
+
+def batchload(*words):
+    """(status, output) of a command by the administrator."""
+    done = run(["batchload", *words], check=False,
+               environment={**os.environ, "BATCHLOAD_AS": ADMIN, "ASAN_OPTIONS": "detect_leaks=0"})
+    return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
 
 def look_at_the_unit(facts):
@@ -449,13 +479,24 @@ def delivered(world):
 @tap.test("the daemon runs as its user, its job is done, its configuration is good")
 def runs(world):
     tap.equal(world.facts.get("user"), "batchload batchload", "user of the daemon")
-    tap.equal(world.facts.get("queue"), ["done", "done"], "states")
+    tap.equal(world.facts.get("queue"), ["done"] * 8, "states")  # a command is checked first
     tap.equal(world.facts.get("check"), 0, "-t")
 
 
 @tap.test("R9.29 the installed commands of the groupware server serve a user without rights")
 def door(world):
     tap.equal(world.facts.get("door"), [0, "erika.muster: changed\n", ""], "setquota")
+
+
+@tap.test("R9.61 R9.64 R9.69 the add-on of README.md: what came and went is noted, and what fails is told and "
+          "shown")
+def addon(world):
+    found = world.facts["noted"]
+    tap.equal(found["lines"], ["EAddUser: jo@somedomain.example", "EDeleteUser: jo@somedomain.example"],
+              "lines")
+    tap.equal(found["codes"], [0, 0, 1, 0], "commands: %r" % found)
+    tap.contains(found["failed"], "1 of 1 row failed")
+    tap.contains(found["waits"], "Example-Notes: EAddUser of jo@somedomain.example")
 
 
 @tap.test("the unit: no capability, no new privileges, no core, no further group, system calls filtered")
