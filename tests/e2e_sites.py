@@ -3,10 +3,11 @@
 tables of the profile (policy/sites)."""
 
 import tap
-from felt import (DEAD, SECRET, UNKNOWN, at, has, logs_in, receives, refused, row)
+from felt import (DEAD, SECRET, UNKNOWN, at, has, leaves, logs_in, receives, refused, row)
 from harness.sites import SITES, SiteWorld
 
 NEW = "Winter-Sonne-17"
+GUEST = "guest@elsewhere.example"
 
 
 class Sites:
@@ -122,6 +123,12 @@ def lists(world):
     identifier = receives(world, at("team"), at("ben"))
     tap.equal(has(world, at("anna"), identifier), 0, "copies of who was removed")
     ask(world, row("ADD LIST team", LIST_MEMBER=at("anna")))
+    receives(world, at("TEAM"), at("anna"), at("ben"))
+    if world.site == "postfix-book":  # who is on a list has an entry there
+        fails(world, row("ADD LIST team", LIST_MEMBER=GUEST), GUEST)
+        return
+    ask(world, row("ADD LIST team", LIST_MEMBER=GUEST))
+    leaves(world, receives(world, at("team"), at("anna"), at("ben")), GUEST)
 
 
 def catch_all(world):
@@ -158,12 +165,11 @@ def passwords(world):
 def deletes(world):
     before = receives(world, at("anna"), at("anna"))
     new_box(world, at("anna"))
-    has_list = does(world, "LIST", "ADD")
     ask(world, row("DELETE FULL anna"))
     tap.equal(logs_in(world, at("anna")), False, "login")
     for each in ("anna", "an"):
         refused(world, at(each), UNKNOWN)
-    if has_list:
+    if does(world, "LIST", "DELETE"):
         receives(world, at("team"), at("ben"))
         ask(world, row("DELETE LIST team"))
         refused(world, at("team"), UNKNOWN)
