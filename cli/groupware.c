@@ -452,7 +452,7 @@ static int add_route(const CliPlace *place, Row *row)
     if (value == NULL || find_option(row->command, ROUTE) == NULL)
         return 0;
     code = cli_control_ask(place, request, &text);
-    if (code == 0 && strcmp(text, COMMAND_TAKES) == 0)
+    if (code == 0 && strcmp(text, COMMAND_TAKEN) == 0)
         door_table_set(row->table, "@colocRouteAddr", value);
     return code;
 }

@@ -65,3 +65,17 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = cli/completion/batchload
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = cli/completion/_batchload
+
+# What is given to a door's command, by libFuzzer and over its seeds; what it tells is the target's.
+fuzz_door = cli/fuzz-door.c cli/door.h cli/door-options.c cli/door-table.c
+if FUZZERS
+noinst_PROGRAMS += fuzz-door
+fuzz_door_SOURCES = $(fuzz_door)
+fuzz_door_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_door_LDADD = $(POLICY_LIBS)
+endif
+check_PROGRAMS += seeds-door
+seeds_door_SOURCES = $(fuzz_door) tests/fuzz-seeds.c
+seeds_door_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/door\"
+seeds_door_LDADD = $(POLICY_LIBS)
+EXTRA_DIST += test-fixtures/door

@@ -2,6 +2,9 @@
 #ifndef BATCHLOAD_COMMAND_H
 #define BATCHLOAD_COMMAND_H
 
+#include "lib/mode.h"
+#include <glib.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -27,7 +30,7 @@
  *   panel ADDRESS SIZE MODE       and SIZE bytes: as apply, with "Mode: MODE" ("apply", "atomic");
  *                                 its response is to be fetched, and R9.31 is true of its rows
  *   takes TYPE ATTRIBUTE          whether the profile lets rows of the TYPE set it by a column
- *                                 "@attribute": "ok " COMMAND_TAKES, or another text
+ *                                 "@attribute": "ok " COMMAND_TAKEN, or another text
  *
  * Answers: "ok TEXT" (of apply the job's number; of state COMMAND_STATE_FORMAT), "no TEXT" (it is
  * not so, or can't be done), "fail TEXT" (could not tell: again later), "deny TEXT". Root, the
@@ -37,9 +40,39 @@
 /* Largest file of prove and panel, in bytes. */
 #define COMMAND_DOOR_MAX (1024 * 1024)
 /* What is answered to takes where it does. */
-#define COMMAND_TAKES "yes"
+#define COMMAND_TAKEN "yes"
 /* With "fail": as many are served as may be at a time; nothing was looked at. */
 #define COMMAND_BUSY "too many commands are being served at the moment"
+
+typedef enum {
+    COMMAND_RETRY,
+    COMMAND_CANCEL,
+    COMMAND_STATE,
+    COMMAND_APPLY,
+    COMMAND_CHECK,
+    COMMAND_RESPONSE,
+    COMMAND_RELEASE,
+    COMMAND_PROVE,
+    COMMAND_PANEL,
+    COMMAND_TAKES,
+    COMMAND_COUNT,
+} CommandWord;
+
+/* What is asked. */
+typedef struct {
+    CommandWord word;
+    const char *argument;        /* all behind the word, in the line itself */
+    bool good;                   /* whether that has the word's form */
+    char *name;                  /* JOB, ADDRESS, SENDER or TYPE */
+    char *rest;                  /* REFERENCE, CLIENT or ATTRIBUTE; else "" */
+    Mode mode;                   /* of panel */
+    guint64 password_size, size; /* LENGTH and SIZE: bytes that follow the line */
+} CommandRequest;
+
+/* Parses a line, without its end, into an empty one. false: there is no such word. Any thread. */
+bool command_parse(const char *line, CommandRequest *command);
+void command_request_clear(CommandRequest *command);
+const char *command_word(CommandWord word); /* "retry"; static */
 
 /* state, 1 for a request that was refused as a whole, rows, then the rows of each Result; behind it
  * stands the refusal, or why it waits. */
@@ -52,5 +85,7 @@
  * file is left behind and nothing of another kind lies in the spool. Who asks and who answers know
  * each other by SO_PEERCRED. Returns its length. */
 socklen_t command_address(const char *spool_folder, struct sockaddr_un *address);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CommandRequest, command_request_clear)
 
 #endif

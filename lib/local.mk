@@ -338,6 +338,10 @@ noinst_PROGRAMS += fuzz-follow
 fuzz_follow_SOURCES = lib/fuzz-follow.c
 fuzz_follow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_follow_LDADD = $(ENGINE_LIBS)
+noinst_PROGRAMS += fuzz-command
+fuzz_command_SOURCES = lib/fuzz-command.c
+fuzz_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_command_LDADD = $(ENGINE_LIBS)
 endif
 
 # The same targets over their seeds, in every build.
@@ -381,5 +385,10 @@ check_PROGRAMS += seeds-follow
 seeds_follow_SOURCES = lib/fuzz-follow.c tests/fuzz-seeds.c
 seeds_follow_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/follow\"
 seeds_follow_LDADD = $(ENGINE_LIBS)
+check_PROGRAMS += seeds-command
+seeds_command_SOURCES = lib/fuzz-command.c tests/fuzz-seeds.c
+seeds_command_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS=\"test-fixtures/command\"
+seeds_command_LDADD = $(ENGINE_LIBS)
 EXTRA_DIST += tests/fuzz-file.h test-fixtures/address test-fixtures/password test-fixtures/grant \
-	test-fixtures/profile test-fixtures/config test-fixtures/record test-fixtures/child test-fixtures/follow
+	test-fixtures/profile test-fixtures/config test-fixtures/record test-fixtures/child test-fixtures/follow \
+	test-fixtures/command

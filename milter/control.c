@@ -18,6 +18,7 @@
 #define BUSY_SECONDS 30
 #define BACKLOG 16
 #define PAUSE 10000
+#define NOT_UNDERSTOOD "the request can't be understood"
 /* Most groups of a client that are looked at; one in more is none of ours. */
 #define GROUPS_MAX 1024
 /* Anybody else on this machine may come by a door: so many at a time, so many of one user, and so
@@ -151,8 +152,9 @@ static void answer_finished(Client *client, const char *id)
     }
 }
 
-static void retry(Client *client, const char *id)
+static void retry(Client *client, const CommandRequest *command)
 {
+    const char *id = command->name;
     Spool *spool = client->control->spool;
     g_autoptr(SpoolClaim) claim = NULL;
     g_autoptr(GError) error = NULL;
@@ -194,8 +196,9 @@ static void drop_calls(Client *client, const char *id)
                calls, calls == 1 ? "" : "s", id);
 }
 
-static void cancel(Client *client, const char *id)
+static void cancel(Client *client, const CommandRequest *command)
 {
+    const char *id = command->name;
     g_autoptr(SpoolClaim) claim = NULL;
     g_autoptr(GError) error = NULL;
     switch (spool_claim_this(client->control->spool, id, BUSY_SECONDS, &claim, &error)) {
@@ -214,8 +217,9 @@ static void cancel(Client *client, const char *id)
     }
 }
 
-static void state(Client *client, const char *id)
+static void state(Client *client, const CommandRequest *command)
 {
+    const char *id = command->name;
     g_autoptr(Job) job = NULL;
     g_autoptr(GError) error = NULL;
     const char *words;
@@ -276,66 +280,51 @@ static void store(Client *client, const char *word, const HandIn *what)
     }
 }
 
-static bool parse_size(const char *text, guint64 least, guint64 most, guint64 *size)
+/* As whom, where from and how, but for the bytes that follow. */
+static HandIn hand_in_of(const Client *client, const CommandRequest *command)
 {
-    return g_ascii_string_to_unsigned(text, 10, least, most, size, NULL);
+    return (HandIn){.user = client->user,
+                    .address = command->name,
+                    .reference = command->rest,
+                    .mode = command->mode,
+                    .size = command->size};
 }
 
-static void take_file(Client *client, const char *argument, bool check)
+static void apply(Client *client, const CommandRequest *command)
 {
-    g_auto(GStrv) words = g_strsplit(argument, " ", 3);
-    HandIn what = {.user = client->user, .mode = check ? MODE_CHECK : MODE_APPLY};
-    if (g_strv_length(words) < 3 || !parse_size(words[1], 0, G_MAXINT64, &what.size)) {
-        answer(client, "no", "the request can't be understood");
-        return;
-    }
-    what.address = words[0];
-    what.reference = words[2];
-    store(client, check ? "check" : "apply", &what);
+    const HandIn what = hand_in_of(client, command);
+    store(client, "apply", &what);
 }
 
-static void apply(Client *client, const char *argument)
+static void check(Client *client, const CommandRequest *command)
 {
-    take_file(client, argument, false);
+    HandIn what = hand_in_of(client, command);
+    what.mode = MODE_CHECK;
+    store(client, "check", &what);
 }
 
-static void check(Client *client, const char *argument)
+static void panel(Client *client, const CommandRequest *command)
 {
-    take_file(client, argument, true);
-}
-
-/* --- panel --- */
-
-static void panel(Client *client, const char *argument)
-{
-    g_auto(GStrv) words = g_strsplit(argument, " ", 4);
-    HandIn what = {.user = client->user, .panel = true, .reference = ""};
-    if (g_strv_length(words) != 3 || !parse_size(words[1], 0, COMMAND_DOOR_MAX, &what.size) ||
-        (strcmp(words[2], "apply") != 0 && strcmp(words[2], "atomic") != 0)) {
-        answer(client, "no", "the request can't be understood");
-        return;
-    }
-    what.address = words[0];
-    what.mode = strcmp(words[2], "atomic") == 0 ? MODE_ATOMIC : MODE_APPLY;
+    HandIn what = hand_in_of(client, command);
+    what.panel = true;
     store(client, "panel", &what);
 }
 
 /* Whether the profile lets rows of a type set an attribute. */
-static void takes(Client *client, const char *argument)
+static void takes(Client *client, const CommandRequest *command)
 {
-    g_auto(GStrv) words = g_strsplit(argument, " ", 3);
     g_autoptr(World) world = client->control->world();
     ObjectType type;
-    if (g_strv_length(words) != 2 || !type_find(words[0], &type)) {
-        answer(client, "no", "the request can't be understood");
+    if (!type_find(command->name, &type)) {
+        answer(client, "no", NOT_UNDERSTOOD);
     } else if (world == NULL) {
         answer(client, "fail", "the daemon is about to stop");
     } else {
         const char *const *allowed = profile_allowed(world_config(world)->profile)[type];
         bool found = false;
         for (; !found && allowed != NULL && *allowed != NULL; allowed++)
-            found = g_ascii_strcasecmp(*allowed, words[1]) == 0;
-        answer(client, "ok", found ? COMMAND_TAKES : "no");
+            found = g_ascii_strcasecmp(*allowed, command->rest) == 0;
+        answer(client, "ok", found ? COMMAND_TAKEN : "no");
     }
 }
 
@@ -367,25 +356,16 @@ static bool is_line(const char *text, gsize size)
            g_utf8_validate(text, (gssize)size, NULL);
 }
 
-static void prove(Client *client, const char *argument)
+static void prove(Client *client, const CommandRequest *command)
 {
-    g_auto(GStrv) words = g_strsplit(argument, " ", 4);
-    HandIn what = {.user = client->user};
-    guint64 size = 0;
-    if (g_strv_length(words) < 4 || !parse_size(words[1], 1, REQUEST_PASSWORD_MAX, &size) ||
-        !parse_size(words[2], 0, COMMAND_DOOR_MAX, &what.size) ||
-        strpbrk(words[3], "\r\n") != NULL) {
-        answer(client, "no", "the request can't be understood");
-        return;
-    }
-    g_autoptr(Secret) password = read_password(client, (gsize)size);
+    HandIn what = hand_in_of(client, command);
+    const gsize size = (gsize)command->password_size;
+    g_autoptr(Secret) password = read_password(client, size);
     if (password == NULL) {
         answer(client, "fail", "the password did not come to its end");
-    } else if (!is_line(password, (gsize)size)) {
+    } else if (!is_line(password, size)) {
         answer(client, "no", JOB_DOOR_REFUSED);
     } else {
-        what.address = words[0];
-        what.reference = words[3];
         what.password = password;
         store(client, "door", &what);
     }
@@ -412,8 +392,9 @@ static bool send_response(Client *client, SpoolClaim *claim, GError **error)
     }
 }
 
-static void response(Client *client, const char *id)
+static void response(Client *client, const CommandRequest *command)
 {
+    const char *id = command->name;
     g_autoptr(SpoolClaim) claim = NULL;
     g_autoptr(GError) error = NULL;
     Answer found = spool_claim_this(client->control->spool, id, BUSY_SECONDS, &claim, &error);
@@ -430,17 +411,15 @@ static void response(Client *client, const char *id)
 
 /* --- wrong passwords --- */
 
-static void release(Client *client, const char *argument)
+static void release(Client *client, const CommandRequest *command)
 {
-    g_auto(GStrv) words = g_strsplit(argument, " ", 2);
     g_autoptr(GError) error = NULL;
-    g_autoptr(Address) sender = address_parse(words[0] != NULL ? words[0] : "", NULL, NULL);
-    const char *from = words[0] != NULL && words[1] != NULL ? words[1] : "";
+    g_autoptr(Address) sender = address_parse(command->name, NULL, NULL);
     unsigned count = 0;
     if (sender == NULL)
         answer(client, "no", "this is no address of a sender");
     else if (!spool_lockout_release(client->control->spool, sender->full,
-                                    *from != '\0' ? from : NULL, &count, &error))
+                                    *command->rest != '\0' ? command->rest : NULL, &count, &error))
         answer_error(client, error);
     else if (count == 0)
         answer(client, "no", "no wrong passwords are counted there");
@@ -456,16 +435,20 @@ static void release(Client *client, const char *argument)
 typedef enum { WHO_TRUSTED, WHO_OWNER, WHO_ANYBODY } Who;
 
 static const struct {
-    const char *word;
-    void (*act)(Client *client, const char *argument);
+    void (*act)(Client *client, const CommandRequest *command);
     Who who;
     bool changes;
-} requests[] = {
-    {"retry ", retry, WHO_TRUSTED, true},     {"cancel ", cancel, WHO_OWNER, true},
-    {"state ", state, WHO_OWNER, false},      {"apply ", apply, WHO_TRUSTED, false},
-    {"check ", check, WHO_TRUSTED, false},    {"response ", response, WHO_OWNER, false},
-    {"release ", release, WHO_TRUSTED, true}, {"prove ", prove, WHO_ANYBODY, false},
-    {"panel ", panel, WHO_TRUSTED, false},    {"takes ", takes, WHO_ANYBODY, false},
+} requests[COMMAND_COUNT] = {
+    [COMMAND_RETRY] = {retry, WHO_TRUSTED, true},
+    [COMMAND_CANCEL] = {cancel, WHO_OWNER, true},
+    [COMMAND_STATE] = {state, WHO_OWNER, false},
+    [COMMAND_APPLY] = {apply, WHO_TRUSTED, false},
+    [COMMAND_CHECK] = {check, WHO_TRUSTED, false},
+    [COMMAND_RESPONSE] = {response, WHO_OWNER, false},
+    [COMMAND_RELEASE] = {release, WHO_TRUSTED, true},
+    [COMMAND_PROVE] = {prove, WHO_ANYBODY, false},
+    [COMMAND_PANEL] = {panel, WHO_TRUSTED, false},
+    [COMMAND_TAKES] = {takes, WHO_ANYBODY, false},
 };
 
 /* Whether the job came by a door from this user. */
@@ -487,21 +470,22 @@ static bool may_ask(Client *client, Who who, const char *argument)
 
 static void serve_line(Client *client, const char *line)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
-        if (!g_str_has_prefix(line, requests[i].word))
-            continue;
-        const char *argument = line + strlen(requests[i].word);
-        if (!may_ask(client, requests[i].who, argument))
-            return;
-        if (requests[i].changes) {
-            g_autofree char *shown = log_value(argument);
-            log_line(LOG_LEVEL_INFO, NULL, "control: %suid=%u job=%s", requests[i].word,
-                     (unsigned)client->user, shown);
-        }
-        requests[i].act(client, argument);
+    g_auto(CommandRequest) command = {0};
+    if (!command_parse(line, &command)) {
+        answer(client, "no", "the daemon does not know this request; is it of another version?");
         return;
     }
-    answer(client, "no", "the daemon does not know this request; is it of another version?");
+    if (!may_ask(client, requests[command.word].who, command.name))
+        return;
+    if (requests[command.word].changes) {
+        g_autofree char *shown = log_value(command.argument);
+        log_line(LOG_LEVEL_INFO, NULL, "control: %s uid=%u job=%s", command_word(command.word),
+                 (unsigned)client->user, shown);
+    }
+    if (command.good)
+        requests[command.word].act(client, &command);
+    else
+        answer(client, "no", NOT_UNDERSTOOD);
 }
 
 /* Root, our user, and members of our group. */
