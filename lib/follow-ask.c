@@ -138,11 +138,12 @@ GVariant *follow_call_to_variant(const SpoolCall *call)
         call->password_hashed);
 }
 
-/* The password that is known, if any. false: it is none. */
+/* The password that is known, if any: one with its NUL at the end and none before. */
 static bool take_password(GVariant *known, SpoolCall *call)
 {
-    const char *text = known ? g_variant_get_bytestring(known) : NULL;
-    if (text && strlen(text) + 1 != g_variant_get_size(known))
+    const gsize size = known ? g_variant_get_size(known) : 0;
+    const char *text = known ? g_variant_get_data(known) : NULL;
+    if (known && (!size || memchr(text, '\0', size) != text + size - 1))
         return false;
     call->password = secret_dup(text);
     return true;
