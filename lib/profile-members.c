@@ -199,10 +199,31 @@ Change *profile_externals(const Profile *profile, const Entry *entry, const Addr
 Change *profile_leave(const Profile *profile, const Entry *entry, GPtrArray *others,
                       const char *mark)
 {
-    /* Such an entry is about its list alone. */
-    return profile_entry_is_externals(profile, entry)
-               ? profile_delete(profile, entry)
-               : profile_members(profile, entry, NULL, others, mark);
+    if (!profile_entry_is_externals(profile, entry))
+        return profile_members(profile, entry, NULL, others, mark);
+    g_autoptr(GPtrArray) after = g_ptr_array_new();
+    g_autoptr(GPtrArray) there = profile_entry_stands_for(profile, entry);
+    for (guint i = 0; i < others->len; i++)
+        if (profile_entry_names(profile, entry, g_ptr_array_index(others, i)))
+            return profile_delete(profile, entry); /* it is about its list alone */
+    for (guint i = 0; i < there->len; i++)
+        if (!entry_values_have(others, g_ptr_array_index(there, i), true))
+            g_ptr_array_add(after, g_ptr_array_index(there, i));
+    return profile_externals(profile, entry, NULL, after, mark);
+}
+
+GPtrArray *profile_removed_members(const Profile *profile, const Change *change)
+{
+    GPtrArray *removed = g_ptr_array_new();
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        const bool member = g_strcmp0(mod->attribute, profile->name[NAME_MEMBER]) == 0 ||
+                            (profile_has_externals(profile) &&
+                             g_str_equal(mod->attribute, profile->name[NAME_ADDRESS]));
+        if (mod->kind == MOD_DELETE && member)
+            g_ptr_array_extend(removed, mod->values, NULL, NULL);
+    }
+    return removed;
 }
 
 /* --- filters --- */

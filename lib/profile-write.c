@@ -407,17 +407,6 @@ Change *profile_members(const Profile *profile, const Entry *entry, GPtrArray *a
     return change;
 }
 
-GPtrArray *profile_removed_members(const Profile *profile, const Change *change)
-{
-    GPtrArray *removed = g_ptr_array_new();
-    for (guint i = 0; i < change->mods->len; i++) {
-        const Mod *mod = g_ptr_array_index(change->mods, i);
-        if (mod->kind == MOD_DELETE && g_strcmp0(mod->attribute, profile->name[NAME_MEMBER]) == 0)
-            g_ptr_array_extend(removed, mod->values, NULL, NULL);
-    }
-    return removed;
-}
-
 void profile_member_name(const Profile *profile, Change *change, const Operation *operation)
 {
     if (operation->member_name != NULL && profile->name[NAME_MEMBER_NAME] != NULL)

@@ -260,11 +260,25 @@ static void append_pointers(const Profile *profile, GString *filter, GPtrArray *
         append_types_with(profile, filter, PROFILE_POINTERS, profile->name[NAME_TARGET], addresses);
 }
 
+/* Those that lists have as members of other domains. */
+static void append_externals(const Profile *profile, GString *filter, GPtrArray *addresses)
+{
+    if (profile->externals.known_by == NULL)
+        return;
+    g_string_append(filter, "(&");
+    append_test(filter, "objectClass", profile->externals.known_by);
+    g_string_append(filter, "(|");
+    for (guint i = 0; i < addresses->len; i++)
+        append_test(filter, profile->name[NAME_ADDRESS], g_ptr_array_index(addresses, i));
+    g_string_append(filter, "))");
+}
+
 char *profile_filter_referrers(const Profile *profile, GPtrArray *addresses)
 {
     GString *filter = g_string_new("(|");
     profile_append_members(profile, filter, addresses);
     append_pointers(profile, filter, addresses);
+    append_externals(profile, filter, addresses);
     return g_string_free(g_string_append_c(filter, ')'), FALSE);
 }
 
@@ -410,6 +424,8 @@ bool profile_entry_refers(const Profile *profile, const Entry *entry, const char
     const GPtrArray *lists = profile_entry_lists(profile, entry);
     if (lists != NULL && entry_values_have(lists, address, true))
         return true;
+    if (profile_entry_is_externals(profile, entry))
+        return entry_has(entry, profile->name[NAME_ADDRESS], address, true);
     if (!profile_entry_type(profile, entry, &type))
         return false;
     if (PROFILE_POINTERS & (1u << type)) {

@@ -140,7 +140,8 @@ Change *profile_with_password(const Profile *profile, Change *change, const Entr
  * lists of a member; either array may be NULL or empty. */
 Change *profile_members(const Profile *profile, const Entry *entry, GPtrArray *added,
                         GPtrArray *removed, const char *mark);
-/* What such a change removes (of char *, the change's). Caller owns the array. */
+/* What such a change, or profile_leave(), removes (of char *, the change's). Caller owns the array.
+ */
 GPtrArray *profile_removed_members(const Profile *profile, const Change *change);
 /* Adds the name of the row's one member to a change, where the row gives it. */
 void profile_member_name(const Profile *profile, Change *change, const Operation *operation);
@@ -172,8 +173,8 @@ void profile_drop_members(const Profile *profile, Entry *list, GPtrArray *member
 /* The lists (of char *, normal form) that a change to an entry (before; NULL: a new one) is or may
  * be about. Caller owns the result. */
 GPtrArray *profile_change_lists(const Profile *profile, const Change *change, const Entry *before);
-/* Takes an entry off lists (of char *): all that it is there for, where it is one of a list's
- * members of other domains. */
+/* Takes an entry off lists (of char *). Of one that has a list's members of other domains those go
+ * that are among them, and all with their list. */
 Change *profile_leave(const Profile *profile, const Entry *entry, GPtrArray *others,
                       const char *mark);
 

@@ -300,13 +300,14 @@ static Verdict judge_row(Work *work, guint at)
 
 /* --- planning anew --- */
 
-/* Those of the members that a write takes off a list which are on it still. */
-static GPtrArray *members_left(const Profile *profile, const Change *old, const Entry *list)
+/* Those of the members that a write takes off a list, or of the lists of a member, which it has
+ * still. */
+static GPtrArray *members_left(const Profile *profile, const Change *old, const Entry *entry)
 {
     g_autoptr(GPtrArray) removed = profile_removed_members(profile, old);
     GPtrArray *left = g_ptr_array_new();
     for (guint i = 0; i < removed->len; i++)
-        if (profile_entry_names(profile, list, removed->pdata[i]))
+        if (profile_entry_refers(profile, entry, removed->pdata[i]))
             g_ptr_array_add(left, removed->pdata[i]);
     return left;
 }
@@ -323,7 +324,7 @@ static Change *renew_change(const Work *work, guint at, const Change *old, const
                    ? profile_delete(profile, entry)
                    : NULL;
     g_autoptr(GPtrArray) left = members_left(profile, old, entry);
-    return left->len ? profile_members(profile, entry, NULL, left, mark) : NULL;
+    return left->len ? profile_leave(profile, entry, left, mark) : NULL;
 }
 
 /* The row of which only removals are left, from the lists as they are now, and of what leads to the

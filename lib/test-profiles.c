@@ -497,12 +497,16 @@ static const Part with_strays = {
     HEAD "one.example;anna;FULL;ADD;;;;;;" SECRET "\n"
          "one.example;ghost;LIST;ADD;;;;anna@one.example;;\n"
          "one.example;other;LIST;ADD;;;;anna@one.example e@else.example;;\n"
-         "one.example;third;LIST;DELETE;;;;anna@one.example;;\n",
+         "one.example;third;LIST;DELETE;;;;anna@one.example;;\n"
+         "two.example;x;FULL;ADD;;;;;;" SECRET "\n"
+         "two.example;x;FULL;DELETE;;;;;;\n",
     NULL,
     NULL,
-    4,
+    6,
     0,
-    ENTRIES("memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains", "-",
+    ENTRIES("memberOfGroup=fourth@one.example,ou=Externals,domainName=one.example,o=domains",
+            "mail=keep@else.example",
+            "memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains", "-",
             IRED("stray", "Users"), "!memberOfGroup", IRED("anna", "Users"),
             "memberOfGroup=ghost@one.example|"
             "memberOfGroup=other@one.example",
@@ -534,11 +538,18 @@ static void test_strays(void)
                "dc=example,dc=org\nobjectClass: mailList\nmail: third@one.example\n\n"
                "dn: memberOfGroup=third@one.example,ou=Externals,domainName=one.example,o=domains,"
                "dc=example,dc=org\nobjectClass: mailExternalUser\n"
-               "memberOfGroup: third@one.example\nmail: anna@one.example\n\n");
+               "memberOfGroup: third@one.example\nmail: anna@one.example\n\n"
+               "dn: memberOfGroup=fourth@one.example,ou=Externals,domainName=one.example,"
+               "o=domains,dc=example,dc=org\nobjectClass: mailExternalUser\n"
+               "memberOfGroup: fourth@one.example\nmail: x@two.example\n"
+               "mail: keep@else.example\n\n");
     run_part(fixture, &with_strays);
     g_autoptr(Entry) others = read_entry(
         fixture, "memberOfGroup=other@one.example,ou=Externals,domainName=one.example,o=domains");
     g_assert_cmpuint(entry_values(others, "mail")->len, ==, 1);
+    g_autoptr(Entry) fourth = read_entry(
+        fixture, "memberOfGroup=fourth@one.example,ou=Externals,domainName=one.example,o=domains");
+    g_assert_cmpuint(entry_values(fourth, "mail")->len, ==, 1);
     g_clear_pointer(&fixture, job_fixture_free);
     slapd_fixture_free(slapd);
 }
