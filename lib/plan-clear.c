@@ -18,13 +18,14 @@ static bool found_below(gpointer data, const DirectoryQuery *query, Entry *entry
 }
 
 /* At most PLAN_PART_MAX of what a search finds; of Entry. NULL with an error. */
-static GPtrArray *find_some(const Step *step, const char *base, const char *filter, GError **error)
+static GPtrArray *find_some(const Step *step, const char *base, DirectoryScope scope,
+                            const char *filter, GError **error)
 {
     g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     g_autoptr(GPtrArray) queries = g_ptr_array_new();
     DirectoryQuery query = {
         .base = base,
-        .scope = DIRECTORY_SCOPE_ONE,
+        .scope = scope,
         .filter = filter,
         .attributes = profile_attributes(step->context->profile),
         .limit = PLAN_PART_MAX + 1,
@@ -40,18 +41,25 @@ static GPtrArray *find_some(const Step *step, const char *base, const char *filt
     return g_steal_pointer(&entries);
 }
 
+static Answer end_unknown(Step *step)
+{
+    const char *domain = step->operation->address->domain;
+    return step_end(step,
+                    outcome_failed("DOMAIN", domain, "Ask your service provider to do this.",
+                                   "The domain %s holds something that this service does not know.",
+                                   domain));
+}
+
 /* What may not go: a stranger's entry, an administrator's address. */
 static Answer check_entry(Step *step, const Entry *entry, const Address *address, GError **error)
 {
     const PlanContext *context = step->context;
     const char *domain = step->operation->address->domain;
     ObjectType type;
+    if (profile_entry_is_externals(context->profile, entry))
+        return ANSWER_YES;
     if (!address || !profile_entry_type(context->profile, entry, &type))
-        return step_end(step,
-                        outcome_failed("DOMAIN", domain, "Ask your service provider to do this.",
-                                       "The domain %s holds something that this service "
-                                       "does not know.",
-                                       domain));
+        return end_unknown(step);
     if (context->grant->administrators || !context->has_grant || !type_has_user(type))
         return ANSWER_YES;
     Answer answer = context->has_grant(context->has_grant_data, address, NULL, error);
@@ -76,6 +84,8 @@ static Gone *see_part(Step *step, const GPtrArray *entries, Answer *answer, GErr
         if (*answer != ANSWER_YES)
             return NULL;
         view_observe(step->view, entry->dn, entry);
+        if (profile_entry_is_externals(profile, entry))
+            continue;
         gone_add(gone, address);
         gone_add_aliases(gone, profile, entry, NULL);
     }
@@ -114,7 +124,7 @@ static Answer write_further_names(Step *step, bool *more, GError **error)
     g_autofree char *base = profile_domains_dn(profile);
     if (!filter)
         return ANSWER_YES;
-    g_autoptr(GPtrArray) names = find_some(step, base, filter, error);
+    g_autoptr(GPtrArray) names = find_some(step, base, DIRECTORY_SCOPE_ONE, filter, error);
     if (!names)
         return ANSWER_UNKNOWN;
     for (guint i = 0; i < names->len; i++) {
@@ -126,16 +136,60 @@ static Answer write_further_names(Step *step, bool *more, GError **error)
     return ANSWER_YES;
 }
 
+/* The keys of what a domain has for its entries to lie below. */
+static GHashTable *container_keys(const Step *step)
+{
+    GHashTable *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) changes = profile_add_containers(
+        step->context->profile, step->operation->address->domain, step->mark);
+    for (guint i = 0; i < changes->len; i++) {
+        g_autoptr(Change) change = changes->pdata[i];
+        g_hash_table_add(keys, view_name(change->dn));
+    }
+    return keys;
+}
+
+/* What its entries lay below goes last. */
+static Answer write_containers_gone(Step *step, bool *more, GError **error)
+{
+    g_autoptr(GPtrArray) left =
+        find_some(step, step->own->dn, DIRECTORY_SCOPE_ONE, "(objectClass=*)", error);
+    g_autoptr(GHashTable) ours = container_keys(step);
+    if (!left)
+        return ANSWER_UNKNOWN;
+    for (guint i = 0; i < left->len; i++) {
+        const Entry *entry = left->pdata[i];
+        g_autofree char *key = view_name(entry->dn);
+        if (!g_hash_table_contains(ours, key))
+            return end_unknown(step);
+        view_observe(step->view, entry->dn, entry);
+        step_write(step, profile_delete(step->context->profile, entry));
+    }
+    *more |= left->len == PLAN_PART_MAX;
+    return ANSWER_YES;
+}
+
+static GPtrArray *find_contents(const Step *step, GError **error)
+{
+    if (!profile_has_containers(step->context->profile))
+        return find_some(step, step->own->dn, DIRECTORY_SCOPE_ONE, "(objectClass=*)", error);
+    g_autofree char *filter = profile_filter_contents(step->context->profile);
+    return find_some(step, step->own->dn, DIRECTORY_SCOPE_SUB, filter, error);
+}
+
 Answer plan_clear_domain(Step *step, GError **error)
 {
-    g_autoptr(GPtrArray) entries = find_some(step, step->own->dn, "(objectClass=*)", error);
+    g_autoptr(GPtrArray) entries = find_contents(step, error);
     bool more = false;
     if (!entries)
         return ANSWER_UNKNOWN;
     if (entries->len > 0)
         return clear_part(step, entries, error);
-    if (write_further_names(step, &more, error) != ANSWER_YES)
-        return ANSWER_UNKNOWN;
+    Answer answer = write_further_names(step, &more, error);
+    if (answer == ANSWER_YES && profile_has_containers(step->context->profile))
+        answer = write_containers_gone(step, &more, error);
+    if (answer != ANSWER_YES)
+        return answer;
     if (!more)
         step_write(step, profile_delete(step->context->profile, step->own->seen->entry));
     step->row->outcome = outcome_new(RESULT_DELETED);

@@ -224,6 +224,14 @@ static Answer check_room_for_owner(Step *step)
                                          "The owner has a mailbox, too."));
 }
 
+static void write_containers(Step *step)
+{
+    g_autoptr(GPtrArray) changes = profile_add_containers(
+        step->context->profile, step->operation->address->domain, step->mark);
+    for (guint i = 0; i < changes->len; i++)
+        step_write(step, changes->pdata[i]);
+}
+
 static Answer add_domain(Step *step, GError **error)
 {
     const Operation *operation = step->operation;
@@ -238,6 +246,7 @@ static Answer add_domain(Step *step, GError **error)
     if (answer != ANSWER_YES)
         return answer;
     step_write(step, profile_add(step->context->profile, operation, NULL, NULL, step->mark));
+    write_containers(step);
     if (operation->owner) {
         const Operation account = owner_operation(operation);
         answer = plan_write_account(step, &account, error);
@@ -340,7 +349,10 @@ static Answer delete_domain(Step *step, GError **error)
     bool atomic = step->context->overlay && !step->context->unwritten;
     if (!step->context->overlay)
         return plan_clear_domain(step, error);
-    answer = atomic ? is_used(step, error) : ANSWER_NO;
+    if (atomic && profile_has_containers(step->context->profile))
+        answer = ANSWER_YES; /* it is never empty */
+    else
+        answer = atomic ? is_used(step, error) : ANSWER_NO;
     if (answer == ANSWER_YES)
         return step_end(step,
                         outcome_failed("DOMAIN", domain, "Send this row without Mode: atomic.",

@@ -109,7 +109,12 @@ static bool goes_anyway(const Step *step, const Seen *seen)
 {
     if (step->operation->type != TYPE_DOMAIN)
         return false;
-    g_autoptr(Address) address = profile_entry_address(step->context->profile, seen->entry);
+    const Profile *profile = step->context->profile;
+    const GPtrArray *lists = profile_entry_is_externals(profile, seen->entry)
+                                 ? profile_entry_lists(profile, seen->entry)
+                                 : NULL;
+    g_autoptr(Address) address = lists ? address_parse(lists->pdata[0], NULL, NULL)
+                                       : profile_entry_address(profile, seen->entry);
     return address && g_str_equal(address->domain, step->operation->address->domain);
 }
 

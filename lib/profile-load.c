@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/conf-file.h"
+#include "lib/directory.h"
 #include "lib/profile-private.h"
 
 #include <string.h>
@@ -85,6 +86,7 @@ static cfg_t *options_new(void)
                                 CFG_STR_LIST("lacks", NULL, CFGF_NODEFAULT),
                                 CFG_BOOL("person", cfg_true, CFGF_NONE),
                                 CFG_BOOL("joins", cfg_false, CFGF_NONE),
+                                CFG_STR_LIST("containers", NULL, CFGF_NODEFAULT),
                                 CFG_BOOL("entry", cfg_true, CFGF_NONE),
                                 CFG_STR_LIST("attributes", NULL, CFGF_NODEFAULT),
                                 CFG_END()};
@@ -92,7 +94,7 @@ static cfg_t *options_new(void)
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
-    type_section[9].validcb = on_attribute;
+    type_section[10].validcb = on_attribute;
     for (guint i = 0; i < FIELD_VALUE_COUNT; i++) {
         names[i] = option_of(FIELD_VALUE_FIRST + i);
         field_options[i] = (cfg_opt_t)CFG_STR(names[i], NULL, CFGF_NODEFAULT);
@@ -296,6 +298,27 @@ static bool take_lacks(cfg_t *cfg, ProfileType *type, const char *path, GError *
     return true;
 }
 
+/* They are organizational units, made and deleted with their domain. */
+static bool take_containers(cfg_t *cfg, ProfileType *type, const Profile *profile, const char *path,
+                            GError **error)
+{
+    const guint count = cfg_size(cfg, "containers");
+    if (count > 0 && type != &profile->type[TYPE_DOMAIN])
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "containers", "only a domain has them");
+    if (count > PROFILE_CONTAINERS_MAX)
+        return refuse(error, PROFILE_ERROR_SYNTAX, path, "containers",
+                      "are more than " G_STRINGIFY(PROFILE_CONTAINERS_MAX));
+    type->containers = count > 0 ? g_new0(char *, count + 1) : NULL;
+    for (guint i = 0; i < count; i++) {
+        const char *name = cfg_getnstr(cfg, "containers", i);
+        if (!directory_is_plain(name) || *name == '\0')
+            return refuse(error, PROFILE_ERROR_SYNTAX, path, "containers",
+                          "has the name of an organizational unit that is not plain text");
+        type->containers[i] = g_strdup(name);
+    }
+    return true;
+}
+
 static bool take_ways(cfg_t *cfg, ProfileType *type, Profile *profile, const char *path,
                       GError **error)
 {
@@ -312,7 +335,8 @@ static bool take_ways(cfg_t *cfg, ProfileType *type, Profile *profile, const cha
     }
     type->nameless = !cfg_getbool(cfg, "person");
     type->joins = cfg_getbool(cfg, "joins");
-    return take_fixed(cfg, type, profile, path, error) && take_lacks(cfg, type, path, error);
+    return take_fixed(cfg, type, profile, path, error) && take_lacks(cfg, type, path, error) &&
+           take_containers(cfg, type, profile, path, error);
 }
 
 /* One without an entry is known by its members. */
@@ -535,6 +559,7 @@ static void type_clear(ProfileType *type)
     g_strfreev(type->classes);
     g_strfreev(type->fixed);
     g_strfreev(type->attributes);
+    g_strfreev(type->containers);
     g_free(type->known_by);
     g_free(type->with);
     g_free(type->with_value);

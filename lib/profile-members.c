@@ -176,15 +176,14 @@ static Change *new_externals(const Profile *profile, const Address *list, GPtrAr
     return change;
 }
 
-Change *profile_externals(const Profile *profile, const Entry *entry, const Address *list,
-                          GPtrArray *members, const char *mark)
+/* None is left without any. */
+static Change *change_externals(const Profile *profile, const Entry *entry, GPtrArray *members,
+                                const char *mark)
 {
     const char *attribute = profile->name[NAME_ADDRESS];
-    const GPtrArray *there = entry != NULL ? entry_values(entry, attribute) : NULL;
+    const GPtrArray *there = entry_values(entry, attribute);
     if (members->len == 0)
-        return entry != NULL ? profile_delete(profile, entry) : NULL;
-    if (entry == NULL)
-        return new_externals(profile, list, members, mark);
+        return profile_delete(profile, entry);
     Change *change = change_new(CHANGE_MODIFY, entry->dn);
     for (guint i = 0; there != NULL && i < there->len; i++)
         if (!entry_values_have(members, g_ptr_array_index(there, i), true))
@@ -194,6 +193,14 @@ Change *profile_externals(const Profile *profile, const Entry *entry, const Addr
             change_mod(change, MOD_ADD, attribute, g_ptr_array_index(members, i));
     profile_set_mark(profile, change, entry, mark);
     return change;
+}
+
+Change *profile_externals(const Profile *profile, const Entry *entry, const Address *list,
+                          GPtrArray *members, const char *mark)
+{
+    if (entry != NULL)
+        return change_externals(profile, entry, members, mark);
+    return members->len > 0 ? new_externals(profile, list, members, mark) : NULL;
 }
 
 Change *profile_leave(const Profile *profile, const Entry *entry, GPtrArray *others,
@@ -209,7 +216,7 @@ Change *profile_leave(const Profile *profile, const Entry *entry, GPtrArray *oth
     for (guint i = 0; i < there->len; i++)
         if (!entry_values_have(others, g_ptr_array_index(there, i), true))
             g_ptr_array_add(after, g_ptr_array_index(there, i));
-    return profile_externals(profile, entry, NULL, after, mark);
+    return change_externals(profile, entry, after, mark);
 }
 
 GPtrArray *profile_removed_members(const Profile *profile, const Change *change)

@@ -43,6 +43,8 @@ typedef struct {
     bool joins;       /* such an entry may be on lists, where members say so */
     bool bare;        /* lists have no entries of their own: their members are all there is */
     GStrv attributes; /* of columns "@attribute"; may be NULL */
+    GStrv containers; /* of a domain: what its entries lie below, "attribute=value" directly below
+                         it; may be NULL */
 } ProfileType;
 
 struct Profile {

@@ -196,6 +196,35 @@ Change *profile_add(const Profile *profile, const Operation *operation, const ch
     return change;
 }
 
+bool profile_has_containers(const Profile *profile)
+{
+    return profile->type[TYPE_DOMAIN].containers != NULL;
+}
+
+#define CONTAINER_CLASS "organizationalUnit"
+
+GPtrArray *profile_add_containers(const Profile *profile, const char *domain, const char *mark)
+{
+    GPtrArray *changes = g_ptr_array_new();
+    g_autofree char *below = profile_domain_dn(profile, domain);
+    char *const *name = profile->type[TYPE_DOMAIN].containers;
+    for (; name != NULL && *name != NULL; name++) {
+        g_autofree char *dn = g_strdup_printf("ou=%s,%s", *name, below);
+        Change *change = change_new(CHANGE_ADD, dn);
+        change_mod(change, MOD_ADD, "objectClass", CONTAINER_CLASS);
+        change_mod(change, MOD_ADD, "ou", *name);
+        profile_set_mark(profile, change, NULL, mark);
+        g_ptr_array_add(changes, change);
+    }
+    return changes;
+}
+
+char *profile_filter_contents(const Profile *profile)
+{
+    return g_strdup_printf("(!(|(objectClass=%s)(objectClass=" CONTAINER_CLASS ")))",
+                           profile->type[TYPE_DOMAIN].known_by);
+}
+
 Change *profile_alias(const Profile *profile, const Entry *account, const char *alias, bool add,
                       const char *mark)
 {

@@ -149,6 +149,13 @@ void profile_member_name(const Profile *profile, Change *change, const Operation
 Change *profile_alias(const Profile *profile, const Entry *account, const char *alias, bool add,
                       const char *mark);
 Change *profile_delete(const Profile *profile, const Entry *entry);
+/* What a new domain gets besides for its entries to lie below (of Change *), none as a rule. Caller
+ * owns the array, and what is in it. */
+#define PROFILE_CONTAINERS_MAX 20
+bool profile_has_containers(const Profile *profile);
+GPtrArray *profile_add_containers(const Profile *profile, const char *domain, const char *mark);
+/* A filter for what lies anywhere below a domain that has such, but for them and itself. */
+char *profile_filter_contents(const Profile *profile);
 
 /* --- lists whose members have them --- */
 

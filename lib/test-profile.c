@@ -116,6 +116,10 @@ static const struct {
      "externals {\n classes = {\"x\"}\n known_by = \"x\"\n dn = "
      "\"x=%a,ou=%d,ou=domains,%b\"\n}\ndlist {",
      PROFILE_ERROR_SYNTAX, "externals"},
+    {"containers-of-others", "dlist {", "dlist {\n containers = {\"x\"}", PROFILE_ERROR_SYNTAX,
+     "containers"},
+    {"odd-container", "domain {", "domain {\n containers = {\"a,b\"}", PROFILE_ERROR_SYNTAX,
+     "containers"},
     {"externals-nowhere", "member = \"batchloadMember\"",
      "member_of = \"x\"\nexternals {\n classes = {\"x\"}\n known_by = \"x\"\n}",
      PROFILE_ERROR_SYNTAX, "dn"},

@@ -78,10 +78,11 @@ static void run_part(JobFixture *fixture, const Part *part)
 {
     g_autofree char *password =
         g_strconcat(PASSWORD, part->mode ? "\r\n" : "", part->mode ? part->mode : "", NULL);
-    g_autofree char *id = job_fixture_mail(fixture, ADMIN,
-                                           "allow domains=one.example,two.example "
-                                           "types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
-                                           password, part->csv);
+    g_autofree char *id =
+        job_fixture_mail(fixture, ADMIN,
+                         "allow domains=one.example,two.example,three.example "
+                         "create_domains=yes types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
+                         password, part->csv);
     job_fixture_run(fixture);
     g_autoptr(Job) job = job_fixture_job(fixture, id);
     g_autofree char *response = job_fixture_response(fixture, id);
@@ -283,6 +284,58 @@ static const Part iredmail[] = {
              "mailForwardingAddress=x@one.example", IRED("anna", "Users"), "accountStatus=active")},
 };
 
+#define THREE "domainName=three.example,o=domains"
+
+/* Domains, with what their entries lie below. */
+static const Part iredmail_domains[] = {
+    {HEAD "three.example;;DOMAIN;ADD;;;;;;\n"
+          "three.example;anna;FULL;ADD;an@three.example;;;;;" SECRET "\n"
+          "three.example;sales;FORWARD;ADD;;;anna@three.example;;;\n"
+          "three.example;l;LIST;ADD;;;;anna@three.example sales@three.example e@else.example;;\n"
+          "one.example;l;LIST;ADD;;;;anna@three.example admin@one.example;;\n"
+          "three.example;m;LIST;ADD;;;;admin@one.example l@three.example;;\n"
+          "three.example;;CATCHALL;ADD;;anna@three.example;;;;\n"
+          "three.example;;DOMAIN;ADD;;;;;;\n"
+          "three.example;;DOMAIN;SUSPEND;;;;;;\n"
+          "three.example;;DOMAIN;MODIFY;;;;;;\n",
+     NULL,
+     "The domain three.example is there already|no SUSPEND for the type DOMAIN|no MODIFY for "
+     "the type DOMAIN",
+     7, 3,
+     ENTRIES(THREE,
+             "objectClass=mailDomain|accountStatus=active|enabledService=mail|"
+             "mtaTransport=dovecot|objectClass=batchloadMark",
+             "ou=Users," THREE, "objectClass=organizationalUnit", "ou=Externals," THREE,
+             "ou=Externals", "mail=anna@three.example,ou=Users," THREE,
+             "memberOfGroup=l@three.example|memberOfGroup=l@one.example", IRED("admin", "Users"),
+             "memberOfGroup=m@three.example|memberOfGroup=l@one.example")},
+    {HEAD "three.example;;DOMAIN;DELETE;;;;;;\n"
+          "three.example;x;FULL;ADD;;;;;;" SECRET "\n",
+     "Mode: check", "The domain three.example is not set up", 1, 1,
+     ENTRIES(THREE, "domainName=three.example")},
+    {HEAD "three.example;;DOMAIN;DELETE;;;;;;\n", "Mode: atomic",
+     "nothing was changed|without Mode: atomic", 0, 1, ENTRIES(THREE, "domainName=three.example")},
+    {HEAD "three.example;;DOMAIN;DELETE;;;;;;\n"
+          "three.example;x;FULL;ADD;;;;;;" SECRET "\n",
+     NULL, "The domain three.example is not set up", 1, 1,
+     ENTRIES(THREE, "-", IRED("admin", "Users"), "memberOfGroup=l@one.example", "o=domains",
+             "o=domains")},
+    {"DOMAIN;USER;TYPE;ACTION;MAX MAILBOXES;OWNER;PASSWORD\n"
+     "three.example;;DOMAIN;ADD;5;;\n"
+     "three.example;;DOMAIN;ADD;;anna;" SECRET "\n",
+     NULL, "no place for MAX MAILBOXES: the profile iredmail|no place for", 0, 2,
+     ENTRIES(THREE, "-")},
+    /* With nothing in it, and all or nothing. */
+    {HEAD "three.example;;DOMAIN;ADD;;;;;;\n"
+          "three.example;;DOMAIN;DELETE;;;;;;\n",
+     NULL, NULL, 2, 0, ENTRIES(THREE, "-")},
+    {"DOMAIN;USER;TYPE;ACTION;PHONE;PASSWORD\n"
+     "three.example;;DOMAIN;ADD;;\n"
+     "three.example;x;FULL;ADD;;" SECRET "\n"
+     "three.example;v;FULL;ADD;*;" SECRET "\n",
+     "Mode: atomic", "nothing was changed", 2, 1, ENTRIES(THREE, "-")},
+};
+
 static const Part to_show = {HEAD ANNA_AND_BEN
                              "one.example;x;FULL;ADD;;;y@else.example;;2;" SECRET "\n"
                              "one.example;sales;FORWARD;ADD;;;anna@one.example;;;\n",
@@ -414,6 +467,30 @@ static void run_lists(const char *profile, const Part *parts, gsize count)
         g_clear_pointer(&fixture, job_fixture_free);
         slapd_fixture_free(slapd);
     }
+}
+
+static const Part strange = {HEAD "three.example;;DOMAIN;ADD;;;;;;\n",  NULL, NULL, 1, 0,
+                             ENTRIES(THREE, "domainName=three.example")};
+static const Part not_gone = {
+    HEAD "three.example;;DOMAIN;DELETE;;;;;;\n",
+    NULL,
+    "holds something that this service does not know",
+    0,
+    1,
+    ENTRIES("ou=Contacts," THREE, "ou=Contacts", "ou=Users," THREE, "ou=Users")};
+
+/* R9.10 */
+static void test_iredmail_domains(void)
+{
+    SlapdFixture *slapd = slapd_fixture_of_profile("iredmail", domains, PASSWORD);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    run_part(fixture, &strange);
+    slapd_fixture_ldif(slapd, "dn: ou=Contacts," THREE ",dc=example,dc=org\n"
+                              "objectClass: organizationalUnit\nou: Contacts\n\n");
+    run_part(fixture, &not_gone);
+    g_clear_pointer(&fixture, job_fixture_free);
+    slapd_fixture_free(slapd);
+    run_lists("iredmail", iredmail_domains, G_N_ELEMENTS(iredmail_domains));
 }
 
 /* R9.9 */
@@ -918,6 +995,7 @@ int main(int argc, char **argv)
     g_test_add_func("/profiles/R9.6/shown", test_shown);
     g_test_add_func("/profiles/R9.9/iredmail", test_iredmail_lists);
     g_test_add_func("/profiles/R9.9/shown", test_shown_lists);
+    g_test_add_func("/profiles/R9.10/iredmail", test_iredmail_domains);
     g_test_add_func("/profiles/R9.9/strays", test_strays);
     g_test_add_func("/profiles/R9.9/postfix-book", test_postfix_book_lists);
     g_test_add_func("/profiles/R9.1-R9.3/qmail-ldap", test_qmail_ldap);
