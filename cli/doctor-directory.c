@@ -188,10 +188,16 @@ static void look_at_changes(Doctor *doctor, Directory *directory)
 {
     g_autoptr(GError) error = NULL;
 
-    if (directory_can_change(directory, &error) == ANSWER_YES)
+    if (directory_can_change(directory, &error) != ANSWER_YES)
+        doctor_say(doctor, FINDING_WRONG, "changes", "%s.", error->message);
+    else if (directory_checks_conditions(directory))
         doctor_say(doctor, FINDING_GOOD, "changes", "The directory takes changes.");
     else
-        doctor_say(doctor, FINDING_WRONG, "changes", "%s.", error->message);
+        doctor_say(
+            doctor, FINDING_GOOD, "changes",
+            "The directory takes changes. It checks no condition beside a change (RFC 4528), "
+            "so each entry is looked at once more before, and the change names what it "
+            "replaces.");
 }
 
 /* Each server by itself, where there are several. */

@@ -16,6 +16,7 @@ struct Directory {
     bool stays;             /* at this server, until directory_begin() */
     LDAP *ld;               /* NULL: to be connected at the next use */
     gint64 deadline;        /* of answers, monotonic; 0: none */
+    bool inside;            /* that server checks no condition beside a change */
     bool sets_passwords;    /* the server of this connection has said so */
     DirectoryWindow window; /* of writes on this connection */
 };
@@ -121,6 +122,15 @@ void directory_name_fly(DirectoryName *name, bool in_flight);
  * code; its value is the caller's, to be freed by ber_memfree(). What the profile makes is encoded
  * here, at a fourth of what the library's own reader of filters takes; it gets the rest. */
 int directory_assertion(LDAP *ld, const char *filter, LDAPControl *control);
+
+/* Whether the server of this bound handle has that control, as its root entry tells. ANSWER_NO is
+ * kept for the connection. ANSWER_UNKNOWN: it does not tell, or did not answer. */
+Answer directory_asserts(Directory *directory, LDAP *ld);
+/* Looks a write's entry up by its assertion, with what change_guarded() needs of it; LDAP's code,
+ * the message's number in *id. */
+int directory_send_look(LDAP *ld, const Write *write, int *id);
+/* Of a message with one entry, which is taken over. Caller owns the result. */
+Entry *directory_take_entry(LDAP *ld, LDAPMessage *message);
 
 /* Sends a change's password; LDAP's code, the message's number in *id. */
 int directory_send_password(LDAP *ld, const Change *change, int *id);

@@ -30,7 +30,7 @@ static void free_message(gpointer message)
 
 /* In one pass; names and values stay where the message has them, which is taken over.
  * (ldap_get_values_len() looks through the whole of it for each attribute.) */
-static Entry *take_entry(LDAP *ld, LDAPMessage *message)
+Entry *directory_take_entry(LDAP *ld, LDAPMessage *message)
 {
     BerElement *position = NULL;
     struct berval text = {0}, *values = NULL;
@@ -150,7 +150,8 @@ static void round_entry(Round *round, LDAPMessage **message, int id, DirectoryQu
         return;
     }
     query->found++;
-    if (!round->found(round->data, query, take_entry(round->ld, g_steal_pointer(message))))
+    if (!round->found(round->data, query,
+                      directory_take_entry(round->ld, g_steal_pointer(message))))
         round->answer = ANSWER_NO;
 }
 

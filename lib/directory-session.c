@@ -61,21 +61,23 @@ void directory_set_referral(GError **error, LDAP *ld, LDAPMessage *message)
                 host != NULL ? host : "which it does not name");
 }
 
-/* A change that can never be made: under a condition that nothing fulfils, and to take a value
- * away that is not there. */
-static int send_impossible(LDAP *ld, const char *dn, int *id)
+/* A change that can never be made: under a condition that nothing fulfils, where the server checks
+ * such, and to take a value away that is not there. */
+static int send_impossible(LDAP *ld, const char *dn, bool condition, int *id)
 {
     char never[] = "(!(objectClass=*))", attribute[] = "description";
     g_autofree char *nobody = g_uuid_string_random();
     char *values[] = {nobody, NULL};
     LDAPMod mod = {.mod_op = LDAP_MOD_DELETE, .mod_type = attribute, .mod_values = values};
     LDAPMod *mods[] = {&mod, NULL};
-    struct berval condition = {0};
+    struct berval value = {0};
     LDAPControl *controls[] = {NULL, NULL};
-    int code = ldap_create_assertion_control_value(ld, never, &condition);
-    if (code == LDAP_SUCCESS)
-        code = ldap_control_create(LDAP_CONTROL_ASSERT, 1, &condition, 1, &controls[0]);
-    ber_memfree(condition.bv_val);
+    int code = LDAP_SUCCESS;
+    if (condition)
+        code = ldap_create_assertion_control_value(ld, never, &value);
+    if (condition && code == LDAP_SUCCESS)
+        code = ldap_control_create(LDAP_CONTROL_ASSERT, 1, &value, 1, &controls[0]);
+    ber_memfree(value.bv_val);
     if (code == LDAP_SUCCESS)
         code = ldap_modify_ext(ld, dn, mods, controls, NULL, id);
     if (controls[0] != NULL)
@@ -87,7 +89,8 @@ bool directory_takes_changes(Directory *directory, LDAP *ld, GError **error)
 {
     g_autoptr(LDAPMessage) message = NULL;
     char *text = NULL;
-    int id = 0, code = send_impossible(ld, directory->settings->base, &id);
+    const bool condition = directory_checks_conditions(directory);
+    int id = 0, code = send_impossible(ld, directory->settings->base, condition, &id);
     int got = code == LDAP_SUCCESS ? directory_wait(directory, ld, id, &message) : -1;
     if (got <= 0) {
         directory_set_away(error, got == 0 ? LDAP_TIMEOUT : directory_code(ld), NULL);
@@ -95,6 +98,11 @@ bool directory_takes_changes(Directory *directory, LDAP *ld, GError **error)
     }
     if (ldap_parse_result(ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS)
         code = LDAP_OTHER;
+    if (code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION && condition &&
+        directory_asserts(directory, ld) == ANSWER_NO) {
+        ldap_memfree(text);
+        return directory_takes_changes(directory, ld, error);
+    }
     switch (code) {
     case LDAP_REFERRAL:
         directory_set_referral(error, ld, message);

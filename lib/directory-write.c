@@ -16,6 +16,7 @@ void write_free(Write *write)
     if (write == NULL)
         return;
     g_free(write->assertion);
+    change_free(write->claim);
     g_free(write->words);
     g_free(write->attribute);
     g_free(write->server_text);
@@ -74,14 +75,19 @@ static char *attribute_in(const char *text)
     return g_match_info_fetch(match, 2);
 }
 
+static void clear_words(Write *write)
+{
+    g_clear_pointer(&write->words, g_free);
+    g_clear_pointer(&write->attribute, g_free);
+    g_clear_pointer(&write->server_text, g_free);
+}
+
 static void clear_result(Write *write)
 {
     write->state = WRITE_UNSENT;
     write->changed = write->again;
     write->code = 0;
-    g_clear_pointer(&write->words, g_free);
-    g_clear_pointer(&write->attribute, g_free);
-    g_clear_pointer(&write->server_text, g_free);
+    clear_words(write);
 }
 
 /* Whether it gives values to the attribute (NULL: to any) where it may have some. */
@@ -122,10 +128,24 @@ static void set_result(Write *write, int code, const char *text)
 
 /* --- the window --- */
 
+/* What of a write is under way. */
+typedef enum {
+    STEP_END,
+    STEP_LOOK,  /* whether its entry is as expected, and what is replaced of it */
+    STEP_CLAIM, /* the mark before a deletion */
+    STEP_CHANGE,
+    STEP_DOUBT,    /* whether its entry is as expected still, since it was refused */
+    STEP_PASSWORD, /* the change is done */
+} Step;
+
 typedef struct {
     Write *write;
     DirectoryName *name; /* of its DN */
-    bool password;       /* the change is done, its password is under way */
+    Step step;
+    bool inside;      /* its conditions go inside of it */
+    bool claimed;     /* the mark before a deletion is left */
+    Entry *seen;      /* what was found by STEP_LOOK or STEP_DOUBT, or NULL */
+    GPtrArray *plain; /* of char *: attributes whose values the server can't compare */
 } Flight;
 
 typedef struct {
@@ -140,24 +160,37 @@ typedef struct {
     GError **error;
 } Window;
 
-static void window_put(Window *window, int id, Write *write, DirectoryName *name)
+static Flight *flight_new(Write *write, DirectoryName *name)
 {
     Flight *flight = g_new0(Flight, 1);
     flight->write = write;
     flight->name = name;
-    flight->password = write->changed;
-    g_hash_table_insert(window->flights, GINT_TO_POINTER(id), flight);
-    directory_name_fly(name, true);
+    flight->plain = g_ptr_array_new_with_free_func(g_free);
+    return flight;
 }
 
-/* The name that it had is the caller's. */
-static DirectoryName *window_take(Window *window, int id)
+/* The name that it has is given back. */
+static void flight_end(Flight *flight, DirectoryNames *names)
 {
-    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
-    DirectoryName *name = flight->name;
-    directory_name_fly(name, false);
+    directory_name_give_back(names, flight->name);
+    entry_free(flight->seen);
+    g_ptr_array_unref(flight->plain);
+    g_free(flight);
+}
+
+static void window_put(Window *window, int id, Flight *flight)
+{
+    g_hash_table_insert(window->flights, GINT_TO_POINTER(id), flight);
+    directory_name_fly(flight->name, true);
+}
+
+/* It is the caller's. */
+static Flight *window_take(Window *window, int id)
+{
+    Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    directory_name_fly(flight->name, false);
     g_hash_table_remove(window->flights, GINT_TO_POINTER(id));
-    return name;
+    return flight;
 }
 
 static void window_stop(Window *window, int code, const char *text)
@@ -187,10 +220,9 @@ static void window_lose(Window *window, int code)
     gpointer flight;
     g_hash_table_iter_init(&iter, window->flights);
     while (g_hash_table_iter_next(&iter, NULL, &flight)) {
-        DirectoryName *name = ((Flight *)flight)->name;
-        directory_name_fly(name, false);
-        directory_name_give_back(window->names, name);
+        directory_name_fly(((Flight *)flight)->name, false);
         g_ptr_array_add(lost, ((Flight *)flight)->write);
+        flight_end(flight, window->names);
     }
     g_hash_table_remove_all(window->flights);
     window->directory->window = (DirectoryWindow){0};
@@ -264,18 +296,15 @@ static int send_change(LDAP *ld, const Change *change, LDAPControl **controls, i
     return ldap_modify_ext(ld, change->dn, mods, controls, NULL, id);
 }
 
-/* The change, or where that is done its password; *built false: nothing can have left. */
-static int send_write(LDAP *ld, const Write *write, int *id, bool *built)
+/* Under its assertion where the server has a control for that. */
+static int send_whole(LDAP *ld, const Write *write, bool asserted, int *id, bool *built)
 {
     LDAPControl control = {(char *)LDAP_CONTROL_RELAX, {0}, 1};
     LDAPControl *controls[] = {NULL, NULL};
     int code = LDAP_SUCCESS;
-    *built = true;
-    if (write->changed)
-        return directory_send_password(ld, write->change, id);
-    if (write->assertion != NULL)
+    if (asserted)
         code = directory_assertion(ld, write->assertion, &control);
-    if (write->assertion != NULL || write->relax)
+    if (asserted || write->relax)
         controls[0] = &control;
     *built = code == LDAP_SUCCESS;
     if (*built)
@@ -284,20 +313,48 @@ static int send_write(LDAP *ld, const Write *write, int *id, bool *built)
     return code;
 }
 
-/* name is taken over. */
-static void window_send(Window *window, Write *write, DirectoryName *name)
+/* On what was seen of its entry. */
+static int send_guarded(LDAP *ld, const Change *change, const Flight *flight, int *id)
+{
+    g_autoptr(Change) guarded = change_guarded(change, flight->seen, flight->plain);
+    return send_change(ld, guarded, NULL, id);
+}
+
+/* *built false: nothing can have left that changes anything. */
+static int send_step(LDAP *ld, const Flight *flight, int *id, bool *built)
+{
+    const Write *write = flight->write;
+    *built = flight->step != STEP_LOOK;
+    switch (flight->step) {
+    case STEP_LOOK:
+    case STEP_DOUBT:
+        return directory_send_look(ld, write, id);
+    case STEP_PASSWORD:
+        return directory_send_password(ld, write->change, id);
+    case STEP_CLAIM:
+        return send_guarded(ld, write->claim, flight, id);
+    default:
+        if (flight->inside && write->change->kind == CHANGE_MODIFY)
+            return send_guarded(ld, write->change, flight, id);
+        return send_whole(ld, write, write->assertion != NULL && !flight->inside, id, built);
+    }
+}
+
+/* flight is taken over. */
+static void window_send(Window *window, Flight *flight)
 {
     int id = 0;
     bool built;
+    Write *write = flight->write;
     /* From before it leaves: its answer may be there before we are at work again. */
     gint64 now = g_get_monotonic_time();
-    int code = send_write(window->ld, write, &id, &built);
+    int code = send_step(window->ld, flight, &id, &built);
     if (code == LDAP_SUCCESS) {
         directory_window_sent(&window->directory->window, now);
-        window_put(window, id, write, name);
+        window_put(window, id, flight);
         return;
     }
-    directory_name_give_back(window->names, name);
+    flight_end(flight, window->names);
     if (built)
         write->state = WRITE_UNKNOWN;
     write->code = code;
@@ -307,50 +364,137 @@ static void window_send(Window *window, Write *write, DirectoryName *name)
         window_lose(window, code);
 }
 
+static void window_begin(Window *window, Write *write, DirectoryName *name)
+{
+    Flight *flight = flight_new(write, name);
+    flight->inside = write->assertion != NULL && !directory_checks_conditions(window->directory);
+    flight->step = write->changed ? STEP_PASSWORD : flight->inside ? STEP_LOOK : STEP_CHANGE;
+    window_send(window, flight);
+}
+
 /* --- collecting --- */
 
-static void change_result(Window *window, LDAPMessage *message, Write *write)
+static int result_of(const Window *window, LDAPMessage *message, char **text)
+{
+    int code = LDAP_OTHER;
+    if (ldap_parse_result(window->ld, message, &code, NULL, text, NULL, NULL, 0) != LDAP_SUCCESS)
+        return LDAP_OTHER;
+    return code;
+}
+
+/* Whether the entry is as the write expects. false: it is not, or that can't be told, which is the
+ * write's result. */
+static bool look_result(const Window *window, LDAPMessage *message, const Flight *flight)
 {
     char *text = NULL;
-    int code = LDAP_OTHER;
-    if (ldap_parse_result(window->ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS)
-        code = LDAP_OTHER;
+    int code = result_of(window, message, &text);
+    const bool expected = code == LDAP_SUCCESS && flight->seen != NULL;
+    if (!expected) {
+        clear_words(flight->write);
+        set_result(flight->write, code == LDAP_SUCCESS ? LDAP_ASSERTION_FAILED : code, text);
+    }
+    ldap_memfree(text);
+    return expected;
+}
+
+static void change_result(const Window *window, LDAPMessage *message, Write *write)
+{
+    char *text = NULL;
+    int code = result_of(window, message, &text);
     set_result(write, code, text);
     ldap_memfree(text);
     write->changed = write->state == WRITE_DONE && change_password(write->change) != NULL;
 }
 
-static void window_answer(Window *window, LDAPMessage *message)
+/* What is to be done about a change, or the claim before one, that was refused. */
+static Step refused_step(Window *window, Flight *flight)
 {
-    const int id = ldap_msgid(message);
-    const Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
-    if (flight == NULL) /* nothing of ours: a notice of disconnection comes without a number */
-        return;
     Write *write = flight->write;
-    bool goes_on = false;
-    directory_window_answered(&window->directory->window, g_get_monotonic_time());
-    if (flight->password) {
+    if (!flight->inside && write->assertion != NULL &&
+        write->code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION &&
+        directory_asserts(window->directory, window->ld) == ANSWER_NO) {
+        flight->inside = true;
+        clear_result(write);
+        return STEP_LOOK;
+    }
+    if (!flight->inside || flight->claimed || write->state != WRITE_REFUSED)
+        return STEP_END;
+    if (write->code == LDAP_INAPPROPRIATE_MATCHING && write->attribute != NULL &&
+        !g_ptr_array_find_with_equal_func(flight->plain, write->attribute, g_str_equal, NULL)) {
+        g_ptr_array_add(flight->plain, g_strdup(write->attribute));
+        clear_result(write);
+        return flight->step;
+    }
+    g_clear_pointer(&flight->seen, entry_free);
+    return STEP_DOUBT;
+}
+
+/* Takes the last answer to a step; what comes next. */
+static Step next_step(Window *window, LDAPMessage *message, Flight *flight)
+{
+    Write *write = flight->write;
+    const bool claims = write->change->kind == CHANGE_DELETE && write->claim != NULL;
+    switch (flight->step) {
+    case STEP_LOOK:
+        if (!look_result(window, message, flight))
+            return STEP_END;
+        return claims ? STEP_CLAIM : STEP_CHANGE;
+    case STEP_DOUBT:
+        look_result(window, message, flight);
+        return STEP_END;
+    case STEP_PASSWORD:
         directory_password_result(window->ld, message, write);
-    } else {
+        return STEP_END;
+    default:
         change_result(window, message, write);
-        goes_on = write->changed;
     }
-    DirectoryName *name = window_take(window, id);
-    /* Its password goes at once, so that nothing else on the entry comes between. */
-    if (goes_on && !window->stopped) {
-        window_send(window, write, name);
-        return;
+    if (write->state != WRITE_DONE)
+        return refused_step(window, flight);
+    if (flight->step == STEP_CLAIM) {
+        flight->claimed = true;
+        clear_result(write);
+        return STEP_CHANGE;
     }
-    directory_name_give_back(window->names, name);
-    if (goes_on)
-        write->state = WRITE_UNKNOWN;
-    else if (write->state == WRITE_UNKNOWN && write->code == LDAP_REFERRAL)
+    return write->changed ? STEP_PASSWORD : STEP_END;
+}
+
+/* A step has ended, and nothing follows. */
+static void window_settle(Window *window, LDAPMessage *message, Write *write)
+{
+    if (write->state == WRITE_UNKNOWN && write->code == LDAP_REFERRAL)
         window_refer(window, message);
     else if (write->state == WRITE_UNKNOWN)
         window_stop(window, write->code, write->server_text);
     if (!window->stopped)
         window->stopped =
             directory_doubt_refusal(window->directory, write, window->error) != ANSWER_YES;
+}
+
+static void window_answer(Window *window, int kind, LDAPMessage **message)
+{
+    const int id = ldap_msgid(*message);
+    Flight *flight = g_hash_table_lookup(window->flights, GINT_TO_POINTER(id));
+    if (flight == NULL) /* nothing of ours: a notice of disconnection comes without a number */
+        return;
+    if (kind == LDAP_RES_SEARCH_ENTRY) {
+        entry_free(flight->seen);
+        flight->seen = directory_take_entry(window->ld, g_steal_pointer(message));
+        return;
+    }
+    Write *write = flight->write;
+    directory_window_answered(&window->directory->window, g_get_monotonic_time());
+    Step next = next_step(window, *message, window_take(window, id));
+    /* It goes at once, so that nothing else on the entry comes between. */
+    if (next != STEP_END && !window->stopped) {
+        flight->step = next;
+        window_send(window, flight);
+        return;
+    }
+    flight_end(flight, window->names);
+    if (next != STEP_END)
+        write->state = WRITE_UNKNOWN;
+    else
+        window_settle(window, *message, write);
     window_end(window, write);
 }
 
@@ -358,7 +502,8 @@ static void window_answer(Window *window, LDAPMessage *message)
 static void window_collect(Window *window)
 {
     g_autoptr(LDAPMessage) message = NULL;
-    switch (directory_wait(window->directory, window->ld, LDAP_RES_ANY, &message)) {
+    int kind = directory_wait(window->directory, window->ld, LDAP_RES_ANY, &message);
+    switch (kind) {
     case -1:
         window_lose(window, directory_code(window->ld));
         return;
@@ -366,7 +511,7 @@ static void window_collect(Window *window)
         window_lose(window, LDAP_TIMEOUT);
         return;
     default:
-        window_answer(window, message);
+        window_answer(window, kind, &message);
     }
 }
 
@@ -392,8 +537,8 @@ static void window_run(Window *window)
     for (;;) {
         bool open = directory_window_is_open(size, most, g_get_monotonic_time());
         if (open && window_fetch(window) && !directory_name_clashes(window->write_name)) {
-            window_send(window, g_steal_pointer(&window->write),
-                        g_steal_pointer(&window->write_name));
+            window_begin(window, g_steal_pointer(&window->write),
+                         g_steal_pointer(&window->write_name));
         } else if (g_hash_table_size(window->flights) > 0) {
             if (open)
                 directory_window_starved(size);
@@ -410,7 +555,7 @@ static void window_run(Window *window)
 Answer directory_stream(Directory *directory, const WriteStream *stream, GError **error)
 {
     g_autoptr(DirectoryNames) names = directory_names_new();
-    g_autoptr(GHashTable) flights = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    g_autoptr(GHashTable) flights = g_hash_table_new(NULL, NULL);
     Window window = {.directory = directory,
                      .stream = stream,
                      .flights = flights,

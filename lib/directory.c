@@ -172,7 +172,7 @@ void directory_drop(Directory *directory)
     if (directory->ld != NULL)
         ldap_unbind_ext(directory->ld, NULL, NULL);
     directory->ld = NULL;
-    directory->sets_passwords = false;
+    directory->sets_passwords = directory->inside = false;
     directory->window = (DirectoryWindow){0};
 }
 
@@ -234,6 +234,11 @@ Answer directory_can_change(Directory *directory, GError **error)
     LDAP *ld = directory_session(directory, error);
     return ld != NULL && directory_takes_changes(directory, ld, error) ? ANSWER_YES
                                                                        : ANSWER_UNKNOWN;
+}
+
+bool directory_checks_conditions(const Directory *directory)
+{
+    return !directory->inside && !directory->settings->inside;
 }
 
 /* --- escapes --- */

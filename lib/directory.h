@@ -46,6 +46,8 @@ typedef struct {
     char *ca_folder;   /* certificates beside those of ca_file, or NULL */
     char *certificate; /* our own, or NULL; with its key */
     char *key;
+    bool inside; /* conditions go inside of changes, as with a server that can't check them beside
+                    (below); for tests */
     int dereference; /* when aliases are followed, as LDAP_OPT_DEREF has it: 0 never … 3 always */
 } DirectorySettings;
 /* Frees all that they point to, where it is their own; not the struct, which is empty then. */
@@ -110,6 +112,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectorySchema, directory_schema_free)
 /* Whether the server takes changes, which it is asked without making one. ANSWER_YES, or
  * ANSWER_UNKNOWN. */
 Answer directory_can_change(Directory *directory, GError **error);
+/* Whether its server checks a condition beside a change (RFC 4528), as far as that was met with. */
+bool directory_checks_conditions(const Directory *directory);
 /* Whether there is a connection, which may have died since it was used last. */
 bool directory_is_connected(const Directory *directory);
 
@@ -179,7 +183,10 @@ typedef struct {
     bool relax;           /* of an ADD: the Relax control, so that the unique id can be given */
     bool again;      /* all but the password is done, and that may be, too: only it is set. Where
                         it is refused the server is asked whether it is the one there already */
-    char *assertion; /* RFC 4515 filter sent as a critical RFC 4528 control, or NULL */
+    char *assertion; /* RFC 4515 filter that the entry must match, or NULL. Sent as a critical
+                        RFC 4528 control; to a server that has none see directory_stream() */
+    Change *claim;   /* of a deletion with an assertion: leaves a mark on the entry, or NULL; sent
+                        before it where the server has no such control */
     /* results */
     WriteState state;
     bool changed;      /* all but the password is done; with WRITE_REFUSED the password alone was */
@@ -206,9 +213,12 @@ typedef struct {
 /* Sends writes in the order in which they are given out and tells each one's end as its answer
  * comes, as many in flight on one connection as keep the server at work, up to window, never two in
  * flight on the same DN or on parent and child; a write's password goes before the next on its DN.
- * Asks for no more after the first UNKNOWN. ANSWER_YES when nothing was given out any more and
- * every write has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR
- * otherwise. */
+ * To a server whose root entry tells that it does not check conditions beside a change (RFC 4528)
+ * a write with an assertion goes in steps: the entry is looked up by that filter, then the change
+ * is sent as change_guarded() makes it of what was found, a deletion after its claim was sent so.
+ * Where that is refused the filter is asked once more, which tells CONFLICT from REFUSED. Asks for
+ * no more after the first UNKNOWN. ANSWER_YES when nothing was given out any more and every write
+ * has a sure end (DONE, CONFLICT, REFUSED); ANSWER_UNKNOWN with DIRECTORY_ERROR otherwise. */
 Answer directory_stream(Directory *directory, const WriteStream *stream, GError **error);
 
 /* The same with all writes (of Write *) of an array; what was not sent stays WRITE_UNSENT. */

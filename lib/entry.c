@@ -320,6 +320,54 @@ Change *change_alone(const Change *change)
     return alone;
 }
 
+/* --- a change on its condition --- */
+
+/* A server compares a password in ways of its own. */
+static bool replaces(const Mod *mod)
+{
+    return (mod->kind == MOD_REPLACE || (mod->kind == MOD_DELETE && mod->values->len == 0)) &&
+           g_ascii_strcasecmp(mod->attribute, "userPassword") != 0;
+}
+
+static bool gives_class(const Mod *mod)
+{
+    return mod->kind == MOD_ADD && mod->values->len == 1 &&
+           g_ascii_strcasecmp(mod->attribute, "objectClass") == 0;
+}
+
+bool change_guards(const Mod *mod)
+{
+    return replaces(mod) || gives_class(mod);
+}
+
+static void guard_mod(Change *guarded, const Mod *mod, const Entry *entry)
+{
+    const GPtrArray *there = entry_values(entry, mod->attribute);
+    if (there == NULL && mod->values->len == 0)
+        g_ptr_array_add(guarded->mods, mod_copy(mod));
+    for (guint i = 0; there != NULL && i < there->len; i++)
+        change_mod(guarded, MOD_DELETE, mod->attribute, g_ptr_array_index(there, i));
+    for (guint i = 0; i < mod->values->len; i++)
+        change_mod(guarded, MOD_ADD, mod->attribute, g_ptr_array_index(mod->values, i));
+}
+
+Change *change_guarded(const Change *change, const Entry *entry, GPtrArray *plain)
+{
+    Change *guarded = change_new(change->kind, change->dn);
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        if (mod->kind > MOD_REPLACE)
+            continue;
+        const bool left_out = entry->left_out && entry_values(entry, mod->attribute) == NULL;
+        if (replaces(mod) && !left_out && !values_find(plain, mod->attribute, true, NULL))
+            guard_mod(guarded, mod, entry);
+        else if (!gives_class(mod) ||
+                 !entry_has(entry, mod->attribute, g_ptr_array_index(mod->values, 0), true))
+            g_ptr_array_add(guarded->mods, mod_copy(mod));
+    }
+    return guarded;
+}
+
 /* --- two changes as one --- */
 
 static bool is_own(const Mod *mod, const char *own)

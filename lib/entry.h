@@ -89,6 +89,14 @@ const Mod *change_password(const Change *change);
 /* What of it is one request: without its password, and the values before. Caller owns the result.
  */
 Change *change_alone(const Change *change);
+/* A CHANGE_MODIFY as one request that fails where what it replaces is not as in entry any more: the
+ * values there are taken off by name, and the new ones given. (A further value that somebody adds
+ * meanwhile to an attribute of several stays unseen.) A class that entry has is not given again.
+ * Replaced as before are passwords, what entry leaves out, and the attributes of plain (of char *).
+ * Caller owns the result. */
+Change *change_guarded(const Change *change, const Entry *entry, GPtrArray *plain);
+/* Whether that looks at what entry has of the mod's attribute. */
+bool change_guards(const Mod *mod);
 /* Adds to a CHANGE_MODIFY what another one does after it, of the same entry. own: the attribute
  * that each change replaces, so that the last one's value counts. false, and nothing is added,
  * where both as one request could end otherwise than one after the other: not every other attribute

@@ -124,6 +124,9 @@ static Config *make_config(const JobFixture *fixture)
     write_file(fixture, "batchload.conf", text, 0600);
     Config *config = config_load(path, &error);
     g_assert_no_error(error);
+#ifdef SETTLE_INSIDE
+    config->directory.inside = true;
+#endif
     return config;
 }
 

@@ -24,7 +24,7 @@ lib_libbatchload_a_SOURCES = lib/answer.h \
 	lib/audit.c lib/audit.h lib/audit-type.h \
 	lib/profile.c lib/profile-load.c lib/profile-write.c lib/profile-takes.c lib/profile.h lib/profile-private.h \
 	lib/profile-allowed.c lib/profile-show.c lib/profile-members.c lib/show.c lib/show-stream.c lib/show-private.h lib/show-file.c lib/show.h \
-	lib/directory.c lib/directory-assertion.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-schema.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
+	lib/directory.c lib/directory-condition.c lib/directory-connect.c lib/directory-guard.c lib/directory-names.c lib/directory-schema.c lib/directory-search.c lib/directory-servers.c lib/directory-session.c lib/directory-tls.c lib/directory-window.c lib/directory-window.h lib/directory-write.c lib/directory-password.c lib/directory.h lib/directory-private.h \
 	lib/plan.c lib/plan.h lib/plan-private.h lib/plan-check.c lib/plan-ways.c lib/plan-members.c lib/plan-joins.c lib/plan-change.c lib/plan-domain.c lib/plan-clear.c lib/plan-gone.c \
 	lib/plan-effect.c lib/plan-rows.c lib/plan-words.c lib/plan-words.h lib/plan-hash.c lib/plan-number.c lib/plan-number.h lib/plan-hash.h \
 	lib/plan-view.c lib/plan-view.h lib/plan-fetch.c lib/plan-fetch.h lib/plan-ahead.c lib/plan-ahead.h \
@@ -188,6 +188,27 @@ check_PROGRAMS += test-settle-password
 test_settle_password_SOURCES = lib/test-settle-password.c lib/settle-fixture.c lib/settle-fixture.h $(stream_fixture)
 test_settle_password_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_settle_password_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
+# The same, as with a server that checks no condition beside a change.
+check_PROGRAMS += test-settle-inside
+test_settle_inside_SOURCES = $(test_settle_SOURCES)
+test_settle_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_settle_inside_LDADD = $(test_settle_LDADD)
+test_settle_inside_LDFLAGS = $(test_settle_LDFLAGS)
+check_PROGRAMS += test-settle-others-inside
+test_settle_others_inside_SOURCES = $(test_settle_others_SOURCES)
+test_settle_others_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_settle_others_inside_LDADD = $(test_settle_others_LDADD)
+test_settle_others_inside_LDFLAGS = $(test_settle_others_LDFLAGS)
+check_PROGRAMS += test-settle-lists-inside
+test_settle_lists_inside_SOURCES = $(test_settle_lists_SOURCES)
+test_settle_lists_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_settle_lists_inside_LDADD = $(test_settle_lists_LDADD)
+test_settle_lists_inside_LDFLAGS = $(test_settle_lists_LDFLAGS)
+check_PROGRAMS += test-settle-password-inside
+test_settle_password_inside_SOURCES = $(test_settle_password_SOURCES)
+test_settle_password_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_settle_password_inside_LDADD = $(test_settle_password_LDADD)
+test_settle_password_inside_LDFLAGS = $(test_settle_password_LDFLAGS)
 check_PROGRAMS += test-spool
 test_spool_SOURCES = lib/test-spool.c lib/spool-fixture.c lib/spool-fixture.h
 test_spool_LDADD = $(ENGINE_LIBS)
@@ -289,6 +310,11 @@ test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h $(st
 test_atomic_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_atomic_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_slice_step \
 	-Wl,--wrap=spool_intent_store_with
+check_PROGRAMS += test-atomic-inside
+test_atomic_inside_SOURCES = $(test_atomic_SOURCES)
+test_atomic_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_atomic_inside_LDADD = $(test_atomic_LDADD)
+test_atomic_inside_LDFLAGS = $(test_atomic_LDFLAGS)
 check_PROGRAMS += test-parse
 test_parse_SOURCES = lib/test-parse.c
 test_parse_LDADD = lib/libparse.a $(ENGINE_LIBS) $(SECCOMP_LIBS)

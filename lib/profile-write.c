@@ -472,6 +472,15 @@ Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uu
     return change;
 }
 
+Change *profile_claim(const Profile *profile, const char *dn, const char *mark)
+{
+    Change *change = change_new(CHANGE_MODIFY, dn);
+    if (profile->mark_class != NULL)
+        change_mod(change, MOD_ADD, "objectClass", profile->mark_class);
+    change_mod(change, MOD_REPLACE, profile->name[NAME_MARK], mark);
+    return change;
+}
+
 bool profile_entry_has_password(const Profile *profile, const Entry *entry)
 {
     return entry_value(entry, profile->name[NAME_PASSWORD]) != NULL;

@@ -213,7 +213,10 @@ Change *profile_restore(const Profile *profile, const Entry *entry, bool with_uu
 bool profile_entry_has_password(const Profile *profile, const Entry *entry);
 const char *profile_mark_attribute(const Profile *profile); /* owned by the profile */
 
-/* What a write asserts of its entry (RFC 4528), as a filter: the unique id (NULL: not known) and
+/* Leaves a mark on an entry that is about to be deleted, and nothing else. Caller owns it. */
+Change *profile_claim(const Profile *profile, const char *dn, const char *mark);
+
+/* What a write expects of its entry, as a filter: the unique id (NULL: not known) and
  * either the version or the mark that was seen. NULL where all three are. Caller owns the result.
  */
 char *profile_assertion(const Profile *profile, const char *uuid, const char *version,

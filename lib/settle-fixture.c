@@ -15,10 +15,17 @@ Faults faults;
 static const Write *victim; /* its answer is lost */
 static bool passed;         /* a write has come by */
 
-/* Its change alone. */
+/* Conditions go inside of changes. */
+#ifdef SETTLE_INSIDE
+static const bool inside = true;
+#else
+static const bool inside = false;
+#endif
+
+/* Its change alone; of a deletion what comes before it. */
 static void apply_without_password(const Write *write)
 {
-    g_autoptr(Change) change = change_alone(write->change);
+    g_autoptr(Change) change = change_alone(inside && write->claim ? write->claim : write->change);
     g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
     g_ptr_array_add(one, write_new(change, g_strdup(write->assertion)));
     if (!write->again)
@@ -404,7 +411,7 @@ void sweep(const char *const *texts, void (*meddle)(void), guint second, guint s
     faults.meddle_at = 0;
     model_run(&model, texts);
     guint writes = faults.sent;
-    Cut last = settle_scheme == PASSWORD_SCHEME_SERVER ? CUT_WITHIN : CUT_AFTER;
+    Cut last = inside || settle_scheme == PASSWORD_SCHEME_SERVER ? CUT_WITHIN : CUT_AFTER;
     for (Cut cut = CUT_BEFORE; cut <= last; cut++)
         for (guint budget = 0; budget <= writes; budget += g_test_thorough() ? 1 : step) {
             g_auto(Run) run = {0};
@@ -600,6 +607,7 @@ void settle_begin(int *argc, char ***argv, SlapdFixture *(*make)(void))
     directory_init();
     fixture = make();
     root = fixture->settings;
+    fixture->settings.inside = inside;
     root.bind_dn = fixture->root_dn;
     other = directory_new(&root, &error);
     g_assert_no_error(error);

@@ -32,7 +32,8 @@ typedef enum {
     CUT_LOST,   /* the next write is sent and lost on its way */
     CUT_AFTER,  /* the last write is done, its answer lost */
     CUT_COUNT,
-    CUT_WITHIN = CUT_COUNT, /* the next write is done but for its password, or as a whole */
+    CUT_WITHIN = CUT_COUNT, /* the next write is done but for its password, or as a whole; of a
+                               deletion what comes before it, where conditions go inside */
 } Cut;
 
 typedef struct {

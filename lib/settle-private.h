@@ -19,6 +19,7 @@ typedef enum { STAGE_OPEN, STAGE_QUEUED, STAGE_HELD, STAGE_STUCK, STAGE_DONE } S
 typedef enum {
     PART_OPEN,
     PART_PASSWORD, /* done but for its password, which may be set, too */
+    PART_CLAIMED,  /* a deletion: the entry has its mark, and is there still */
     PART_DONE,
 } Part;
 

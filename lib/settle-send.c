@@ -294,17 +294,32 @@ static Parcel *parcel_new(const Sending *sending, guint at, bool *grows)
     return parcel;
 }
 
+/* On the condition that what it expects is there: of a deletion that has left its mark, that. */
+static Write *conditional_write(const Work *work, const Link *link, const Change *change)
+{
+    const Profile *profile = work->settle->context->profile;
+    const PlannedRow *row = row_at(work, link->at);
+    const PlannedWrite *write = row->writes->pdata[link->number];
+    const Part part = work->tracks[link->at].parts[link->number];
+    if (write->change->kind == CHANGE_ADD)
+        return write_new(change, NULL);
+    g_autofree char *own = g_strdup_printf("%s/%u", work->settle->context->job, row->line);
+    const char *version = part == PART_CLAIMED ? NULL : write->version;
+    const char *mark = part == PART_CLAIMED ? own : write->mark;
+    Write *sent =
+        write_new(change, profile_assertion(profile, write->uuid, version, version ? NULL : mark));
+    if (write->change->kind == CHANGE_DELETE)
+        sent->claim = profile_claim(profile, change->dn, own);
+    return sent;
+}
+
 static Write *parcel_send(Sending *sending, Parcel *parcel)
 {
     Work *work = sending->work;
     const Link *first = parcel->links->pdata[0];
     const PlannedWrite *write = row_at(work, first->at)->writes->pdata[first->number];
     const Change *change = parcel->links->len > 1 ? parcel->joined : write->change;
-    char *assertion = NULL;
-    if (write->change->kind != CHANGE_ADD)
-        assertion = profile_assertion(work->settle->context->profile, write->uuid, write->version,
-                                      write->version ? NULL : write->mark);
-    parcel->write = write_new(change, assertion);
+    parcel->write = conditional_write(work, first, change);
     parcel->write->again = work->tracks[first->at].parts[first->number] == PART_PASSWORD;
     work->passwords |= change_password(change) != NULL;
     for (guint i = 0; i < parcel->links->len; i++) {

@@ -135,7 +135,7 @@ static Answer observe_all(Work *work, GError **error)
 
 /* --- judging --- */
 
-typedef enum { JUDGED_DONE, JUDGED_PASSWORD, JUDGED_SEND, JUDGED_OTHER } Judged;
+typedef enum { JUDGED_DONE, JUDGED_PASSWORD, JUDGED_CLAIMED, JUDGED_SEND, JUDGED_OTHER } Judged;
 
 /* This row, or a later one, was the last to write here: its line, or 0. */
 static unsigned bears_mark(const Work *work, const State *state, const PlannedRow *row)
@@ -177,6 +177,9 @@ static Judged judge(const Work *work, const PlannedRow *row, const PlannedWrite 
     /* A later row comes only after the password, too. */
     if (line == row->line && change_password(write->change))
         return JUDGED_PASSWORD;
+    /* The mark comes before the deletion where the directory checks no condition with that. */
+    if (line == row->line && write->change->kind == CHANGE_DELETE)
+        return JUDGED_CLAIMED;
     if (line)
         return JUDGED_DONE;
     /* Deleted: by this row, or by a later one, which came only after this one was done. */
@@ -257,6 +260,20 @@ static bool only_removals_left(const Work *work, guint at)
            work->tracks[at].parts[last] == PART_DONE;
 }
 
+static Part part_of(Judged judged)
+{
+    switch (judged) {
+    case JUDGED_DONE:
+        return PART_DONE;
+    case JUDGED_PASSWORD:
+        return PART_PASSWORD;
+    case JUDGED_CLAIMED:
+        return PART_CLAIMED;
+    default:
+        return PART_OPEN;
+    }
+}
+
 static Verdict judge_row(Work *work, guint at)
 {
     PlannedRow *row = row_at(work, at);
@@ -273,13 +290,11 @@ static Verdict judge_row(Work *work, guint at)
         Judged judged = track->parts[j] == PART_DONE || track->proven
                             ? JUDGED_DONE
                             : judge(work, row, write, disturbed);
-        track->parts[j] = judged == JUDGED_DONE       ? PART_DONE
-                          : judged == JUDGED_PASSWORD ? PART_PASSWORD
-                                                      : PART_OPEN;
+        track->parts[j] = part_of(judged);
         track->mismatch |= judged == JUDGED_OTHER;
         open += judged != JUDGED_DONE;
         passwords += judged == JUDGED_PASSWORD;
-        if (judged == JUDGED_SEND)
+        if (judged == JUDGED_SEND || judged == JUDGED_CLAIMED)
             foresee(work, row, write);
     }
     if (open == 0) {

@@ -171,14 +171,18 @@ static const ResultCase results[] = {
     {"dn", make_bad_dn, NULL, WRITE_REFUSED, 34, NULL},
 };
 
-static void test_results(Case *one, gconstpointer data)
+/* inside: a condition goes inside of each change. */
+static void check_results(Case *one, bool inside)
 {
     g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
-    (void)data;
     g_assert_cmpint(there->state, ==, WRITE_DONE);
     for (guint i = 0; i < G_N_ELEMENTS(results); i++) {
         const ResultCase *row = &results[i];
-        g_autoptr(Write) write = apply_one(one->directory, row->change(), row->assertion);
+        Change *change = row->change();
+        const char *assertion = row->assertion;
+        if (inside && change->kind != CHANGE_ADD && assertion == NULL)
+            assertion = "(objectClass=*)";
+        g_autoptr(Write) write = apply_one(one->directory, change, assertion);
         g_test_message("%s: %d, %s, %s", row->name, write->code, write->attribute,
                        write->server_text);
         g_assert_cmpint(write->code, ==, row->code);
@@ -187,6 +191,101 @@ static void test_results(Case *one, gconstpointer data)
         g_assert_true((write->words != NULL) == (row->state == WRITE_REFUSED));
         if (write->words != NULL)
             g_assert_true(g_str_has_suffix(write->words, "."));
+    }
+}
+
+static void test_results(Case *one, gconstpointer data)
+{
+    (void)data;
+    check_results(one, false);
+}
+
+static void test_results_inside(Case *one, gconstpointer data)
+{
+    (void)data;
+    one->slapd->settings.inside = true;
+    check_results(one, true);
+}
+
+static void assert_value(Case *one, const char *attribute, const char *value)
+{
+    g_autofree char *dn = dn_of("there");
+    g_autoptr(Entry) entry = NULL;
+    g_assert_cmpint(directory_read(one->directory, dn, all, &entry, NULL), ==, ANSWER_YES);
+    g_assert_cmpstr(entry_value(entry, attribute), ==, value);
+}
+
+/* What an entry that was read a moment ago makes of a change, where the entry has changed since. */
+static void test_guarded(Case *one, gconstpointer data)
+{
+    static const char *const before[] = {"old", NULL};
+    g_autoptr(GPtrArray) plain = g_ptr_array_new();
+    g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+    (void)data;
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(Entry) seen = entry_new("x");
+        g_autoptr(Change) change = modify_of("there", MOD_REPLACE, "street", "ours");
+        if (before[i] != NULL)
+            entry_add(seen, "street", before[i]);
+        g_autoptr(Write) set =
+            apply_one(one->directory, modify_of("there", MOD_REPLACE, "street", before[i]), NULL);
+        g_autoptr(Write) good =
+            apply_one(one->directory, change_guarded(change, seen, plain), NULL);
+        g_assert_cmpint(good->state, ==, WRITE_DONE);
+        assert_value(one, "street", "ours");
+        g_autoptr(Write) late =
+            apply_one(one->directory, change_guarded(change, seen, plain), NULL);
+        g_assert_cmpint(late->state, ==, WRITE_CONFLICT);
+    }
+}
+
+/* What the server can't compare is replaced whatever it is. */
+static void test_inside(Case *one, gconstpointer data)
+{
+    g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+    (void)data;
+    one->slapd->settings.inside = true;
+    for (guint i = 0; i < 2; i++) {
+        Change *change =
+            modify_of("there", MOD_REPLACE, "facsimileTelephoneNumber", i == 0 ? "+49 1" : "+49 2");
+        change_mod(change, MOD_REPLACE, "street", i == 0 ? "a" : "b");
+        g_autoptr(Write) write = apply_one(one->directory, change, "(ou=there)");
+        g_assert_cmpint(write->state, ==, WRITE_DONE);
+    }
+    assert_value(one, "facsimileTelephoneNumber", "+49 2");
+    assert_value(one, "street", "b");
+}
+
+static WriteState delete_claimed(Case *one)
+{
+    g_autoptr(Change) change = delete_of("there");
+    g_autoptr(GPtrArray) writes = writes_new();
+    Write *write = write_new(change, g_strdup("(ou=there)"));
+    write->claim = modify_of("there", MOD_REPLACE, "street", "mine");
+    g_ptr_array_add(writes, write);
+    g_assert_cmpint(directory_apply(one->directory, writes, NULL), ==, ANSWER_YES);
+    return write->state;
+}
+
+/* A deletion leaves its mark before it, and only where the server has no condition for it. */
+static void test_claim(Case *one, gconstpointer data)
+{
+    static const char child_dn[] = "ou=child,ou=there," DOMAIN_DN;
+    (void)data;
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+        Change *child = change_new(CHANGE_ADD, child_dn);
+        change_mod(child, MOD_ADD, "objectClass", "organizationalUnit");
+        change_mod(child, MOD_ADD, "ou", "child");
+        g_autoptr(Write) added = apply_one(one->directory, child, NULL);
+        one->slapd->settings.inside = i == 1;
+        g_assert_cmpint(delete_claimed(one), ==, WRITE_REFUSED);
+        assert_value(one, "street", i == 1 ? "mine" : NULL);
+        g_autoptr(Write) gone =
+            apply_one(one->directory, change_new(CHANGE_DELETE, child_dn), NULL);
+        g_assert_cmpint(gone->state, ==, WRITE_DONE);
+        g_assert_cmpint(delete_claimed(one), ==, WRITE_DONE);
+        g_assert_cmpint(exists(one->directory, "there"), ==, ANSWER_NO);
     }
 }
 
@@ -605,6 +704,10 @@ int main(int argc, char **argv)
         {"/directory/order/parents", test_order_parents, NULL},
         {"/directory/order/other-spelling", test_order_other_spelling, NULL},
         {"/directory/results", test_results, NULL},
+        {"/directory/results-inside", test_results_inside, NULL},
+        {"/directory/guarded", test_guarded, NULL},
+        {"/directory/inside", test_inside, NULL},
+        {"/directory/claim", test_claim, NULL},
         {"/directory/refused-among-good", test_refused_among_good, NULL},
         {"/directory/bad-assertion", test_bad_assertion, NULL},
         {"/directory/killed", test_killed, NULL},

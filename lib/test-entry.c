@@ -192,6 +192,71 @@ static void test_variant_shapes(void)
     }
 }
 
+/* What a change is sent as whose conditions go inside of it. */
+static const struct {
+    const char *name;
+    const char *now;
+    const char *mods;
+    const char *plain; /* one attribute, or NULL */
+    const char *sent;
+} guards[] = {
+    {"replaced", "m=a|m=b", "=m=c", NULL, "-m=a|-m=b|+m=c"},
+    {"none-before", "c=x", "=m=c", NULL, "+m=c"},
+    {"none-after", "m=a", "=m", NULL, "-m=a"},
+    {"none-at-all", "c=x", "=m", NULL, "=m"},
+    {"taken-off-whole", "m=a", "-m", NULL, "-m=a"},
+    {"values", "m=a|m=b", "-m=a|+m=c", NULL, "-m=a|+m=c"},
+    {"same-again", "m=a", "=m=a", NULL, "-m=a|+m=a"},
+    {"password", "userPassword=a|m=a", "=userPassword=b|=m=b", NULL, "=userPassword=b|-m=a|+m=b"},
+    {"not-comparable", "m=a|n=a", "=m=b|=n=b", "M", "=m=b|-n=a|+n=b"},
+    {"class-there", "objectClass=X|m=a", "+objectClass=x|=m=b", NULL, "-m=a|+m=b"},
+    {"class-new", "objectClass=y", "+objectClass=x", NULL, "+objectClass=x"},
+};
+
+static char *text_of_change(const Change *change)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < change->mods->len; i++) {
+        const Mod *mod = g_ptr_array_index(change->mods, i);
+        const char how = "+-="[mod->kind];
+        if (mod->values->len == 0)
+            g_string_append_printf(text, "|%c%s", how, mod->attribute);
+        for (guint j = 0; j < mod->values->len; j++)
+            g_string_append_printf(text, "|%c%s=%s", how, mod->attribute,
+                                   (char *)g_ptr_array_index(mod->values, j));
+    }
+    if (text->len > 0)
+        g_string_erase(text, 0, 1);
+    return g_string_free(text, FALSE);
+}
+
+static void test_guarded(gconstpointer data)
+{
+    const __typeof__(guards[0]) *one = data;
+    g_autoptr(Entry) now = entry_of(one->now);
+    g_autoptr(Change) change = change_of(CHANGE_MODIFY, one->mods);
+    g_autoptr(GPtrArray) plain = g_ptr_array_new();
+    if (one->plain != NULL)
+        g_ptr_array_add(plain, (gpointer)one->plain);
+    change_mod(change, MOD_WAS, "m", "a"); /* never sent */
+    g_autoptr(Change) guarded = change_guarded(change, now, plain);
+    g_autofree char *text = text_of_change(guarded);
+    g_assert_cmpstr(text, ==, one->sent);
+    g_assert_cmpstr(guarded->dn, ==, "cn=x");
+}
+
+/* What could not be read is replaced whatever it is. */
+static void test_guarded_left_out(void)
+{
+    g_autoptr(Entry) now = entry_of("m=a");
+    g_autoptr(Change) change = change_of(CHANGE_MODIFY, "=m=b|=n=b");
+    g_autoptr(GPtrArray) plain = g_ptr_array_new();
+    now->left_out = true;
+    g_autoptr(Change) guarded = change_guarded(change, now, plain);
+    g_autofree char *text = text_of_change(guarded);
+    g_assert_cmpstr(text, ==, "-m=a|+m=b|=n=b");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -199,6 +264,11 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strconcat("/entry/effect/", effects[i].name, NULL);
         g_test_add_data_func(path, &effects[i], test_effect);
     }
+    for (guint i = 0; i < G_N_ELEMENTS(guards); i++) {
+        g_autofree char *path = g_strconcat("/entry/guarded/", guards[i].name, NULL);
+        g_test_add_data_func(path, &guards[i], test_guarded);
+    }
+    g_test_add_func("/entry/guarded-left-out", test_guarded_left_out);
     g_test_add_func("/entry/mods-merge", test_mods_merge);
     g_test_add_func("/entry/values", test_values);
     g_test_add_func("/entry/kept", test_kept);

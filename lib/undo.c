@@ -221,8 +221,11 @@ static bool revert(Change *change, const char *name, const Touched *touched, con
             change_mod(change, MOD_REPLACE, name, was->pdata[i]);
         return true;
     }
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < touched->values->len; i++) {
         const char *value = touched->values->pdata[i];
+        if (!g_hash_table_add(seen, (gpointer)value))
+            continue;
         bool then = entry_has(before, name, value, true), still = entry_has(now, name, value, true);
         if (then != still)
             change_mod(change, then ? MOD_ADD : MOD_DELETE, name, value);
@@ -245,6 +248,11 @@ static Change *revert_entry(const Undo *undo, const Image *image, const Entry *n
                 touch(all, mod, now, password_stands);
         }
     }
+    /* The mark that comes before a deletion may have brought its class. */
+    g_autoptr(Change) claim = profile_claim(undo->context->profile, image->dn, NULL);
+    for (guint i = 0; deletes(image) && i < claim->mods->len; i++)
+        if (((const Mod *)claim->mods->pdata[i])->kind == MOD_ADD)
+            touch(all, claim->mods->pdata[i], now, false);
     Change *change = change_new(CHANGE_MODIFY, image->dn);
     GHashTableIter iter;
     gpointer name, touched;
@@ -324,6 +332,8 @@ static Answer send(const Undo *undo, const Change *change, const Entry *now, boo
     g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func((GDestroyNotify)write_free);
     Write *write = write_new(change, assertion);
     write->relax = change->kind == CHANGE_ADD && *relax;
+    if (change->kind == CHANGE_DELETE && mark_of(undo, now)) /* which it has, so it stays ours */
+        write->claim = profile_claim(profile, change->dn, mark_of(undo, now));
     g_ptr_array_add(writes, write);
     if (directory_apply(undo->context->directory, writes, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;

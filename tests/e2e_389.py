@@ -1,149 +1,297 @@
 # SPDX-License-Identifier: MIT
-"""389 Directory Server instead of slapd, with the default profile and our schema in its form: what
-is new is added; what would need a condition waits, and it is told why."""
+"""389 Directory Server, with the default profile and our schema in its form. It checks no condition
+beside a change, so conditions go inside of changes: every type and action, another writer in the
+moment between, and the Nth operation lost as in e2e_lost.py."""
 
 import json
-import os
-import re
 import shutil
 import subprocess
 
 import tap
-from harness import World
-from harness.process import run, which, write
-from harness.servers import Server
+from harness import write
+from harness.ds389 import ROOT, Ds389
+from harness.gate import (DELAY_ANSWER, HOLD, LOSE, LOSE_ANSWER, REFUSE, SAY, Trap)
+from harness.ldapgate import DELETE, MODIFY, SEARCH
+from lost import (ADMIN, ILL, SECONDS, LostWorld, Run, Sweep, compare, finish_all, here, lost,
+                  password, reference, run_all, uninterrupted)
+from rows import row
 
-ROOT = "cn=Directory Manager"
-DATA = "/usr/share/dirsrv/data"
-BACKEND = """
-dn: cn=userroot,cn=ldbm database,cn=plugins,cn=config
-objectClass: top
-objectClass: extensibleObject
-objectClass: nsBackendInstance
-cn: userroot
-nsslapd-suffix: @BASE@
-
-dn: cn="@BASE@",cn=mapping tree,cn=config
-objectClass: top
-objectClass: extensibleObject
-objectClass: nsMappingTree
-cn: "@BASE@"
-nsslapd-state: backend
-nsslapd-backend: userroot
-"""
+HOME, GOING, FURTHER = "somedomain.example", "going.example", "further.example"
+BOSS = "boss@" + HOME
+TYPES = ("FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,GROUP,RESOURCE,RESOURCEGROUP,AUTORESPONDER,"
+         "SPAMFILTER,DOMAIN,DOMAINALIAS")
+# The first thing that a condition asks of an entry: its unique identifier, of 35 characters.
+LOOK = b"nsUniqueId\x04\x23"
 
 
-class Ds389(Server):
-    """A private one, on loopback."""
-    name = "ns-slapd"
-    user = "dirsrv"
+class DsWorld(LostWorld):
+    def __init__(self):
+        super().__init__("%s allow domains=%s,%s,%s types=%s create_domains=yes\n" % (
+            BOSS, HOME, GOING, FURTHER, TYPES))
 
-    def __init__(self, nursery, policy, base):
-        super().__init__(nursery)
-        self.folder = nursery.path("ds")
-        self.base = base
-        self.port = nursery.port()
-        self.uri = "ldap://127.0.0.1:%d" % self.port
-        self.password_file = self.folder + "/password"
-        folders = {name: self.folder + "/" + name for name in (
-            "config", "config/schema", "db", "log", "run", "tmp", "lock", "ldif", "bak", "inst")}
-        for path in (self.folder, *folders.values()):
-            os.mkdir(path, 0o755)
-            shutil.chown(path, self.user)
-        self._configure(folders)
-        self._schema(policy, folders["config/schema"])
-        write(self.password_file, "Directory-1", 0o600)
+    def make_directory(self):
+        server = Ds389(self.nursery, self.tree.policy, self.base).start()
+        name, _, _ = self.base.partition(",")
+        server.add("dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: %s\no: example\n\n"
+                   "dn: ou=domains,%s\nobjectClass: organizationalUnit\nou: domains\n\n%s" % (
+                       self.base, name.partition("=")[2], self.base, server.domain_ldif(HOME)))
+        return server
 
-    def _configure(self, folders):
-        values = {name + "_dir": path for name, path in folders.items()}
-        values.update(
-            schema_dir=folders["config/schema"],
-            cert_dir=folders["config"], db_home_dir=folders["db"], db_lib="bdb",
-            ds_passwd=run(["pwdhash", "-s", "SSHA512", "Directory-1"]).stdout.decode().strip(),
-            ds_port=str(self.port), ds_suffix=self.base, ds_user=self.user, fqdn="localhost",
-            ldapi=self.folder + "/i", ldapi_autobind="off", ldapi_enabled="off", rootdn=ROOT)
-        with open(DATA + "/template-dse.ldif", encoding="utf-8") as file:
-            text = file.read().replace("\n ", "")
-        # It keeps no number that changes with each change of an entry but this one's.
-        text = re.sub(r"(?is)(\ndn: cn=USN,.*?pluginEnabled: )off", r"\1on", text, count=1)
-        for name, value in values.items():
-            text = text.replace("%%%s%%" % name, value)
-        write(folders["config"] + "/dse.ldif",
-              text.rstrip("\n") + "\n" + BACKEND.replace("@BASE@", self.base), 0o600)
-        shutil.chown(folders["config"] + "/dse.ldif", self.user)
-        for name in ("slapd-collations.conf", "certmap.conf"):
-            shutil.copy("/etc/dirsrv/config/" + name, folders["config"])
+    def settings(self):
+        secret = self.milter.folder + "/directory.password"
+        write(secret, "Directory-1", 0o600)
+        shutil.chown(secret, self.milter.user)
+        return {"directory.bind_dn": ROOT, "profile": self.directory.profile(self.tree.profile)}
 
-    def _schema(self, policy, folder):
-        """Ours, in the form of this server."""
-        shutil.copy("/etc/dirsrv/schema/99user.ldif", folder)
-        shutil.chown(folder + "/99user.ldif", self.user)
-        with open(policy + "/schema/batchload.ldif", encoding="utf-8") as file:
-            lines = [line for line in file.read().splitlines()
-                     if line.startswith((" ", "olcAttributeTypes:", "olcObjectClasses:"))]
-        text = "\n".join(lines).replace("olcAttributeTypes:", "attributeTypes:")
-        write(folder + "/98batchload.ldif",
-              "dn: cn=schema\n" + text.replace("olcObjectClasses:", "objectClasses:") + "\n")
+    def boss(self):
+        """The daemon at this directory, and one who may do everything there."""
+        self.use("{CRYPT}$6$")
+        if BOSS in self.passwords:
+            return
+        self.passwords[BOSS] = self.secret
+        for server in (self.slapd, self.directory):
+            server.add("dn: %s\nobjectClass: inetOrgPerson\nobjectClass: batchloadAccount\nmail: %s\n"
+                       "cn: boss\nsn: boss\nuserPassword: %s\nbatchloadMailboxId: boss\n" % (
+                           server.dn(BOSS), BOSS, self.stored))
 
-    def command(self):
-        return [which("ns-slapd"), "-D", self.folder + "/config", "-i", self.folder + "/run/pid",
-                "-d", "0"]
+    def here(self, domain=HOME):
+        """{dn: entry} of a domain."""
+        return self.directory.search(base=self.directory.domain_dn(domain))
 
-    def _tool(self, name, *more):
-        return [which(name), "-x", "-H", self.uri, "-D", ROOT, "-y", self.password_file, *more]
-
-    def up(self):
-        return run(self._tool("ldapwhoami"), check=False).returncode == 0
-
-    def add(self, ldif):
-        run(self._tool("ldapadd"), ldif.encode())
-
-    def targets(self):
-        return run(self._tool("ldapsearch", "-LLL", "-b", self.base, "(mail=*)",
-                              "batchloadTarget", "entryUSN")).stdout
+    def do(self, rows, results, **options):
+        response = self.ask(rows, sender=BOSS, **options)
+        tap.equal(response.results, results.split(), response.text)
+        return response
 
 
-def entries(world):
-    domain = "ou=%s,ou=domains,%s" % (world.domain, world.base)
-    local = world.admin.partition("@")[0]
-    return ("dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: %s\no: example\n\n"
-            "dn: ou=domains,%s\nobjectClass: organizationalUnit\nou: domains\n\n"
-            "dn: %s\nobjectClass: organizationalUnit\nobjectClass: batchloadDomain\nou: %s\n\n"
-            "dn: mail=%s,%s\nobjectClass: inetOrgPerson\nobjectClass: batchloadAccount\n"
-            "mail: %s\ncn: %s\nsn: %s\nuserPassword: %s\n"
-            "batchloadMailboxId: 7c0e2a52-0a53-4f57-9d4c-000000000001\n" % (
-                world.base, world.base.partition(",")[0].partition("=")[2], world.base, domain,
-                world.domain, world.admin, domain, world.admin,
-                local, local, world.passwords[world.admin]))
-
-
-@tap.test("R9.8 389 Directory Server takes no condition with a change: additions are made, others wait")
-def refused(world):
-    server = Ds389(world.nursery, world.tree.policy, world.base).start()
-    server.add(entries(world))
-    with open(world.tree.profile, encoding="utf-8") as file:
-        profile = file.read().replace("entryCSN", "entryUSN").replace("entryUUID", "nsUniqueId")
-    write(server.folder + "/profile.conf", profile)
-    write(world.milter.folder + "/directory.password", "Directory-1", 0o600)
-    shutil.chown(world.milter.folder + "/directory.password", world.milter.user)
-    world.reconfigure({"directory.uri": server.uri, "directory.bind_dn": ROOT,
-                       "profile": server.folder + "/profile.conf"})
+@tap.test("R9.8 389 Directory Server checks no condition beside a change: doctor says what is done about it")
+def doctor(world):
+    world.boss()
     told = subprocess.run([world.tree.command, "-c", world.milter.conf, "doctor", "-j"],
                           capture_output=True, text=True, timeout=100, check=False)
     found = {each["what"]: each for each in map(json.loads, told.stdout.splitlines())}
-    tap.contains(found["changes"]["words"], "cannot check a condition with a change")
-    tap.equal([found[what]["state"] for what in ("directory", "changes")], ["good", "wrong"],
+    tap.equal([found[what]["state"] for what in ("directory", "changes")], ["good", "good"],
               told.stdout)
-    row = {"DOMAIN": world.domain, "USER": "new", "TYPE": "FORWARD", "ACTION": "ADD",
-           "MAILFORWARD": "x@elsewhere.example"}
-    tap.equal(world.ask([row]).results, ["created"], "results")
-    added = server.targets()
-    tap.contains(added, b"batchloadTarget: x@elsewhere.example")
-    world.send(world.request([{**row, "ACTION": "MODIFY", "MAILFORWARD": "y@elsewhere.example"}]))
-    world.wait_log("action=wait", "cannot check a condition with a change")
-    tap.equal(server.targets(), added, "targets")
-    server.stop()
+    tap.contains(found["changes"]["words"], "looked at once more before")
+
+
+# --- every type and action ---
+
+MADE = [row("ADD DOMAIN @" + GOING), row("ADD FULL u1@" + GOING, **password("u1")),
+        row("ADD FULL u2@" + GOING, **password("u2")),
+        row("ADD FORWARD f@" + GOING, MAILFORWARD="x@elsewhere.example"),
+        row("ADD LIST l@" + GOING, LIST_MEMBER="u1 u2 x@elsewhere.example"),
+        row("ADD DLIST d@" + GOING, LIST_MEMBER="u1"), row("ADD GROUP g@" + GOING, MEMBER="u1 u2"),
+        row("ADD ALIAS a@" + GOING, TARGET="u1"), row("ADD CATCHALL @" + GOING, TARGET="u2"),
+        row("ADD RESOURCE car@" + GOING), row("ADD RESOURCEGROUP cars@" + GOING, MEMBER="car"),
+        row("ADD AUTORESPONDER u1@" + GOING, MESSAGE="Away"),
+        row("ADD SPAMFILTER @" + GOING, FILTER="bad@x.example"),
+        row("ADD DOMAINALIAS @" + FURTHER, TARGET=GOING),
+        row("ADD LIST guests@" + HOME, LIST_MEMBER="u1@%s %s" % (GOING, BOSS))]
+CHANGED = [row("MODIFY FULL u1@" + GOING, TITLE="Dr", GIVENNAME="Jane", **password("anew")),
+           row("MODIFY FULL u1@" + GOING, TITLE="Prof", **password("anew")),
+           row("SUSPEND FULL u2@" + GOING), row("RESUME FULL u2@" + GOING), row("MODIFY FORWARD f@" + GOING, MAILFORWARD="u1@%s u2@%s" % (GOING, GOING)),
+           row("ADD LIST l@" + GOING, LIST_MEMBER="f"),
+           row("DELETE LIST l@" + GOING, LIST_MEMBER="x@elsewhere.example"),
+           row("MODIFY LIST l@" + GOING, DESCRIPTION="those"), row("SUSPEND LIST l@" + GOING),
+           row("MODIFY AUTORESPONDER u1@" + GOING, MESSAGE="Back"),
+           row("ADD SPAMFILTER @" + GOING, FILTER="worse@x.example"),
+           row("DELETE SPAMFILTER @" + GOING, FILTER="bad@x.example"),
+           row("MODIFY DOMAIN @" + GOING, MAX_MAILBOXES="7"), row("SUSPEND DOMAIN @" + GOING),
+           row("RESUME DOMAIN @" + GOING)]
+GONE = [row("DELETE AUTORESPONDER u1@" + GOING), row("DELETE ALIAS a@" + GOING),
+        row("DELETE CATCHALL @" + GOING), row("DELETE FORWARD f@" + GOING),
+        row("DELETE FULL u2@" + GOING), row("ADD FORWARD u2@" + GOING, MAILFORWARD="u1@" + GOING),
+        row("DELETE DLIST d@" + GOING), row("DELETE GROUP g@" + GOING),
+        row("DELETE RESOURCEGROUP cars@" + GOING), row("DELETE RESOURCE car@" + GOING)]
+# Only the directory finds out that this can't be.
+NEVER = row("MODIFY FULL u1@" + GOING, PHONE="\u00a7", **password("never"))
+
+
+@tap.test("R9.8 every type is made, changed and deleted at 389 Directory Server, a domain with all that is in it")
+def vocabulary(world):
+    world.boss()
+    world.do(MADE, "created " * len(MADE))
+    world.do(CHANGED, "changed " * 10 + "created deleted " + "changed " * 3)
+    found = world.directory.entry("u1@" + GOING)
+    tap.equal([found[name] for name in ("title", "givenname", "batchloadreplymessage")],
+              [["Prof"], ["Jane"], ["Back"]], "the account")
+    found = world.directory.entry("l@" + GOING)
+    tap.equal([sorted(found["batchloadmember"]), found["batchloadenabled"]],
+              [[each + "@" + GOING for each in ("f", "u1", "u2")], ["FALSE"]], "the list")
+    before = world.here(GOING)
+    world.do(GONE + [NEVER], "unchanged " * len(GONE) + "failed", mode="atomic")
+    tap.equal(without_numbers(world.here(GOING)), without_numbers(before), "after all was taken back")
+    world.do(GONE, "deleted " * 5 + "created " + "deleted " * 4, mode="atomic")
+    tap.equal(world.directory.entry("u2@" + GOING)["batchloadtarget"], ["u1@" + GOING], "the forward")
+    tap.equal(world.directory.entry("l@" + GOING)["batchloadmember"], ["u1@" + GOING],
+              "members, two of which are gone")
+    world.do([row("DELETE DOMAIN @" + GOING)], "deleted")
+    tap.equal([world.here(GOING), world.here(FURTHER)], [{}, {}], "what is left of the domain")
+    tap.equal(world.directory.entry("guests@" + HOME)["batchloadmember"], [BOSS],
+              "members of another's list")
+
+
+def without_numbers(entries):
+    return {dn: {name: sorted(values) for name, values in entry.items()}
+            for dn, entry in entries.items()}
+
+
+# --- another writer ---
+
+OURS = {
+    "an account": (row("MODIFY FULL other", DESCRIPTION="ours", **password("ours")), "batchloadAccount", "changed"),
+    "a list": (row("ADD LIST other", LIST_MEMBER=BOSS), "batchloadList", "changed"),
+    "a deletion": (row("DELETE FULL other"), "batchloadAccount", "deleted"),
+}
+MARK = "replace: batchloadChange\nbatchloadChange: ANOTHER/2\n"
+# name: (which of ours, whether the entry has a mark before, what the other one does, the result, what
+# must be in the entry then; None: it is gone)
+MEETINGS = [
+    ("another service changes the account", "an account", True, MARK + "-\nadd: title\ntitle: theirs\n",
+     "changed", {"title": ["theirs"], "description": ["ours"]}),
+    ("another service changes an account that nobody marked", "an account", False,
+     MARK + "-\nadd: title\ntitle: theirs\n", "changed",
+     {"title": ["theirs"], "description": ["ours"]}),
+    ("a tool without marks replaces the same attribute", "an account", True,
+     "replace: description\ndescription: theirs\n", "changed", {"description": ["ours"]}),
+    ("a tool without marks gives another attribute", "an account", True,
+     "add: title\ntitle: theirs\n", "changed", {"title": ["theirs"], "description": ["ours"]}),
+    ("another service adds a member", "a list", True,
+     MARK + "-\nadd: batchloadMember\nbatchloadMember: x@elsewhere.example\n", "changed",
+     {"batchloadmember": sorted([BOSS, "x@elsewhere.example"])}),
+    ("a tool without marks adds the same member", "a list", True,
+     "add: batchloadMember\nbatchloadMember: %s\n" % BOSS, "unchanged",
+     {"batchloadmember": [BOSS]}),
+    ("another service changes what is to be deleted", "a deletion", True,
+     MARK + "-\nadd: title\ntitle: theirs\n", "deleted", None),
+    ("the same, and nobody marked it", "a deletion", False,
+     MARK + "-\nadd: title\ntitle: theirs\n", "deleted", None),
+    ("the account is deleted", "an account", True, None, "failed", None),
+    ("what is to be deleted is deleted", "a deletion", True, None, "deleted", None),
+    ("another service makes a forward of what is to be deleted", "a deletion", True, "forward",
+     "deleted", {"batchloadtarget": ["x@elsewhere.example"]}),
+    ("another service makes a forward of the account", "an account", False, "forward",
+     "failed", {"batchloadtarget": ["x@elsewhere.example"]}),
+]
+
+
+def made(world, kind, mark, more=""):
+    address = here("other", HOME)
+    world.directory.add("dn: %s\nobjectClass: inetOrgPerson\nobjectClass: %s\nmail: %s\ncn: o\nsn: o\n"
+                        "%s%s" % (world.directory.dn(address), kind, address,
+                                  "batchloadChange: %s\n" % mark if mark else "", more))
+
+
+def meddle(world, what):
+    dn = world.directory.dn(here("other", HOME))
+    if what is None or what == "forward":
+        world.directory.delete(dn)
+    else:
+        world.directory.modify("dn: %s\nchangetype: modify\n%s" % (dn, what))
+    if what == "forward":
+        made(world, "batchloadForward", "ANOTHER/2", "batchloadTarget: x@elsewhere.example\n")
+
+
+@tap.table([("R9.8 between the look and the change " + each[0], *each[1:]) for each in MEETINGS])
+def meeting(world, which, marked, what, result, wanted):
+    """A deletion's look is also behind its mark: but there is none, so whoever comes then is too late."""
+    world.boss()
+    asked, kind, _ = OURS[which]
+    made(world, kind, marked and "BEFORE/2", "batchloadMailboxId: m\ndescription: before\n"
+         if kind == "batchloadAccount" else "")
+    try:
+        trap = world.gate.set(Trap(DELAY_ANSWER, 1, (SEARCH,), LOOK))
+        raw = world.request([asked], sender=BOSS)
+        world.send(raw, BOSS)
+        tap.equal(trap.hit.wait(60), True, "a look at what is to be changed")
+        meddle(world, what)
+        trap.let_go()
+        response = world.response(raw, address=BOSS)
+        tap.equal(response.results, [result], response.text)
+        found = world.directory.entry(here("other", HOME))
+        if wanted is None:
+            tap.equal(found, None, "the entry")
+        else:
+            tap.equal({name: sorted(found.get(name, [])) for name in wanted}, wanted, "the entry")
+    finally:
+        world.gate.release()
+        if world.directory.entry(here("other", HOME)):
+            world.directory.delete(world.directory.dn(here("other", HOME)))
+
+
+@tap.test("R9.8 two administrators change one list at the same time: nothing of either is lost")
+def two(world):
+    world.boss()
+    second = world.admin
+    world.directory.add("dn: %s\nobjectClass: inetOrgPerson\nobjectClass: batchloadAccount\nmail: %s\n"
+                        "cn: admin\nsn: admin\nuserPassword: %s\nbatchloadMailboxId: admin\n" % (
+                            world.directory.dn(second), second, world.stored))
+    world.do([row("ADD LIST both", LIST_MEMBER=BOSS)], "created")
+    raws = []
+    for number in range(6):
+        for who, word in ((BOSS, "b"), (second, "s")):
+            member = "%s%d-%%d@elsewhere.example" % (word, number)
+            raws.append((who, world.request(
+                [row("ADD LIST both", LIST_MEMBER=" ".join(member % k for k in range(3))),
+                 row("DELETE LIST both", LIST_MEMBER=member % 1)], sender=who,
+                password=world.secret)))
+    for who, raw in raws:
+        world.send(raw, who)
+    for who, raw in raws:
+        tap.equal(world.response(raw, address=who).results, ["changed", "changed"], who)
+    tap.equal(sorted(world.directory.entry(here("both", HOME))["batchloadmember"]),
+              sorted([BOSS] + ["%s%d-%d@elsewhere.example" % (word, number, k) for word in "bs"
+                               for number in range(6) for k in (0, 2)]), "members")
+
+
+# --- operations lost, and the service killed ---
+
+tap.table([("R9.8 uninterrupted: " + name, name) for name in (
+    "apply", "atomic", "undone", "slices", "slices undone")], SECONDS)(uninterrupted)
+
+tap.table([
+    ("R9.8 the Nth operation, or its answer, is lost",
+     Sweep("apply", LOSE_ANSWER, 4), Sweep("apply", LOSE, 6), Sweep("atomic", LOSE_ANSWER, 10),
+     Sweep("undone", LOSE_ANSWER, 12), Sweep("undone", LOSE, 18)),
+    ("R9.8 the Nth operation is refused, or done, by a directory that is ill",
+     Sweep("apply", REFUSE, 10, 1, ILL), Sweep("apply", SAY, 10, 1, ILL),
+     Sweep("undone", REFUSE, 24, 2, ILL)),
+], SECONDS)(lost)
+
+# Between the mark of a deletion and that: which operation, of what, and what befalls it.
+BETWEEN = [("the mark is lost", LOSE, MODIFY), ("the mark is left, its answer lost", LOSE_ANSWER, MODIFY),
+           ("the deletion is lost", LOSE, DELETE), ("the deletion's answer is lost", LOSE_ANSWER, DELETE)]
+
+
+@tap.table([("R9.8 a deletion in two steps: %s, %s" % (words, name), what, kind, name)
+            for words, what, kind in BETWEEN for name in ("apply", "undone")], SECONDS)
+def between(world, what, kind, name):
+    wanted = reference(world, name)
+    domain, = world.domains(1)
+    run = Run(world, domain, name, Trap(what, 1, (kind,), b"mail=oldforward@%s," % domain.encode()))
+    run_all(world, [run])
+    tap.equal(run.trap.hit.is_set(), True, "hit")
+    compare([run], wanted)
+
+
+@tap.table([("R9.8 the service killed -9 in the middle of %s at %s" % (name, words), name, kind, word)
+            for name in ("apply", "undone") for words, kind, word in (
+                ("a change", MODIFY, "old1"), ("the mark of a deletion", MODIFY, "oldforward"),
+                ("a deletion", DELETE, "oldforward"))], SECONDS)
+def killed(world, name, kind, word):
+    wanted = reference(world, name)
+    domain, = world.domains(1)
+    run = Run(world, domain, name)
+    trap = world.gate.set(Trap(HOLD, 1, (kind,), b"mail=%s@%s," % (word.encode(), domain.encode())))
+    run.send()
+    tap.equal(trap.hit.wait(60), True, "held")
+    world.milter.kill()
+    world.gate.release()
+    world.milter.start()
+    finish_all(world, [run])
+    compare([run], wanted)
 
 
 if __name__ == "__main__":
-    tap.main(World)
+    tap.main(DsWorld)

@@ -14,8 +14,8 @@ tests_libfixture_a_SOURCES = tests/slapd-fixture.c tests/slapd-fixture.h \
 	tests/operations.c tests/operations.h
 
 # Through SMTP, LDAP and IMAP, in Python 3 without further modules.
-EXTRA_DIST += tests/tap.py tests/rows.py tests/felt.py tests/mailcases.py tests/harness/__init__.py tests/harness/process.py \
-	tests/harness/servers.py tests/harness/mail.py tests/harness/milter.py \
+EXTRA_DIST += tests/tap.py tests/rows.py tests/felt.py tests/mailcases.py tests/lost.py tests/harness/__init__.py tests/harness/process.py \
+	tests/harness/servers.py tests/harness/ds389.py tests/harness/mail.py tests/harness/milter.py \
 	tests/harness/world.py tests/harness/sites.py tests/harness/build.py tests/harness/check.py tests/harness/stages.py \
 	tests/harness/alone.py tests/harness/demo.py \
 	tests/harness/big.py tests/harness/flood.py tests/harness/faults.py tests/harness/disk.py \
