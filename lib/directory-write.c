@@ -145,7 +145,7 @@ typedef struct {
     bool inside;      /* its conditions go inside of it */
     bool claimed;     /* the mark before a deletion is left */
     Entry *seen;      /* what was found by STEP_LOOK or STEP_DOUBT, or NULL */
-    GPtrArray *plain; /* of char *: attributes whose values the server can't compare */
+    GPtrArray *plain; /* of char *: attributes whose values the server can't compare, or NULL */
 } Flight;
 
 typedef struct {
@@ -165,7 +165,6 @@ static Flight *flight_new(Write *write, DirectoryName *name)
     Flight *flight = g_new0(Flight, 1);
     flight->write = write;
     flight->name = name;
-    flight->plain = g_ptr_array_new_with_free_func(g_free);
     return flight;
 }
 
@@ -174,7 +173,7 @@ static void flight_end(Flight *flight, DirectoryNames *names)
 {
     directory_name_give_back(names, flight->name);
     entry_free(flight->seen);
-    g_ptr_array_unref(flight->plain);
+    g_clear_pointer(&flight->plain, g_ptr_array_unref);
     g_free(flight);
 }
 
@@ -406,6 +405,19 @@ static void change_result(const Window *window, LDAPMessage *message, Write *wri
     write->changed = write->state == WRITE_DONE && change_password(write->change) != NULL;
 }
 
+/* The attribute that the server can't compare is replaced whatever it has. false: so it was. */
+static bool flight_replace_plainly(Flight *flight)
+{
+    const char *attribute = flight->write->attribute;
+    if (flight->plain == NULL)
+        flight->plain = g_ptr_array_new_with_free_func(g_free);
+    if (attribute == NULL ||
+        g_ptr_array_find_with_equal_func(flight->plain, attribute, g_str_equal, NULL))
+        return false;
+    g_ptr_array_add(flight->plain, g_strdup(attribute));
+    return true;
+}
+
 /* What is to be done about a change, or the claim before one, that was refused. */
 static Step refused_step(Window *window, Flight *flight)
 {
@@ -419,9 +431,7 @@ static Step refused_step(Window *window, Flight *flight)
     }
     if (!flight->inside || flight->claimed || write->state != WRITE_REFUSED)
         return STEP_END;
-    if (write->code == LDAP_INAPPROPRIATE_MATCHING && write->attribute != NULL &&
-        !g_ptr_array_find_with_equal_func(flight->plain, write->attribute, g_str_equal, NULL)) {
-        g_ptr_array_add(flight->plain, g_strdup(write->attribute));
+    if (write->code == LDAP_INAPPROPRIATE_MATCHING && flight_replace_plainly(flight)) {
         clear_result(write);
         return flight->step;
     }

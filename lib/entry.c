@@ -359,7 +359,8 @@ Change *change_guarded(const Change *change, const Entry *entry, GPtrArray *plai
         if (mod->kind > MOD_REPLACE)
             continue;
         const bool left_out = entry->left_out && entry_values(entry, mod->attribute) == NULL;
-        if (replaces(mod) && !left_out && !values_find(plain, mod->attribute, true, NULL))
+        const bool named = plain != NULL && values_find(plain, mod->attribute, true, NULL);
+        if (replaces(mod) && !left_out && !named)
             guard_mod(guarded, mod, entry);
         else if (!gives_class(mod) ||
                  !entry_has(entry, mod->attribute, g_ptr_array_index(mod->values, 0), true))

@@ -92,8 +92,8 @@ Change *change_alone(const Change *change);
 /* A CHANGE_MODIFY as one request that fails where what it replaces is not as in entry any more: the
  * values there are taken off by name, and the new ones given. (A further value that somebody adds
  * meanwhile to an attribute of several stays unseen.) A class that entry has is not given again.
- * Replaced as before are passwords, what entry leaves out, and the attributes of plain (of char *).
- * Caller owns the result. */
+ * Replaced as before are passwords, what entry leaves out, and the attributes of plain (of char *;
+ * may be NULL). Caller owns the result. */
 Change *change_guarded(const Change *change, const Entry *entry, GPtrArray *plain);
 /* Whether that looks at what entry has of the mod's attribute. */
 bool change_guards(const Mod *mod);

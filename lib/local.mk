@@ -276,6 +276,11 @@ check_PROGRAMS += test-profiles
 test_profiles_SOURCES = lib/test-profiles.c lib/job-fixture.c lib/job-fixture.h
 test_profiles_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
+check_PROGRAMS += test-profiles-inside
+test_profiles_inside_SOURCES = $(test_profiles_SOURCES)
+test_profiles_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_profiles_inside_LDADD = $(test_profiles_LDADD)
+test_profiles_inside_LDFLAGS = $(test_profiles_LDFLAGS)
 EXTRA_DIST += test-fixtures/schema
 check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
@@ -310,6 +315,9 @@ test_atomic_SOURCES = lib/test-atomic.c lib/job-fixture.c lib/job-fixture.h $(st
 test_atomic_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_atomic_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream,--wrap=spool_slice_step \
 	-Wl,--wrap=spool_intent_store_with
+check_PROGRAMS += test-undo
+test_undo_SOURCES = lib/test-undo.c
+test_undo_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 check_PROGRAMS += test-atomic-inside
 test_atomic_inside_SOURCES = $(test_atomic_SOURCES)
 test_atomic_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
