@@ -309,7 +309,7 @@ static Write *conditional_write(const Work *work, const Link *link, const Change
     Write *sent =
         write_new(change, profile_assertion(profile, write->uuid, version, version ? NULL : mark));
     if (write->change->kind == CHANGE_DELETE)
-        sent->claim = profile_claim(profile, change->dn, own);
+        sent->claim = profile_claim(profile, write->change->dn, own);
     return sent;
 }
 

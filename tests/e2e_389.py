@@ -9,7 +9,7 @@ import subprocess
 
 import tap
 from harness import write
-from harness.ds389 import ROOT, Ds389
+from harness.ds389 import Ds389
 from harness.gate import (DELAY_ANSWER, HOLD, LOSE, LOSE_ANSWER, REFUSE, SAY, Trap)
 from harness.ldapgate import DELETE, MODIFY, SEARCH
 from lost import (ADMIN, ILL, SECONDS, LostWorld, Run, Sweep, compare, finish_all, here, lost,
@@ -24,6 +24,34 @@ TYPES = ("FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,GROUP,RESOURCE,RESOURCEGROUP,AU
 LOOK = b"nsUniqueId\x04\x23"
 
 
+# The service's own login, and what it may do.
+BASE = """dn: %(base)s
+objectClass: dcObject
+objectClass: organization
+dc: %(name)s
+o: example
+aci: (targetattr = "objectClass || dc")(version 3.0; acl "look";
+  allow (read, search, compare) userdn = "ldap:///%(service)s";)
+
+dn: ou=services,%(base)s
+objectClass: organizationalUnit
+ou: services
+
+dn: %(service)s
+objectClass: applicationProcess
+objectClass: simpleSecurityObject
+cn: batchload
+userPassword: %(password)s
+
+dn: ou=domains,%(base)s
+objectClass: organizationalUnit
+ou: domains
+aci: (targetattr = "* || nsUniqueId || entryUSN")(version 3.0; acl "batchload";
+  allow (all) userdn = "ldap:///%(service)s";)
+
+"""
+
+
 class DsWorld(LostWorld):
     def __init__(self):
         super().__init__("%s allow domains=%s,%s,%s types=%s create_domains=yes\n" % (
@@ -32,16 +60,18 @@ class DsWorld(LostWorld):
     def make_directory(self):
         server = Ds389(self.nursery, self.tree.policy, self.base).start()
         name, _, _ = self.base.partition(",")
-        server.add("dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: %s\no: example\n\n"
-                   "dn: ou=domains,%s\nobjectClass: organizationalUnit\nou: domains\n\n%s" % (
-                       self.base, name.partition("=")[2], self.base, server.domain_ldif(HOME)))
+        server.add(BASE % {"base": self.base, "name": name.partition("=")[2], "service": self.service(),
+                           "password": self.service_password} + server.domain_ldif(HOME))
         return server
+
+    def service(self):
+        return "cn=batchload,ou=services," + self.base
 
     def settings(self):
         secret = self.milter.folder + "/directory.password"
-        write(secret, "Directory-1", 0o600)
+        write(secret, self.service_password, 0o600)
         shutil.chown(secret, self.milter.user)
-        return {"directory.bind_dn": ROOT, "profile": self.directory.profile(self.tree.profile)}
+        return {"directory.bind_dn": self.service(), "profile": self.directory.profile(self.tree.profile)}
 
     def boss(self):
         """The daemon at this directory, and one who may do everything there."""
