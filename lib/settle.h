@@ -8,11 +8,11 @@
  * finds out what became of those whose answer was lost. doc/settling.md tells the rules.
  *
  * The first attempt sends; every later one (after a crash, a lost answer, a conflict) settles
- * first: in order, each write's DN is read. As it was expected: send it. A deletion, and our mark of
- * this very line: send it, on that mark. Our mark of this or a later line: done. Absent, or another
- * unique id, and this or a later row deletes it: done.
- * Anything else: another writer came between; that row, and those that rely on it, are planned
- * anew, the new plan committed, and sent. */
+ * first: in order, each write's DN is read. As it was expected: send it. A deletion, and our mark
+ * of this very line: send it, on that mark. Our mark of this or a later line: done. Absent, or
+ * another unique id, and this or a later row deletes it: done. Anything else: another writer came
+ * between; that row, and those that rely on it, are planned anew, the new plan committed, and sent.
+ */
 
 /* Commits the intent of the slice again after rows were planned anew. false with any error: the
  * writes of the new plan are not sent. */
