@@ -99,19 +99,21 @@ static int follow(const CliPlace *place, const char *id, Progress *progress)
 
 /* --- the result --- */
 
-/* What a response's text says of the first row that failed: the second paragraph, without the row's
- * line. The whole text where it is another one. Caller owns the result. */
+/* What a response's text says of the first row that failed, without the row's line. The whole text
+ * where it tells of none. Caller owns the result. */
 static char *about_row(const char *text)
 {
     static const char line[] = "Line ";
     g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
     g_autofree char *all = g_strjoinv("\n", lines);
-    g_auto(GStrv) paragraphs = g_strsplit(all, "\n\n", 3);
+    g_auto(GStrv) paragraphs = g_strsplit(all, "\n\n", -1);
 
-    if (g_strv_length(paragraphs) < 2 || !g_str_has_prefix(paragraphs[1], line))
-        return g_steal_pointer(&all);
-    const char *behind = strstr(paragraphs[1], ": ");
-    return g_strdup(behind != NULL ? behind + strlen(": ") : paragraphs[1]);
+    for (char **each = paragraphs; *each != NULL; each++) {
+        const char *behind = g_str_has_prefix(*each, line) ? strstr(*each, ": ") : NULL;
+        if (behind != NULL)
+            return g_strdup(behind + strlen(": "));
+    }
+    return g_steal_pointer(&all);
 }
 
 /* Beside the column that is wrong, its name here. Caller owns the result. */

@@ -137,10 +137,11 @@ static int check_other(const PanelParameter *parameter, const char *value)
     return 0;
 }
 
-static bool may_be_empty(const PanelParameter *parameter)
+/* What leaves as it is what is there; but not all that a call is about. */
+static bool may_be_empty(const PanelAsked *asked, const PanelParameter *parameter)
 {
-    return parameter->meaning == PANEL_CELL || parameter->meaning == PANEL_SWITCH ||
-           parameter->meaning == PANEL_PASSWORD;
+    return (parameter->meaning == PANEL_CELL && asked->count > 2) ||
+           parameter->meaning == PANEL_SWITCH || parameter->meaning == PANEL_PASSWORD;
 }
 
 static int take_value(PanelAsked *asked, const PanelParameter *parameter, Secret **value)
@@ -148,7 +149,8 @@ static int take_value(PanelAsked *asked, const PanelParameter *parameter, Secret
     if (!g_utf8_validate(*value, -1, NULL))
         return cli_fault(CLI_NO, "%s is not UTF-8", parameter->name);
     if (**value == '\0')
-        return may_be_empty(parameter) ? 0 : cli_fault(CLI_NO, "%s is empty", parameter->name);
+        return may_be_empty(asked, parameter) ? 0
+                                              : cli_fault(CLI_NO, "%s is empty", parameter->name);
     switch (parameter->meaning) {
     case PANEL_DOMAIN:
         return take_domain(asked, parameter, value);
@@ -167,6 +169,7 @@ static int take_value(PanelAsked *asked, const PanelParameter *parameter, Secret
     case PANEL_OTHER:
         return check_other(parameter, *value);
     case PANEL_CELL:
+        return parameter->field == FIELD_MAILBOX_DIRECTORY ? check_other(parameter, *value) : 0;
     case PANEL_FILTER:
     case PANEL_FILTERTYPE:
     case PANEL_BLOCKS:

@@ -125,6 +125,7 @@ def adduser(world):
     _, errors = add_user(world, "ann", code=1)
     tap.contains(errors, "adduser: %s\n" % ann)
     tap.contains(errors, "is taken")
+    tap.contains(errors, "  Field:  username (USER)\n")
     tap.absent(errors, "Line", "a line, which there is none of")
 
 

@@ -95,8 +95,9 @@ def need(world, *users):
 @tap.test("R9.40 R9.42 EAddDomain: a domain with its owner, who logs in and gets the catch-all; EEditDomain")
 def domains(world):
     new = (NEW, "192.0.2.7", "", "3", "postmaestro", SECRET, "0")
-    fails(world, "MAX MAILBOXES", "EAddDomain", NEW, "", "", "many",
-          *new[4:], *ON)
+    fails(world, "EAddDomain: %s\n  Field:  MaxMailBoxes (MAX MAILBOXES)\n" % NEW, "EAddDomain", NEW, "", "",
+          "many", *new[4:], *ON)
+    fails(world, "MailBoxDirectory is no absolute path", "EAddDomain", NEW, "", "mail", *new[3:], *ON)
     fails(world, "IP", "EAddDomain", NEW, "300.1.1.1", *new[2:], *ON)
     tap.equal(call(world, "EAddDomain", *new, *ON)[0], "", "output")
     owner = "postmaestro@" + NEW
@@ -338,6 +339,7 @@ def commands(world):
     tap.equal([each["batchloadip"] for each in world.slapd.search("(ou=%s)" % NEW).values()],
               [["192.0.2.9"]], "stored")
     fails(world, "must be an IP address", "EChangeDomainIP", NEW, "here")
+    fails(world, "IPAddress is empty", "EChangeDomainIP", NEW, "")
     fails(world, "none.example", "EChangeDomainIP", "none.example", "192.0.2.9")
 
 
