@@ -33,26 +33,6 @@ static const char expire_sql[] =
     "DELETE FROM audit WHERE number IN (SELECT number FROM (SELECT number, time FROM audit "
     "ORDER BY number LIMIT ?2) WHERE time<?1)";
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
-
-static sqlite3_stmt *prepare(SpoolStore *store, const char *sql, GError **error)
-{
-    sqlite3_stmt *statement = NULL;
-    if (!store->db || sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK) {
-        spool_sqlite_error(store, error);
-        return NULL;
-    }
-    return statement;
-}
-
-static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
-{
-    bool well = sqlite3_step(statement) == SQLITE_DONE;
-    if (well)
-        sqlite3_reset(statement);
-    return well || spool_sqlite_error(store, error);
-}
-
 /* --- adding --- */
 
 /* What a line has of its own, from a parameter on. */
@@ -68,7 +48,7 @@ static sqlite3_stmt *prepare_add(SpoolStore *store, guint lines, GError **error)
             g_string_append_printf(sql, ", ?%u", own + k);
         g_string_append_c(sql, ')');
     }
-    return prepare(store, sql->str, error);
+    return spool_sqlite_prepare_once(store, sql->str, error);
 }
 
 static void bind_common(sqlite3_stmt *statement, const Job *job, const SpoolChanges *changes)
@@ -130,16 +110,16 @@ static bool add_trail(SpoolStore *store, const Job *job, const SpoolChanges *cha
 static bool add_undone(SpoolStore *store, const Job *job, const SpoolChanges *changes,
                        GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, undo_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, undo_sql, error);
     if (!statement)
         return false;
-    sqlite3_bind_int64(statement, 1, changes->time);
-    spool_sqlite_bind_text(statement, 2, job->id);
     for (gsize i = 0; i < g_variant_n_children(changes->undone); i++) {
         guint32 line = 0;
         g_variant_get_child(changes->undone, i, "u", &line);
+        sqlite3_bind_int64(statement, 1, changes->time);
+        spool_sqlite_bind_text(statement, 2, job->id);
         sqlite3_bind_int64(statement, 3, line);
-        if (!run(store, statement, error))
+        if (!spool_sqlite_run(store, statement, error))
             return false;
     }
     return true;
@@ -189,7 +169,7 @@ bool spool_sqlite_audit_list(SpoolStore *store, const AuditFilter *filter, unsig
 {
     g_mutex_lock(&store->lock);
     g_autoptr(sqlite3_stmt) statement =
-        prepare(store, filter->job ? list_job_sql : list_sql, error);
+        spool_sqlite_prepare_once(store, filter->job ? list_job_sql : list_sql, error);
     bool well = statement != NULL;
     unsigned count = 0;
     if (well) {
@@ -221,12 +201,12 @@ bool spool_sqlite_audit_expire(SpoolStore *store, gint64 before, unsigned limit,
 {
     if (!spool_sqlite_begin(store, error))
         return false;
-    g_autoptr(sqlite3_stmt) statement = prepare(store, expire_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, expire_sql, error);
     bool well = statement != NULL;
     if (well) {
         sqlite3_bind_int64(statement, 1, before);
         sqlite3_bind_int64(statement, 2, limit);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
     g_clear_pointer(&statement, sqlite3_finalize);
     *more = well && (unsigned)sqlite3_changes(store->db) == limit;

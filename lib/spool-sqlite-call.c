@@ -3,8 +3,6 @@
 
 /* Calls of add-ons. None of it is often enough to be worth a statement that is kept. */
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
-
 static const char add_sql[] =
     "INSERT INTO call(job, line, addon, domain, object, name, attempts, not_before, made, sealed) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8)";
@@ -48,29 +46,11 @@ static const char drop_sql[] = "DELETE FROM call WHERE job=?1";
 
 static const char count_sql[] = "SELECT count(*) FROM call";
 
-static sqlite3_stmt *prepare(SpoolStore *store, const char *sql, GError **error)
-{
-    sqlite3_stmt *statement = NULL;
-    if (!store->db || sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK) {
-        spool_sqlite_error(store, error);
-        return NULL;
-    }
-    return statement;
-}
-
-static bool run(SpoolStore *store, sqlite3_stmt *statement, GError **error)
-{
-    bool well = sqlite3_step(statement) == SQLITE_DONE;
-    if (well)
-        sqlite3_reset(statement);
-    return well || spool_sqlite_error(store, error);
-}
-
 /* --- with a slice --- */
 
 static bool add_all(SpoolStore *store, const Job *job, const SpoolChanges *changes, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, add_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, add_sql, error);
     for (guint i = 0; statement && i < changes->calls->len; i++) {
         const SpoolCall *call = changes->calls->pdata[i];
         spool_sqlite_bind_text(statement, 1, job->id);
@@ -81,7 +61,7 @@ static bool add_all(SpoolStore *store, const Job *job, const SpoolChanges *chang
         spool_sqlite_bind_text(statement, 6, call->name);
         sqlite3_bind_int64(statement, 7, changes->time);
         spool_sqlite_bind_bytes(statement, 8, call->sealed);
-        if (!run(store, statement, error))
+        if (!spool_sqlite_run(store, statement, error))
             return false;
     }
     return statement != NULL;
@@ -89,15 +69,15 @@ static bool add_all(SpoolStore *store, const Job *job, const SpoolChanges *chang
 
 static bool drop_undone(SpoolStore *store, const Job *job, GVariant *undone, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, undone_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, undone_sql, error);
     if (!statement)
         return false;
-    spool_sqlite_bind_text(statement, 1, job->id);
     for (gsize i = 0; i < g_variant_n_children(undone); i++) {
         guint32 line = 0;
         g_variant_get_child(undone, i, "u", &line);
+        spool_sqlite_bind_text(statement, 1, job->id);
         sqlite3_bind_int64(statement, 2, line);
-        if (!run(store, statement, error))
+        if (!spool_sqlite_run(store, statement, error))
             return false;
     }
     return true;
@@ -133,7 +113,7 @@ static SpoolCall *column_call(sqlite3_stmt *statement)
 static Answer find_next(SpoolStore *store, const char *addon, gint64 now, SpoolCall **call,
                         GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, next_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, next_sql, error);
     if (!statement)
         return ANSWER_UNKNOWN;
     spool_sqlite_bind_text(statement, 1, addon);
@@ -149,7 +129,7 @@ static Answer find_next(SpoolStore *store, const char *addon, gint64 now, SpoolC
 static Answer find_due(SpoolStore *store, const char *addon, gint64 now, gint64 *due,
                        GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = prepare(store, due_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, due_sql, error);
     if (!statement)
         return ANSWER_UNKNOWN;
     spool_sqlite_bind_text(statement, 1, addon);
@@ -172,7 +152,7 @@ Answer spool_sqlite_call_next(SpoolStore *store, const char *addon, gint64 now, 
 Answer spool_sqlite_calls_open(SpoolStore *store, const char *job, gint64 *last, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    g_autoptr(sqlite3_stmt) statement = prepare(store, open_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, open_sql, error);
     if (!statement)
         return ANSWER_UNKNOWN;
     spool_sqlite_bind_text(statement, 1, job);
@@ -187,7 +167,7 @@ bool spool_sqlite_calls_list(SpoolStore *store, const char *job, SpoolCallFunc f
                              GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    g_autoptr(sqlite3_stmt) statement = prepare(store, list_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, list_sql, error);
     if (!statement)
         return false;
     spool_sqlite_bind_text(statement, 1, job);
@@ -202,7 +182,7 @@ bool spool_sqlite_calls_list(SpoolStore *store, const char *job, SpoolCallFunc f
 Answer spool_sqlite_calls_have_room(SpoolStore *store, unsigned max, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->lock);
-    g_autoptr(sqlite3_stmt) statement = prepare(store, count_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, count_sql, error);
     if (!statement || spool_sqlite_step(store, statement, error) != ANSWER_YES)
         return ANSWER_UNKNOWN;
     return sqlite3_column_int64(statement, 0) < max ? ANSWER_YES : ANSWER_NO;
@@ -215,11 +195,11 @@ bool spool_sqlite_call_done(SpoolStore *store, gint64 number, GError **error)
 {
     if (!spool_sqlite_begin_later(store, error))
         return false;
-    g_autoptr(sqlite3_stmt) statement = prepare(store, done_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, done_sql, error);
     bool well = statement != NULL;
     if (well) {
         sqlite3_bind_int64(statement, 1, number);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
     g_clear_pointer(&statement, sqlite3_finalize);
     return spool_sqlite_end(store, well, error);
@@ -230,13 +210,13 @@ bool spool_sqlite_call_after(SpoolStore *store, gint64 number, const char *reaso
 {
     if (!spool_sqlite_begin_later(store, error))
         return false;
-    g_autoptr(sqlite3_stmt) statement = prepare(store, after_sql, error);
+    g_autoptr(sqlite3_stmt) statement = spool_sqlite_prepare_once(store, after_sql, error);
     bool well = statement != NULL;
     if (well) {
         sqlite3_bind_int64(statement, 1, number);
         spool_sqlite_bind_text(statement, 2, reason);
         sqlite3_bind_int64(statement, 3, not_before);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
     g_clear_pointer(&statement, sqlite3_finalize);
     return spool_sqlite_end(store, well, error);
@@ -248,11 +228,12 @@ bool spool_sqlite_calls_change(SpoolStore *store, const char *job, bool drop, un
     *count = 0;
     if (!spool_sqlite_begin(store, error))
         return false;
-    g_autoptr(sqlite3_stmt) statement = prepare(store, drop ? drop_sql : hurry_sql, error);
+    g_autoptr(sqlite3_stmt) statement =
+        spool_sqlite_prepare_once(store, drop ? drop_sql : hurry_sql, error);
     bool well = statement != NULL;
     if (well) {
         spool_sqlite_bind_text(statement, 1, job);
-        well = run(store, statement, error);
+        well = spool_sqlite_run(store, statement, error);
     }
     if (well)
         *count = (unsigned)sqlite3_changes(store->db);

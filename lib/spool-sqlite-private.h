@@ -89,6 +89,9 @@ struct SpoolStore {
 bool spool_sqlite_error(SpoolStore *store, GError **error);
 /* A prepared statement, or NULL with SPOOL_ERROR_STORE. */
 sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error);
+/* The same of what is not often enough to be kept; the caller's. */
+sqlite3_stmt *spool_sqlite_prepare_once(SpoolStore *store, const char *sql, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 void spool_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text);
 void spool_sqlite_bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes);
 /* Runs a bound statement to its end. */

@@ -163,6 +163,15 @@ sqlite3_stmt *spool_sqlite_prepare(SpoolStore *store, Sql sql, GError **error)
     return statement;
 }
 
+sqlite3_stmt *spool_sqlite_prepare_once(SpoolStore *store, const char *sql, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (store->db && sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK)
+        return statement;
+    spool_sqlite_error(store, error);
+    return NULL;
+}
+
 void spool_sqlite_finish(SpoolStore *store, sqlite3_stmt *statement)
 {
     if (!store->db)

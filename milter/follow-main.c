@@ -20,15 +20,10 @@
  * is one call and has a process of its own. */
 
 #define PROGRAM "batchload-follow"
-#define DEFAULT_CONFIG SYSCONFDIR "/batchload/batchload.conf"
+#define SUMMARY "Runs add-ons that follow what was changed in the directory."
 #define BACKLOG 16
 /* Most calls at a time: one an add-on, and as many again that a daemon before left behind. */
 #define CALLS_MAX (2 * ADDONS_MAX)
-
-typedef struct {
-    char *config;
-    gboolean version;
-} Options;
 
 typedef struct {
     const Config *config;
@@ -214,32 +209,7 @@ static int run(Config *config)
     return serve_until_stopped(&service);
 }
 
-static bool parse_options(int *argc, char ***argv, Options *options)
-{
-    const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
-         "Configuration (default " DEFAULT_CONFIG ")", "FILE"},
-        {"version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "Print the version, and stop",
-         NULL},
-        {0},
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-    g_autoptr(GError) error = NULL;
-    g_option_context_set_summary(context,
-                                 "Runs add-ons that follow what was changed in the directory.");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, argc, argv, &error))
-        log_line(LOG_LEVEL_ERROR, NULL, "%s", error->message);
-    else if (*argc > 1)
-        log_line(LOG_LEVEL_ERROR, NULL, "\"%s\" is not understood; see --help.", (*argv)[1]);
-    if (error != NULL || *argc > 1)
-        return false;
-    if (options->config == NULL)
-        options->config = g_strdup(DEFAULT_CONFIG);
-    return true;
-}
-
-static int start(const Options *options)
+static int start(const StartOptions *options)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Config) config = config_load_file(options->config, &error);
@@ -253,10 +223,10 @@ static int start(const Options *options)
 int main(int argc, char **argv)
 {
     secret_init();
-    Options options = {0};
+    StartOptions options = {0};
     int status = EX_USAGE;
     (void)log_open(LOG_TO_STDERR, PROGRAM, NULL, NULL);
-    if (parse_options(&argc, &argv, &options)) {
+    if (start_options(&argc, &argv, SUMMARY, &options)) {
         if (options.version) {
             g_print(PROGRAM " %s\n", PACKAGE_VERSION);
             status = EX_OK;

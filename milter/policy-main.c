@@ -16,18 +16,15 @@
  * output. */
 
 #define PROGRAM "batchload-policy"
-#define DEFAULT_CONFIG SYSCONFDIR "/batchload/batchload.conf"
+#define SUMMARY                                                                                    \
+    "Tells Postfix, by its policy delegation protocol, whom a "                                    \
+    "domain takes no mail from."
 
 #define ANSWER_PASS "action=DUNNO\n\n"
 #define ANSWER_LATER                                                                               \
     "action=DEFER_IF_PERMIT 4.3.0 Whether this mail is wanted can't be told now, try again later"  \
     "\n\n"
 #define ANSWER_REFUSE "action=REJECT 5.7.1 %s takes no mail from this sender or from its server\n\n"
-
-typedef struct {
-    char *config;
-    gboolean version;
-} Options;
 
 /* spawn(8) makes standard error the connection, too: nothing may be said there. */
 static bool errors_go_to_client(void)
@@ -44,32 +41,6 @@ static void leave_client_alone(void)
         close(STDERR_FILENO);
     if (nothing >= 0)
         close(nothing);
-}
-
-static bool parse_options(int *argc, char ***argv, Options *options)
-{
-    const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
-         "Configuration (default " DEFAULT_CONFIG ")", "FILE"},
-        {"version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "Print the version, and stop",
-         NULL},
-        {0},
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-    g_autoptr(GError) error = NULL;
-    g_option_context_set_summary(context,
-                                 "Tells Postfix, by its policy delegation protocol, whom a "
-                                 "domain takes no mail from.");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, argc, argv, &error))
-        log_line(LOG_LEVEL_ERROR, NULL, "%s", error->message);
-    else if (*argc > 1)
-        log_line(LOG_LEVEL_ERROR, NULL, "\"%s\" is not understood; see --help.", (*argv)[1]);
-    if (error != NULL || *argc > 1)
-        return false;
-    if (options->config == NULL)
-        options->config = g_strdup(DEFAULT_CONFIG);
-    return true;
 }
 
 /* --- the connection --- */
@@ -202,7 +173,7 @@ static void open_log(const Config *config, bool quiet)
     log_line(LOG_LEVEL_WARNING, NULL, "%s", error->message);
 }
 
-static int start(const Options *options, bool quiet)
+static int start(const StartOptions *options, bool quiet)
 {
     g_autoptr(GError) error = NULL;
     g_auto(StartUser) user = {0};
@@ -222,13 +193,13 @@ static int start(const Options *options, bool quiet)
 int main(int argc, char **argv)
 {
     secret_init();
-    Options options = {0};
+    StartOptions options = {0};
     int status = EX_USAGE;
     const bool quiet = errors_go_to_client();
     if (quiet)
         leave_client_alone();
     (void)log_open(quiet ? LOG_TO_SYSLOG : LOG_TO_STDERR, PROGRAM, NULL, NULL);
-    if (parse_options(&argc, &argv, &options)) {
+    if (start_options(&argc, &argv, SUMMARY, &options)) {
         if (options.version) {
             g_print(PROGRAM " %s\n", PACKAGE_VERSION);
             status = EX_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "milter/start.h"
+#include "lib/log.h"
 #include "lib/secret.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,8 @@
 #define PROBE_TRIES 10
 #define PROBE_PAUSE 100000
 
+#define DEFAULT_CONFIG SYSCONFDIR "/batchload/batchload.conf"
+
 G_DEFINE_QUARK(batchload_start_error, start_error)
 
 static bool fail(GError **error, StartError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -31,6 +34,30 @@ static bool fail(GError **error, StartError code, const char *format, ...)
         *error = g_error_new_valist(START_ERROR, (int)code, format, values);
     va_end(values);
     return false;
+}
+
+bool start_options(int *argc, char ***argv, const char *summary, StartOptions *options)
+{
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
+         "Configuration (default " DEFAULT_CONFIG ")", "FILE"},
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &options->version, "Print the version, and stop",
+         NULL},
+        {0},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    g_option_context_set_summary(context, summary);
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, &error))
+        log_line(LOG_LEVEL_ERROR, NULL, "%s", error->message);
+    else if (*argc > 1)
+        log_line(LOG_LEVEL_ERROR, NULL, "\"%s\" is not understood; see --help.", (*argv)[1]);
+    if (error != NULL || *argc > 1)
+        return false;
+    if (options->config == NULL)
+        options->config = g_strdup(DEFAULT_CONFIG);
+    return true;
 }
 
 bool start_user_find(const char *name, StartUser *user, GError **error)

@@ -17,6 +17,15 @@ typedef enum {
 #define START_ERROR (start_error_quark())
 GQuark start_error_quark(void);
 
+/* The options of a program that has a configuration, and no others. */
+typedef struct {
+    char *config; /* owned by the caller */
+    gboolean version;
+} StartOptions;
+/* Takes them from the command line; summary: a sentence for --help. false: what is wrong was
+ * logged. */
+bool start_options(int *argc, char ***argv, const char *summary, StartOptions *options);
+
 /* Whom to run as. */
 typedef struct {
     char *name; /* NULL: stay who we are */
