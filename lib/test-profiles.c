@@ -81,7 +81,9 @@ static void run_part(JobFixture *fixture, const Part *part)
     g_autofree char *id =
         job_fixture_mail(fixture, ADMIN,
                          "allow domains=one.example,two.example,three.example "
-                         "create_domains=yes types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN",
+                         "create_domains=yes "
+                         "types=FULL,FORWARD,LIST,DLIST,ALIAS,CATCHALL,DOMAIN,DOMAINALIAS,GROUP,"
+                         "RESOURCE,RESOURCEGROUP,AUTORESPONDER,SPAMFILTER",
                          password, part->csv);
     job_fixture_run(fixture);
     g_autoptr(Job) job = job_fixture_job(fixture, id);
@@ -881,6 +883,32 @@ static void test_taken_numbers(void)
     g_assert_cmpuint(meddled, ==, 3);
 }
 
+/* --- what no such schema has a place for --- */
+
+static const char no_place[] =
+    "DOMAIN;USER;TYPE;ACTION;LIST MEMBER;MEMBER;SUBJECT;MESSAGE;TARGET;FILTER;FILTERTYPE\n"
+    "one.example;d;DLIST;ADD;admin;;;;;;\n"
+    "one.example;g;GROUP;ADD;;admin;;;;;\n"
+    "one.example;r;RESOURCE;ADD;;;;;;;\n"
+    "one.example;rs;RESOURCEGROUP;ADD;;r;;;;;\n"
+    "one.example;admin;AUTORESPONDER;ADD;;;Away;Back on Monday;;;\n"
+    "three.example;;DOMAINALIAS;ADD;;;;;one.example;;\n"
+    "one.example;;SPAMFILTER;ADD;;;;;;x@else.example;EMAIL\n";
+
+/* R9.3 */
+static void test_no_place(gconstpointer profile)
+{
+    static const ObjectType types[] = {TYPE_DLIST,         TYPE_GROUP,         TYPE_RESOURCE,
+                                       TYPE_RESOURCEGROUP, TYPE_AUTORESPONDER, TYPE_DOMAINALIAS,
+                                       TYPE_SPAMFILTER};
+    g_autoptr(GString) says = g_string_new(NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+        g_string_append_printf(says, "the profile %s has no type %s.|", (const char *)profile,
+                               type_name(types[i]));
+    const Part part = {no_place, NULL, says->str, 0, G_N_ELEMENTS(types), NULL};
+    run_parts(profile, &part, 1);
+}
+
 /* --- somebody else between our look and our change --- */
 
 static const Part disturbed[] = {
@@ -985,6 +1013,8 @@ static void test_numbers(void)
 
 int main(int argc, char **argv)
 {
+    static const char *const profiles[] = {"inetlocal", "iredmail", "open-xchange", "postfix-book",
+                                           "qmail-ldap"};
     g_test_init(&argc, &argv, NULL);
     secret_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -1004,5 +1034,9 @@ int main(int argc, char **argv)
     g_test_add_func("/profiles/R9.5/numbers", test_numbers);
     g_test_add_func("/profiles/R9.5/taken-numbers", test_taken_numbers);
     g_test_add_func("/profiles/R9.9/disturbed", test_disturbed);
+    for (guint i = 0; i < G_N_ELEMENTS(profiles); i++) {
+        g_autofree char *path = g_strconcat("/profiles/R9.3/no-place/", profiles[i], NULL);
+        g_test_add_data_func(path, profiles[i], test_no_place);
+    }
     return g_test_run();
 }
