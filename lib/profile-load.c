@@ -90,7 +90,7 @@ static cfg_t *options_new(void)
                                 CFG_BOOL("entry", cfg_true, CFGF_NONE),
                                 CFG_STR_LIST("attributes", NULL, CFGF_NODEFAULT),
                                 CFG_END()};
-    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 17];
+    cfg_opt_t options[NAME_COUNT + TYPE_ENTRY_COUNT + 18];
     g_auto(GStrv) names = g_new0(char *, FIELD_VALUE_COUNT + 1);
     guint count = 0;
     cfg_t *cfg;
@@ -108,6 +108,7 @@ static cfg_t *options_new(void)
     options[count++] = (cfg_opt_t)CFG_STR("domain_dn", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("counter_dn", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("mark_class", NULL, CFGF_NODEFAULT);
+    options[count++] = (cfg_opt_t)CFG_STR("other_class", NULL, CFGF_NODEFAULT);
     options[count++] = (cfg_opt_t)CFG_STR("enabled_on", "TRUE", CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_STR("enabled_off", "FALSE", CFGF_NONE);
     options[count++] = (cfg_opt_t)CFG_BOOL("enabled_absent", cfg_true, CFGF_NONE);
@@ -420,7 +421,8 @@ static bool take_rules(Profile *profile, cfg_t *cfg, const char *path, GError **
                       "and enabled_off are not two different values");
     return (cfg_getstr(cfg, "counter_dn") == NULL ||
             take_template(cfg, "counter_dn", "b%", path, &profile->counter_dn, error)) &&
-           take_optional(cfg, "mark_class", path, &profile->mark_class, error);
+           take_optional(cfg, "mark_class", path, &profile->mark_class, error) &&
+           take_optional(cfg, "other_class", path, &profile->other_class, error);
 }
 
 static bool take_names(Profile *profile, cfg_t *cfg, const char *path, GError **error)
@@ -576,6 +578,7 @@ void profile_free(Profile *profile)
     g_free(profile->entry_dn);
     g_free(profile->counter_dn);
     g_free(profile->mark_class);
+    g_free(profile->other_class);
     g_free(profile->enabled_on);
     g_free(profile->enabled_off);
     for (guint i = 0; i < NAME_COUNT; i++)

@@ -52,9 +52,11 @@ struct Profile {
     char *base;
     char *domain_dn; /* templates */
     char *entry_dn;
-    char *counter_dn; /* template, or NULL */
-    char *mark_class; /* auxiliary class that has the mark's attribute; NULL: each class has it */
-    char *enabled_on; /* values of that attribute */
+    char *counter_dn;  /* template, or NULL */
+    char *other_class; /* of entries that are none of ours, and have other's addresses in the
+                          attribute of the address; NULL: none */
+    char *mark_class;  /* auxiliary class that has the mark's attribute; NULL: each class has it */
+    char *enabled_on;  /* values of that attribute */
     char *enabled_off;
     bool enabled_absent;    /* what has none is enabled */
     bool keep_copy;         /* an account that keeps a copy of what it forwards names itself, too */

@@ -208,13 +208,17 @@ char *profile_filter_further_names(const Profile *profile, const char *domain)
 char *profile_filter_address_anywhere(const Profile *profile, const Address *address)
 {
     GString *filter = g_string_new(NULL);
-    const char *others = profile->externals.known_by;
     append_test(filter, profile->name[NAME_ADDRESS], address->full);
-    /* What somebody has on a list does not make the address another's. */
-    if (others != NULL) {
+    /* What somebody has on a list, or sends mail on to, does not make the address another's. */
+    if (profile->externals.known_by != NULL || profile->other_class != NULL)
         g_string_prepend(filter, "(&");
-        g_string_append_printf(filter, "(!(objectClass=%s)))", others);
-    }
+    if (profile->externals.known_by != NULL)
+        g_string_append_printf(filter, "(!(objectClass=%s))", profile->externals.known_by);
+    if (profile->other_class != NULL)
+        g_string_append_printf(filter, "(|(objectClass=%s)(!(objectClass=%s)))",
+                               profile->type[TYPE_FULL].known_by, profile->other_class);
+    if (profile->externals.known_by != NULL || profile->other_class != NULL)
+        g_string_append_c(filter, ')');
     return g_string_free(filter, FALSE);
 }
 
@@ -359,10 +363,21 @@ bool profile_type_at(const Profile *profile, const Entry *entry, const char *add
     return entry_has(entry, profile->name[NAME_ALIAS], address, true);
 }
 
+/* A site's own forwards, say: an address of theirs is a further one, and what stands in the place
+ * of the address is where they lead to. */
+static bool has_others(const Profile *profile, const Entry *entry)
+{
+    ObjectType type;
+    return profile->other_class != NULL &&
+           entry_has(entry, "objectClass", profile->other_class, true) &&
+           !profile_entry_type(profile, entry, &type);
+}
+
 GPtrArray *profile_entry_bears(const Profile *profile, const Entry *entry)
 {
     GPtrArray *all = g_ptr_array_new();
-    const GPtrArray *own = values_of(profile, entry, NAME_ADDRESS);
+    const GPtrArray *own =
+        has_others(profile, entry) ? NULL : values_of(profile, entry, NAME_ADDRESS);
     const GPtrArray *further = values_of(profile, entry, NAME_ALIAS);
     for (guint i = 0; own != NULL && i < own->len; i++)
         g_ptr_array_add(all, g_ptr_array_index(own, i));

@@ -786,6 +786,31 @@ static void test_postfix_book_lists(void)
     run_lists("postfix-book", postfix_book_lists, G_N_ELEMENTS(postfix_book_lists));
 }
 
+static const Part beside_forwards = {
+    HEAD "one.example;anna;FULL;ADD;;;;;;" SECRET "\n"
+         "one.example;info;FULL;ADD;;;;;;" SECRET "\n"
+         "one.example;ben;FULL;ADD;info@one.example;;;;;" SECRET "\n",
+    NULL,
+    "info@one.example is not available",
+    1,
+    2,
+    ENTRIES(BOOK("anna"), "mailEnabled=TRUE", BOOK("info"), "-", BOOK("ben"), "-")};
+
+/* R9.3: a site's forward takes up its address, and not those that it leads to, the requester's
+ * among them. */
+static void test_beside_forwards(void)
+{
+    SlapdFixture *slapd = slapd_fixture_of_profile("postfix-book", domains, PASSWORD);
+    g_autoptr(JobFixture) fixture = job_fixture_new(slapd);
+    slapd_fixture_ldif(slapd, "dn: cn=info,ou=one.example,dc=example,dc=org\n"
+                              "objectClass: inetOrgPerson\nobjectClass: PostfixBookMailForward\n"
+                              "cn: info\nsn: info\nmailAlias: info@one.example\n"
+                              "mail: " ADMIN "\nmail: anna@one.example\n\n");
+    run_part(fixture, &beside_forwards);
+    g_clear_pointer(&fixture, job_fixture_free);
+    slapd_fixture_free(slapd);
+}
+
 /* --- inetlocal --- */
 
 static const Part inetlocal[] = {
@@ -1031,6 +1056,7 @@ int main(int argc, char **argv)
     g_test_add_func("/profiles/R9.1-R9.3/qmail-ldap", test_qmail_ldap);
     g_test_add_func("/profiles/R9.1-R9.3/postfix-book", test_postfix_book);
     g_test_add_func("/profiles/R9.1-R9.3/inetlocal", test_inetlocal);
+    g_test_add_func("/profiles/R9.3/beside-forwards", test_beside_forwards);
     g_test_add_func("/profiles/R9.5/numbers", test_numbers);
     g_test_add_func("/profiles/R9.5/taken-numbers", test_taken_numbers);
     g_test_add_func("/profiles/R9.9/disturbed", test_disturbed);
