@@ -191,7 +191,9 @@ STEPS = (("accounts with aliases and a quota", adds), ("forwards", forwards),
 @tap.table([("R9.15 %s: %s" % (site, words), site, step) for site in sorted(SITES)
             for words, step in STEPS])
 def felt(sites, site, step):
-    step(sites.at(site))
+    world = sites.at(site)
+    step(world)
+    tap.equal(world.log_lines("status=bounced", "batchload-lmtp"), [], "mail for no mailbox")
 
 
 if __name__ == "__main__":
