@@ -162,6 +162,36 @@ def suspends(world):
     receives(world, at("an"), at("anna"))
 
 
+def domains(world):
+    if not does(world, "DOMAIN", "ADD"):
+        return
+    world.milter.write_senders("%s allow types=FULL,DOMAIN,FORWARD,LIST,ALIAS,CATCHALL "
+                               "domains=%s,new.example create_domains=yes\n" % (world.admin, world.domain))
+    world.reconfigure()
+    ask(world, row("ADD DOMAIN @new.example"),
+        row("ADD FULL one@new.example", PASSWORD=SECRET, ALIAS=at("uno", "new.example")))
+    receives(world, at("uno", "new.example"), at("one", "new.example"))
+    tap.equal(logs_in(world, at("one", "new.example")), True, "login")
+    new_box(world, at("one", "new.example"))
+    switch(world, "new.example", "disabled")
+    tap.equal(logs_in(world, at("one", "new.example")), False, "login")
+    for each in ("one", "uno", "whoever"):
+        refused(world, at(each, "new.example"), DEAD)
+    switch(world, "new.example", "active")
+    receives(world, at("one", "new.example"), at("one", "new.example"))
+    new_box(world, at("one", "new.example"))
+    ask(world, row("DELETE DOMAIN @new.example"))
+    tap.equal(logs_in(world, at("one", "new.example")), False, "login")
+    # Postfix remembers for a while which domains are hosted.
+    tap.equal(world.send_plain(at("uno", "new.example"))[0].stage, "rcpt", "mail")
+
+
+def switch(world, domain, status):
+    """As iRedMail's own tools do."""
+    world.slapd.modify("dn: domainName=%s,o=domains,%s\nchangetype: modify\nreplace: accountStatus\n"
+                       "accountStatus: %s\n" % (domain, world.base, status))
+
+
 def passwords(world):
     ask(world, row("MODIFY FULL anna", PASSWORD=NEW))
     tap.equal((world.can_login(at("anna"), NEW), logs_in(world, at("anna"))), (True, False), "logins")
@@ -195,7 +225,7 @@ def deletes(world):
 
 STEPS = (("accounts with aliases and a quota", adds), ("forwards", forwards),
          ("accounts that keep a copy", copies), ("lists", lists), ("the catch-all", catch_all),
-         ("what is suspended and comes back", suspends), ("a new password", passwords),
+         ("what is suspended and comes back", suspends), ("a new password", passwords), ("domains", domains),
          ("what is deleted, and comes again as another", deletes))
 
 

@@ -103,9 +103,12 @@ class SiteWorld(World):
         if self.about.folder:
             assert self.about.folder in text
             text = text.replace(self.about.folder, self.mail_store)
-        path = self.nursery.path("profile.conf")
-        write(path, text)
-        return super().make_milter(values, {"profile": path, **(settings or {})})
+        self.profile = self.nursery.path("profile.conf")
+        write(self.profile, text)
+        return super().make_milter(values, {"profile": self.profile, **(settings or {})})
+
+    def reconfigure(self, settings=None):
+        super().reconfigure({"profile": self.profile, **(settings or {})})
 
     def add_account(self, address, password, mailbox_id=None, enabled=None):
         """The administrators are there from the beginning."""
