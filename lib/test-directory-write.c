@@ -220,14 +220,14 @@ static void test_guarded(Case *one, gconstpointer data)
 {
     static const char *const before[] = {"old", NULL};
     g_autoptr(GPtrArray) plain = g_ptr_array_new();
-    g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+    g_autoptr(Write) there G_GNUC_UNUSED = apply_one(one->directory, add_of("there"), NULL);
     (void)data;
     for (guint i = 0; i < 2; i++) {
         g_autoptr(Entry) seen = entry_new("x");
         g_autoptr(Change) change = modify_of("there", MOD_REPLACE, "street", "ours");
         if (before[i] != NULL)
             entry_add(seen, "street", before[i]);
-        g_autoptr(Write) set =
+        g_autoptr(Write) set G_GNUC_UNUSED =
             apply_one(one->directory, modify_of("there", MOD_REPLACE, "street", before[i]), NULL);
         g_autoptr(Write) good =
             apply_one(one->directory, change_guarded(change, seen, plain), NULL);
@@ -242,7 +242,7 @@ static void test_guarded(Case *one, gconstpointer data)
 /* What the server can't compare is replaced whatever it is. */
 static void test_inside(Case *one, gconstpointer data)
 {
-    g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+    g_autoptr(Write) there G_GNUC_UNUSED = apply_one(one->directory, add_of("there"), NULL);
     (void)data;
     one->slapd->settings.inside = true;
     for (guint i = 0; i < 2; i++) {
@@ -273,11 +273,11 @@ static void test_claim(Case *one, gconstpointer data)
     static const char child_dn[] = "ou=child,ou=there," DOMAIN_DN;
     (void)data;
     for (guint i = 0; i < 2; i++) {
-        g_autoptr(Write) there = apply_one(one->directory, add_of("there"), NULL);
+        g_autoptr(Write) there G_GNUC_UNUSED = apply_one(one->directory, add_of("there"), NULL);
         Change *child = change_new(CHANGE_ADD, child_dn);
         change_mod(child, MOD_ADD, "objectClass", "organizationalUnit");
         change_mod(child, MOD_ADD, "ou", "child");
-        g_autoptr(Write) added = apply_one(one->directory, child, NULL);
+        g_autoptr(Write) added G_GNUC_UNUSED = apply_one(one->directory, child, NULL);
         one->slapd->settings.inside = i == 1;
         g_assert_cmpint(delete_claimed(one), ==, WRITE_REFUSED);
         assert_value(one, "street", i == 1 ? "mine" : NULL);
