@@ -284,11 +284,11 @@ tap.table([("R9.8 uninterrupted: " + name, name) for name in (
 
 tap.table([
     ("R9.8 the Nth operation, or its answer, is lost",
-     Sweep("apply", LOSE_ANSWER, 4), Sweep("apply", LOSE, 6), Sweep("atomic", LOSE_ANSWER, 10),
-     Sweep("undone", LOSE_ANSWER, 12), Sweep("undone", LOSE, 18)),
+     Sweep("apply", LOSE_ANSWER, 9, 3), Sweep("apply", LOSE, 14, 5), Sweep("atomic", LOSE_ANSWER, 20, 7),
+     Sweep("undone", LOSE_ANSWER, 24, 8), Sweep("undone", LOSE, 36, 12)),
     ("R9.8 the Nth operation is refused, or done, by a directory that is ill",
-     Sweep("apply", REFUSE, 10, 1, ILL), Sweep("apply", SAY, 10, 1, ILL),
-     Sweep("undone", REFUSE, 24, 2, ILL)),
+     Sweep("apply", REFUSE, 20, 7, ILL), Sweep("apply", SAY, 20, 7, ILL),
+     Sweep("undone", REFUSE, 48, 16, ILL)),
 ], SECONDS)(lost)
 
 # Between the mark of a deletion and that: which operation, of what, and what befalls it.

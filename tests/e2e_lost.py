@@ -18,20 +18,20 @@ tap.table([("uninterrupted: " + name, name) for name in REQUESTS])(uninterrupted
 
 SWEEPS = [
     ("the answer to the Nth operation is lost",
-     Sweep("apply", LOSE_ANSWER, 2), Sweep("atomic", LOSE_ANSWER, 4),
-     Sweep("undone", LOSE_ANSWER, 8)),
+     Sweep("apply", LOSE_ANSWER, 3), Sweep("atomic", LOSE_ANSWER, 6),
+     Sweep("undone", LOSE_ANSWER, 12)),
     ("the Nth operation is lost on its way",
-     Sweep("apply", LOSE, 4), Sweep("atomic", LOSE, 8, 3), Sweep("undone", LOSE, 20, 8)),
+     Sweep("apply", LOSE, 6), Sweep("atomic", LOSE, 12, 3), Sweep("undone", LOSE, 30, 8)),
     ("R3.41 the Nth operation is refused by a directory that is ill",
-     *[Sweep("apply", REFUSE, 8, 2, (code,)) for code in ILL],
-     Sweep("apply", REFUSE, 4, 1, ODD), Sweep("undone", REFUSE, 12, 4, ILL)),
+     *[Sweep("apply", REFUSE, 12, 2, (code,)) for code in ILL],
+     Sweep("apply", REFUSE, 6, 1, ODD), Sweep("undone", REFUSE, 18, 4, ILL)),
     ("R3.41 the Nth operation is done, and answered as by a directory that is ill",
-     Sweep("apply", SAY, 4, 1, ILL), Sweep("undone", SAY, 20, 8, ILL)),
-    ("the Nth operation is not answered at all", Sweep("apply", SILENCE, 20, 6)),
+     Sweep("apply", SAY, 6, 1, ILL), Sweep("undone", SAY, 30, 8, ILL)),
+    ("the Nth operation is not answered at all", Sweep("apply", SILENCE, 30, 6)),
     ("R3.50 all of that with passwords that the directory hashes",
-     Sweep("server", LOSE_ANSWER, 2), Sweep("server", LOSE, 5), Sweep("server", REFUSE, 4, 1, ILL),
-     Sweep("server", SAY, 4, 1, ILL), Sweep("server undone", LOSE_ANSWER, 5),
-     Sweep("server undone", LOSE, 12, 4), Sweep("server undone", REFUSE, 12, 4, ILL)),
+     Sweep("server", LOSE_ANSWER, 3), Sweep("server", LOSE, 8), Sweep("server", REFUSE, 6, 1, ILL),
+     Sweep("server", SAY, 6, 1, ILL), Sweep("server undone", LOSE_ANSWER, 8),
+     Sweep("server undone", LOSE, 18, 4), Sweep("server undone", REFUSE, 18, 4, ILL)),
 ]
 
 
