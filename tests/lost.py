@@ -370,7 +370,7 @@ class Sweep:
     """The Nth operation of a request is befallen: of all points every some-th is tried by default,
     with BATCHLOAD_ALL=1 every most-th. Of several codes each point has another one."""
 
-    def __init__(self, name, what, some, most=1, codes=(0,)):
+    def __init__(self, name, what, some, most=2, codes=(0,)):
         self.name = name
         self.what = what
         self.codes = codes

@@ -240,7 +240,7 @@ def thread_stage(stage):
         stage.fail("ThreadSanitizer:\n" + read(path)[:6000])
 
 
-FUZZ_SECONDS = 15
+FUZZ_SECONDS = 10
 
 
 def fuzz_stage(stage):
