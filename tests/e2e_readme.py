@@ -207,6 +207,8 @@ def noted_by_addon():
     told.append(batchload("retry", job))
     wait_for(lambda: len(run(["journalctl", "-q", "-o", "cat", "-t", "example"]).stdout.decode()
                          .splitlines()) == 3, "the call to be made")
+    # What was called is known a moment later than what it has logged.
+    wait_for(lambda: "Example-Notes" not in batchload("queue")[1], "the call to be done")
     return {"lines": lines, "codes": [code for code, _ in told], "failed": told[2][1],
             "waits": waits[1]}
 
