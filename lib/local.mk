@@ -272,15 +272,25 @@ test_job_LDADD = tests/libfixture.a $(ENGINE_LIBS)
 test_job_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream \
 	-Wl,--wrap=spool_job_proved,--wrap=spool_intent_store,--wrap=spool_slice_done \
 	-Wl,--wrap=spool_slice_done_ahead,--wrap=spool_response_stored
+profiles_fixture = lib/profiles-fixture.c lib/profiles-fixture.h lib/job-fixture.c lib/job-fixture.h
 check_PROGRAMS += test-profiles
-test_profiles_SOURCES = lib/test-profiles.c lib/job-fixture.c lib/job-fixture.h
+test_profiles_SOURCES = lib/test-profiles.c $(profiles_fixture)
 test_profiles_LDADD = tests/libfixture.a $(ENGINE_LIBS)
-test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply,--wrap=directory_stream
+test_profiles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_apply
 check_PROGRAMS += test-profiles-inside
 test_profiles_inside_SOURCES = $(test_profiles_SOURCES)
 test_profiles_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
 test_profiles_inside_LDADD = $(test_profiles_LDADD)
 test_profiles_inside_LDFLAGS = $(test_profiles_LDFLAGS)
+check_PROGRAMS += test-profiles-lists
+test_profiles_lists_SOURCES = lib/test-profiles-lists.c $(profiles_fixture)
+test_profiles_lists_LDADD = tests/libfixture.a $(ENGINE_LIBS)
+test_profiles_lists_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=directory_stream
+check_PROGRAMS += test-profiles-lists-inside
+test_profiles_lists_inside_SOURCES = $(test_profiles_lists_SOURCES)
+test_profiles_lists_inside_CPPFLAGS = $(AM_CPPFLAGS) -DSETTLE_INSIDE
+test_profiles_lists_inside_LDADD = $(test_profiles_lists_LDADD)
+test_profiles_lists_inside_LDFLAGS = $(test_profiles_lists_LDFLAGS)
 EXTRA_DIST += test-fixtures/schema
 check_PROGRAMS += test-job-response
 test_job_response_SOURCES = lib/test-job-response.c lib/job-fixture.c lib/job-fixture.h
